@@ -1,0 +1,1 @@
+"""Prune a trained transformer question-answering model to layers of unequal size."""

@@ -1,0 +1,21 @@
+"""The form in which every part of the project sees a question."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One annotated answer: its text, and the character of the context at which it starts."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about one context; no answers means that the context does not answer it."""
+
+    id: str
+    question: str
+    context: str
+    answers: tuple[Answer, ...] = ()
