@@ -1,1 +1,38 @@
-"""Prune a trained transformer question-answering model to layers of unequal size."""
+"""Prune a trained transformer question-answering model to layers of unequal size.
+
+Importing this package is light: neither torch nor transformers is loaded before it is used. As soon as
+both are, AutoModelForQuestionAnswering can load pruned models as well.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+if TYPE_CHECKING:
+    from prune.checkpoint import load, save
+    from prune.errors import InputError
+    from prune.shape import LayerShape, ModelShape
+
+__all__ = ["InputError", "LayerShape", "ModelShape", "load", "save"]
+
+_HOMES = {
+    "load": "checkpoint",
+    "save": "checkpoint",
+    "InputError": "errors",
+    "LayerShape": "shape",
+    "ModelShape": "shape",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'prune' has no attribute {name!r}")
+    return getattr(import_module(f"prune.{_HOMES[name]}"), name)
+
+
+def _teach_transformers(module: Any) -> None:
+    import_module("prune.checkpoint").register()
+
+
+wrapt.register_post_import_hook(_teach_transformers, "transformers.models.auto.modeling_auto")

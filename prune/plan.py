@@ -1,0 +1,115 @@
+"""Scores and a budget in, kept units out: pure functions on numbers.
+
+A unit is one attention head or one feed-forward activation; a higher score is worth keeping more.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prune.errors import InputError
+from prune.shape import LayerShape, ModelShape
+
+LayerScores = tuple[NDArray[np.float64], ...]
+"""One vector per layer, one number per unit."""
+
+Kept = tuple[tuple[int, ...], ...]
+"""Per layer, the indices of the units that stay, ascending."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How much each head and each feed-forward activation matters, by some method."""
+
+    heads: LayerScores
+    intermediate: LayerScores
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which heads and which feed-forward activations of each layer stay."""
+
+    heads: Kept
+    intermediate: Kept
+
+    @property
+    def shape(self) -> ModelShape:
+        """The shape of the model after the cut."""
+        pairs = zip(self.heads, self.intermediate, strict=True)
+        return ModelShape(tuple(LayerShape(len(heads), len(units)) for heads, units in pairs))
+
+
+def keep_all(shape: ModelShape) -> Plan:
+    """The plan that removes nothing."""
+    return Plan(
+        tuple(tuple(range(layer.num_heads)) for layer in shape.layers),
+        tuple(tuple(range(layer.intermediate_size)) for layer in shape.layers),
+    )
+
+
+def plan_fractions(scores: Scores, *, heads: float, intermediate: float, multiple_of: int = 1) -> Plan:
+    """Remove the lowest-scored fraction of all heads and of all activations, whatever layer they are in.
+
+    Exactly round(fraction * units) go, ties by layer, then by index; a layer may lose everything. Widths of
+    feed-forward layers are then rounded up to `multiple_of` by putting the best removed units back (a layer
+    that lost everything stays empty, and no layer grows beyond what it had). Raises InputError for fractions
+    outside [0, 1), a multiple below 1, and scores that are no numbers.
+    """
+    _check_fraction("heads", heads)
+    _check_fraction("feed-forward activations", intermediate)
+    if multiple_of < 1:
+        raise InputError(
+            f"Widths are to be multiples of {multiple_of}; expected a whole number of at least 1."
+        )
+    return Plan(
+        _keep(_ranks(scores.heads), heads, 1),
+        _keep(_ranks(scores.intermediate), intermediate, multiple_of),
+    )
+
+
+def plan_shape(scores: Scores, shape: ModelShape) -> Plan:
+    """Keep in each layer the best-scored units, as many as `shape` says; InputError if it asks for more."""
+    current = ModelShape(
+        tuple(LayerShape(len(h), len(f)) for h, f in zip(scores.heads, scores.intermediate, strict=True))
+    )
+    shape.check_within(current)
+    head_ranks, unit_ranks = _ranks(scores.heads), _ranks(scores.intermediate)
+    return Plan(
+        tuple(_best(ranks, layer.num_heads) for ranks, layer in zip(head_ranks, shape.layers, strict=True)),
+        tuple(
+            _best(ranks, layer.intermediate_size)
+            for ranks, layer in zip(unit_ranks, shape.layers, strict=True)
+        ),
+    )
+
+
+def _check_fraction(what: str, fraction: float) -> None:
+    if not (isinstance(fraction, int | float) and 0 <= fraction < 1):
+        raise InputError(f"The fraction of {what} to remove is {fraction}; expected at least 0 and below 1.")
+
+
+def _ranks(scores: LayerScores) -> tuple[NDArray[np.int64], ...]:
+    """Each unit's place in the order of removal over the whole model: 0 goes first."""
+    flat = np.concatenate([np.asarray(layer, dtype=np.float64) for layer in scores])
+    if np.isnan(flat).any():
+        raise InputError("Some scores are not numbers (NaN); the model's loss on these data is not finite.")
+    order = np.argsort(flat, kind="stable")  # stable: ties by layer, then by index
+    ranks = np.empty(len(flat), dtype=np.int64)
+    ranks[order] = np.arange(len(flat))
+    return tuple(np.split(ranks, np.cumsum([len(layer) for layer in scores])[:-1]))
+
+
+def _keep(ranks: tuple[NDArray[np.int64], ...], fraction: float, multiple_of: int) -> Kept:
+    removed = round(fraction * sum(len(layer) for layer in ranks))
+    kept = []
+    for layer in ranks:
+        count = int((layer >= removed).sum())
+        kept.append(_best(layer, min(len(layer), math.ceil(count / multiple_of) * multiple_of)))
+    return tuple(kept)
+
+
+def _best(ranks: NDArray[np.int64], count: int) -> tuple[int, ...]:
+    """Indices of the `count` units of one layer that would be removed last."""
+    return tuple(sorted(int(index) for index in np.argsort(ranks)[len(ranks) - count :]))

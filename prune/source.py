@@ -1,0 +1,187 @@
+"""From what the user named to files that can be believed: a model directory, checked before it is read.
+
+Nothing here runs code from a checkpoint or unpickles anything; torch is not imported.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from prune.arch import Encoder, encoder_of
+from prune.errors import InputError
+from prune.shape import ModelShape
+from prune.tensors import tensors_of
+
+SHAPE_KEY = "espalier_shape"
+"""Where a cut model's config keeps its shape; the stock sizes beside it stay those of the uncut model."""
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_CONVERT = (
+    'python -c "import torch, safetensors.torch as s; '
+    "w = torch.load('pytorch_model.bin', weights_only=True); "
+    "s.save_file({k: v.clone() for k, v in w.items()}, 'model.safetensors', metadata={'format': 'pt'})\""
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model directory whose config and weight headers agree with each other."""
+
+    name: str
+    """What the user called it: a hub id, or the directory's own name."""
+    directory: Path
+    config: dict[str, Any]
+    encoder: Encoder
+    shape: ModelShape
+    """The shape it has now."""
+    original_shape: ModelShape
+    """The shape it had before any cut."""
+    weight_files: tuple[Path, ...]
+
+    def sha256(self) -> str:
+        """Hash of the weight files, in order: names the exact weights that an artifact came from."""
+        digest = hashlib.sha256()
+        for path in self.weight_files:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        return digest.hexdigest()
+
+    def licence(self) -> str:
+        """The licence that the model card states, or "unknown"."""
+        card = self.directory / "README.md"
+        if card.is_file():
+            head = re.match(r"---\n(.*?)\n---", card.read_text(errors="replace"), re.DOTALL)
+            stated = re.search(r"^license:\s*([\w.+-]+)\s*$", head.group(1), re.MULTILINE) if head else None
+            if stated:
+                return stated.group(1)
+        return "unknown"
+
+
+def open_source(model: str, *, revision: str | None = None) -> Source:
+    """Find and check the model that the user named: a directory, or a hub id of the form owner/name.
+
+    An existing directory wins over a hub id; a path that begins with "." or "/" is never fetched. Raises
+    InputError for whatever cannot be believed: see `check_directory`.
+    """
+    directory = Path(model).expanduser()
+    if directory.is_dir():
+        return check_directory(directory, directory.resolve().name)
+    if directory.exists():
+        raise InputError(f"{model} is a file; give a model directory (config.json, model.safetensors).")
+    if model.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(model):
+        raise InputError(
+            f"There is no directory {model}; give a model directory, or a hub id like owner/name."
+        )
+    return check_directory(_fetch(model, revision), model)
+
+
+def check_directory(directory: Path, name: str) -> Source:
+    """Read config and weight headers of a model directory, and hold them against each other.
+
+    Raises InputError for: no or malformed config.json, an unsupported architecture, weights missing, pickled
+    or truncated, another head than question answering, and tensors that the config does not account for.
+    """
+    config = _read_config(directory)
+    encoder, original_shape = encoder_of(config)
+    shape = original_shape
+    if SHAPE_KEY in config:
+        shape = ModelShape.from_dict(config[SHAPE_KEY])
+        shape.check_within(original_shape)
+    weight_files = _weight_files(directory)
+    found: dict[str, tuple[int, ...]] = {}
+    for path in weight_files:
+        found |= _read_header(path)
+    if "qa_outputs.weight" not in found:
+        heads = config.get("architectures") or ["none that its config names"]
+        raise InputError(
+            f"The model {name} has no question-answering head (its head: {heads[0]}); give a model "
+            "fine-tuned for extractive question answering (...ForQuestionAnswering)."
+        )
+    _check_tensors(encoder, shape, found, name)
+    return Source(name, directory, config, encoder, shape, original_shape, weight_files)
+
+
+def _read_config(directory: Path) -> dict[str, Any]:
+    path = directory / "config.json"
+    if not path.is_file():
+        raise InputError(f"{directory} holds no config.json, so it is no model directory.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} is not valid JSON ({error}); restore it from the model's source."
+        ) from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path} holds a {type(config).__name__}; expected a JSON object.")
+    return config
+
+
+def _weight_files(directory: Path) -> tuple[Path, ...]:
+    single, index = directory / "model.safetensors", directory / "model.safetensors.index.json"
+    if single.is_file():
+        return (single,)
+    if index.is_file():
+        try:
+            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{index} is no index of safetensors shards; restore it.") from error
+        for name in names:
+            if Path(name).name != name or not (directory / name).is_file():
+                raise InputError(f"{index} names the shard {name!r}, which is not in {directory}.")
+        return tuple(directory / name for name in names)
+    if (directory / "pytorch_model.bin").is_file():
+        raise InputError(
+            f"{directory} holds pickled weights only (pytorch_model.bin), which are not read: a "
+            f"pickle can run code. Convert them safely, in that directory: {_CONVERT}"
+        )
+    raise InputError(f"{directory} holds no model.safetensors; give a directory with safetensors weights.")
+
+
+def _read_header(path: Path) -> dict[str, tuple[int, ...]]:
+    try:
+        with safe_open(path, framework="np") as file:
+            names = file.keys()
+            return {_modern(name): tuple(file.get_slice(name).get_shape()) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is truncated or no safetensors file ({error}); fetch it again.") from error
+
+
+def _modern(key: str) -> str:
+    """Old checkpoints call a LayerNorm's weight gamma and its bias beta; transformers renames them too."""
+    return re.sub(
+        r"LayerNorm\.gamma$", "LayerNorm.weight", re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", key)
+    )
+
+
+def _check_tensors(encoder: Encoder, shape: ModelShape, found: dict[str, tuple[int, ...]], name: str) -> None:
+    for tensor in tensors_of(encoder, shape).values():
+        if tensor.key not in found:
+            raise InputError(f"The weights of {name} lack {tensor.key}, which its config.json calls for.")
+        if found[tensor.key] != tensor.shape:
+            raise InputError(
+                f"The weights of {name} and its config.json disagree: {tensor.key} is "
+                f"{list(found[tensor.key])}, the config calls for {list(tensor.shape)}."
+            )
+
+
+def _fetch(model: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
+    try:
+        return Path(snapshot_download(model, revision=revision, allow_patterns=wanted))
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"There is no directory {model}, and the hub cannot be reached to look for a model of that name; "
+            "go online, or give a directory."
+        ) from error
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"The hub has no model {model} that can be read ({first}).") from error

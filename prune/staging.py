@@ -1,0 +1,62 @@
+"""Files and directories written whole or not at all: made beside their place, then moved into it."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prune.errors import InputError
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; on success it takes the place of `path`, on any failure it vanishes.
+
+    Raises InputError where nothing can be written there.
+    """
+    check_writable(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    staging = Path(name)
+    try:
+        yield staging
+        staging.chmod(0o666 & ~_umask())
+        staging.replace(path)
+    finally:
+        staging.unlink(missing_ok=True)
+
+
+@contextmanager
+def replace_directory(directory: Path) -> Iterator[Path]:
+    """Yield a directory to fill; on success it takes the place of `directory`, on any failure it vanishes."""
+    check_writable(directory)
+    staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
+    try:
+        yield staging
+        staging.chmod(0o777 & ~_umask())
+        if directory.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.old.", dir=directory.parent))
+            directory.replace(old / "old")
+            staging.replace(directory)
+            shutil.rmtree(old)
+        else:
+            staging.replace(directory)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError unless a file or directory of this name can be put where it is to go."""
+    parent = path.parent
+    if not parent.is_dir():
+        raise InputError(f"{path} cannot be written: there is no directory {parent}; create it first.")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{path} cannot be written: the directory {parent} is not writable.")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
