@@ -1,0 +1,47 @@
+"""Questions that come with the project: the model answers them itself, and its answers become the labels.
+
+Sixty paragraphs on many subjects with 338 questions, a third of which their paragraph does not answer.
+Persons and places of the notices, manuals, contracts and reports among them are invented.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from importlib import resources
+
+from prune.errors import InputError
+from prune.qa.questions import Question
+from prune.qa.squad import read_squad
+
+
+def builtin_questions() -> list[Question]:
+    """All built-in questions, in the order of their file; those of one paragraph stand together."""
+    with resources.as_file(resources.files("prune.qa") / "builtin.json") as path:
+        return read_squad(str(path))
+
+
+def halves(questions: Sequence[Question], seed: int) -> tuple[list[Question], list[Question]]:
+    """Divide `questions` into (scoring, checking), which share no paragraph; each keeps the order given.
+
+    Sizes differ by no more than the questions of one paragraph. Raises InputError for a single paragraph.
+    """
+    per_paragraph = Counter(question.context for question in questions)
+    if len(per_paragraph) < 2:
+        raise InputError(
+            f"The calibration questions have {len(per_paragraph)} paragraph(s); at least two are needed, "
+            "so that what scores the model is not what checks it."
+        )
+    paragraphs = list(per_paragraph)
+    random.Random(seed).shuffle(paragraphs)
+    scoring: set[str] = set()
+    balance = 0
+    for paragraph in paragraphs:
+        if balance <= 0:
+            scoring.add(paragraph)
+            balance += per_paragraph[paragraph]
+        else:
+            balance -= per_paragraph[paragraph]
+    return (
+        [question for question in questions if question.context in scoring],
+        [question for question in questions if question.context not in scoring],
+    )
