@@ -1,0 +1,136 @@
+"""Questions in, answers out, with any engine that turns a batch into logits."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prune.errors import InputError
+from prune.qa.metrics import SquadScore, best_threshold, per_question, score
+from prune.qa.questions import Question
+from prune.qa.settings import ALWAYS_ANSWER, DecodingSettings
+from prune.qa.spans import Prediction, best_spans
+from prune.qa.windows import Batch, Window, batches, make_windows, pad_token_id_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+Logits = NDArray[np.floating]
+Run = Callable[[Batch], tuple[Logits, Logits]]
+"""An engine: one Batch to (start logits, end logits), [batch, longest] each."""
+Progress = Callable[[int, int], None]
+"""Called with (windows done, windows in all)."""
+
+
+def answer(
+    questions: Sequence[Question],
+    tokenizer: "PreTrainedTokenizerBase",
+    run: Run,
+    *,
+    settings: DecodingSettings,
+    batch_size: int = 16,
+    progress: Progress | None = None,
+) -> list[Prediction]:
+    """Answer all questions, in their order. `settings.max_length` must be within what the model takes.
+
+    Raises InputError where `make_windows` or `best_spans` does, or the engine's logits have a wrong shape.
+    """
+    windows = make_windows(
+        questions,
+        tokenizer,
+        max_length=settings.max_length,
+        stride=settings.stride,
+        max_question_length=settings.max_question_length,
+    )
+    start_logits, end_logits = run_windows(
+        windows, run, pad_token_id=pad_token_id_of(tokenizer), batch_size=batch_size, progress=progress
+    )
+    return best_spans(
+        questions, windows, start_logits, end_logits, max_answer_length=settings.max_answer_length
+    )
+
+
+def run_windows(
+    windows: Sequence[Window],
+    run: Run,
+    *,
+    pad_token_id: int,
+    batch_size: int = 16,
+    progress: Progress | None = None,
+) -> tuple[list[Logits], list[Logits]]:
+    """Start and end logits of each window, [length] each, in the order of `windows`."""
+    start_logits: list[Logits] = [np.empty(0)] * len(windows)
+    end_logits: list[Logits] = [np.empty(0)] * len(windows)
+    done = 0
+    for indices, batch in batches(windows, batch_size, pad_token_id):
+        start, end = run(batch)
+        if start.shape != batch.input_ids.shape or end.shape != batch.input_ids.shape:
+            raise InputError(
+                f"The model gave start and end logits of shape {start.shape} and {end.shape} for token ids "
+                f"of shape {batch.input_ids.shape}; a question-answering model gives one of each per token."
+            )
+        for row, index in enumerate(indices):
+            length = len(windows[index].input_ids)
+            start_logits[index], end_logits[index] = start[row, :length], end[row, :length]
+        done += len(indices)
+        if progress:
+            progress(done, len(windows))
+    return start_logits, end_logits
+
+
+def torch_runner(model: "PreTrainedModel") -> Run:
+    """An engine that runs a transformers question-answering model where it lies, in evaluation mode.
+
+    The model's mode is put back after each batch. Token types are given only to models that tell them apart.
+    """
+    import torch
+
+    takes_token_types = getattr(model.config, "type_vocab_size", 0) >= 2
+
+    def run(batch: Batch) -> tuple[Logits, Logits]:
+        device = next(model.parameters()).device
+        inputs: dict[str, Any] = {
+            name: torch.from_numpy(array).to(device)
+            for name, array in batch.inputs().items()
+            if takes_token_types or name != "token_type_ids"
+        }
+        was_training = model.training
+        model.train(False)
+        try:
+            with torch.no_grad():
+                output = model(**inputs)
+        finally:
+            model.train(was_training)
+        return output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
+
+    return run
+
+
+def score_predictions(
+    questions: Sequence[Question], predictions: Sequence[Prediction], *, null_threshold: float
+) -> SquadScore:
+    """Score the predictions at `null_threshold`, and find the best thresholds beside it."""
+    return score(
+        questions,
+        {prediction.id: prediction.best_text for prediction in predictions},
+        {prediction.id: prediction.null_odds for prediction in predictions},
+        null_threshold=null_threshold,
+    )
+
+
+def calibrate_null_threshold(questions: Sequence[Question], predictions: Sequence[Prediction]) -> float:
+    """The null threshold with the best F1 on `questions`; `predictions` are in the same order.
+
+    Where every question has an answer there is nothing to learn refusing from: ALWAYS_ANSWER. Where no
+    question is worth answering, a threshold just under the lowest odds.
+    """
+    has_answer = np.array([bool(question.answers) for question in questions])
+    if has_answer.all():
+        return ALWAYS_ANSWER
+    texts = {prediction.id: prediction.best_text for prediction in predictions}
+    odds = np.array([prediction.null_odds for prediction in predictions])
+    attempted = np.array([bool(prediction.best_text) for prediction in predictions])
+    _, f1 = per_question(questions, texts)
+    _, threshold = best_threshold(f1, has_answer, attempted, odds)
+    return min(threshold, ALWAYS_ANSWER)

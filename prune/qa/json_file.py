@@ -1,0 +1,49 @@
+"""JSON files in and out: what is read is untrusted, what is written is whole or not there."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from prune.errors import InputError
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Parse the file at `path`; raises InputError, calling it `what`, where it is absent or no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"There is no {what} at {path}.") from None
+    except OSError as error:
+        raise InputError(f"The {what} {path} cannot be read: {error.strerror}.") from None
+    except RecursionError:
+        raise InputError(f"The {what} {path} is nested too deeply to be one.") from None
+    except ValueError as error:
+        raise InputError(f"The {what} {path} is not valid JSON: {error}.") from None
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
+    """Write `value` beside `path`, then rename: an interrupted write leaves what stood there before.
+
+    Raises InputError where the place cannot be written, ValueError where `value` holds NaN or infinity.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        # mkstemp makes files that only their owner can read; give it the mode of an ordinary new file.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

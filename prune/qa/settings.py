@@ -1,0 +1,84 @@
+"""How a model's logits become answers: the settings that travel beside the model."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from prune.errors import InputError
+from prune.qa.json_file import read_json, write_json
+
+DECODING_FILE = "decoding.json"
+"""Name under which the settings lie in a model directory."""
+
+ALWAYS_ANSWER = 1e30
+"""A null threshold above every odds a model can give: no question is refused. Finite, to be valid JSON."""
+
+_LEAST = {"max_length": 8, "stride": 0, "max_answer_length": 1, "max_question_length": 1}
+
+
+@dataclass(frozen=True)
+class DecodingSettings:
+    """Sizes in tokens; a question is refused where its null odds exceed `null_threshold` (logit units).
+
+    Raises InputError where a value is out of range.
+    """
+
+    max_length: int = 384
+    """Tokens in one window: question, context and special tokens."""
+    stride: int = 128
+    """Tokens that neighbouring windows share."""
+    max_answer_length: int = 30
+    max_question_length: int = 64
+    null_threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if type(value) is not int or value < least:
+                raise InputError(
+                    f"The decoding setting {name} is {value!r}; expected a whole number of at least {least}."
+                )
+        threshold = self.null_threshold
+        if type(threshold) not in (int, float) or not math.isfinite(threshold):
+            raise InputError(
+                f"The decoding setting null_threshold is {threshold!r}; expected a finite number."
+            )
+
+    def clipped(self, longest: int) -> "DecodingSettings":
+        """These settings for a model that takes at most `longest` tokens.
+
+        Where the windows must be shortened, the question and the overlap keep to a quarter of them each.
+        """
+        if self.max_length <= longest:
+            return self
+        quarter = longest // 4
+        return replace(
+            self,
+            max_length=longest,
+            stride=min(self.stride, quarter),
+            max_question_length=min(self.max_question_length, quarter),
+        )
+
+    def to_dict(self) -> dict[str, int | float]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> "DecodingSettings":
+        """Inverse of `to_dict`; raises InputError naming what is wrong with untrusted `data`."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(data, Mapping) or set(data) != names:
+            came = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
+            raise InputError(f"The decoding settings have {came}; expected {sorted(names)}.")
+        return cls(**data)
+
+    @classmethod
+    def read(cls, path: Path) -> "DecodingSettings":
+        """Read a file that `write` wrote; raises InputError where it is absent or not such a file."""
+        return cls.from_dict(read_json(path, "file of decoding settings"))
+
+    def write(self, path: Path) -> None:
+        """Write the settings as JSON; an existing file is replaced whole."""
+        write_json(path, self.to_dict(), indent=2)

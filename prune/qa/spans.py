@@ -1,0 +1,79 @@
+"""From logits to answers: the best span of each question, and how much likelier no answer is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prune.errors import InputError
+from prune.qa.questions import Question
+from prune.qa.windows import NULL_POSITION, Window
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model answers to one question, before anybody decides whether to refuse."""
+
+    id: str
+    best_text: str
+    """The best span, as it stands in the context; '' where no window has a token of context."""
+    null_odds: float
+    """Score of "no answer" less the best span's, in logits; infinite where there is no span."""
+
+    def answer(self, null_threshold: float) -> str:
+        """The answer, or '' where the null odds exceed the threshold: the question is refused."""
+        return "" if self.null_odds > null_threshold else self.best_text
+
+
+def best_spans(
+    questions: Sequence[Question],
+    windows: Sequence[Window],
+    start_logits: Sequence[NDArray[np.floating]],
+    end_logits: Sequence[NDArray[np.floating]],
+    *,
+    max_answer_length: int = 30,
+) -> list[Prediction]:
+    """Decode the logits of all windows, one array of [length] or longer per window, to one answer a question.
+
+    A span scores start logit plus end logit; all spans of at most `max_answer_length` context tokens are
+    considered, and of equals the first window's, then the earliest, then the shortest wins. "No answer"
+    scores the logits of the CLS token, in the window where that is least. Raises InputError where a logit
+    is not finite.
+    """
+    best_score = np.full(len(questions), -np.inf)
+    null_score = np.full(len(questions), np.inf)
+    best_text = [""] * len(questions)
+    for window, raw_start, raw_end in zip(windows, start_logits, end_logits, strict=True):
+        length = len(window.input_ids)
+        start, end = np.asarray(raw_start[:length], np.float64), np.asarray(raw_end[:length], np.float64)
+        question = questions[window.question]
+        if not (np.isfinite(start).all() and np.isfinite(end).all()):
+            raise InputError(
+                f"The model gave logits that are not finite numbers for question {question.id!r}."
+            )
+        null_score[window.question] = min(
+            null_score[window.question], start[NULL_POSITION] + end[NULL_POSITION]
+        )
+        first, last, score = _best_span(start, end, window.offsets[:, 0] >= 0, max_answer_length)
+        if score > best_score[window.question]:
+            best_score[window.question] = score
+            best_text[window.question] = question.context[window.offsets[first, 0] : window.offsets[last, 1]]
+    return [
+        Prediction(question.id, text, float(odds))
+        for question, text, odds in zip(questions, best_text, null_score - best_score, strict=True)
+    ]
+
+
+def _best_span(
+    start: NDArray[np.float64], end: NDArray[np.float64], in_context: NDArray[np.bool_], longest: int
+) -> tuple[int, int, float]:
+    """(first token, last token, score) of the best span; the score is -inf where no token is in context."""
+    allowed_end = np.where(in_context, end, -np.inf)
+    padded = np.concatenate([allowed_end, np.full(longest - 1, -np.inf)])
+    # spans[i, k]: score of the span from token i to token i + k.
+    spans = np.where(in_context, start, -np.inf)[:, None] + np.lib.stride_tricks.sliding_window_view(
+        padded, longest
+    )
+    first, extent = divmod(int(spans.argmax()), longest)
+    return first, first + extent, float(spans[first, extent])
