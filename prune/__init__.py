@@ -32,7 +32,7 @@ def __getattr__(name: str) -> Any:
 
 
 def _teach_transformers(module: Any) -> None:
-    import_module("prune.checkpoint").register()
+    import_module("prune.auto").register(module)
 
 
 wrapt.register_post_import_hook(_teach_transformers, "transformers.models.auto.modeling_auto")

@@ -44,6 +44,8 @@ class Architecture:
     """Where one family of encoders keeps its parts in a `...ForQuestionAnswering` model."""
 
     model_type: str
+    model_class: str
+    """The stock class in transformers."""
     encoder: str
     """Attribute of the question-answering model that holds the encoder, e.g. "bert"."""
     layers: str
@@ -88,19 +90,22 @@ _DISTILBERT_PARTS = LayerParts(
 )
 
 
-def _roberta(model_type: str) -> Architecture:
-    return Architecture(model_type, "roberta", "encoder.layer", _BERT_PARTS, positions_follow_padding=True)
+def _roberta(model_type: str, model_class: str) -> Architecture:
+    return Architecture(
+        model_type, model_class, "roberta", "encoder.layer", _BERT_PARTS, positions_follow_padding=True
+    )
 
 
 ARCHITECTURES: dict[str, Architecture] = {
     architecture.model_type: architecture
     for architecture in (
-        Architecture("bert", "bert", "encoder.layer", _BERT_PARTS),
-        _roberta("roberta"),
-        _roberta("xlm-roberta"),
-        _roberta("camembert"),
+        Architecture("bert", "BertForQuestionAnswering", "bert", "encoder.layer", _BERT_PARTS),
+        _roberta("roberta", "RobertaForQuestionAnswering"),
+        _roberta("xlm-roberta", "XLMRobertaForQuestionAnswering"),
+        _roberta("camembert", "CamembertForQuestionAnswering"),
         Architecture(
             "electra",
+            "ElectraForQuestionAnswering",
             "electra",
             "encoder.layer",
             _BERT_PARTS,
@@ -108,6 +113,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         Architecture(
             "distilbert",
+            "DistilBertForQuestionAnswering",
             "distilbert",
             "transformer.layer",
             _DISTILBERT_PARTS,

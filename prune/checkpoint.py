@@ -1,8 +1,7 @@
 """Model directories in and out: stock config.json with the per-layer shape, safetensors, tokenizer.
 
 A cut model is an instance of the stock transformers class whose Linears are narrower, so that everything
-made for that class works on it; only building one anew needs to know the shape, which `register` teaches
-to AutoModelForQuestionAnswering.
+made for that class works on it; only building one anew needs to know the shape (prune.auto).
 """
 
 from pathlib import Path
@@ -11,17 +10,15 @@ from typing import Any
 import torch
 from transformers import (
     AutoConfig,
-    AutoModelForQuestionAnswering,
     AutoTokenizer,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.models.auto.modeling_auto import MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES
 
-from prune.arch import ARCHITECTURES, Encoder
+from prune.arch import Encoder
+from prune.auto import sized_class
 from prune.errors import InputError
 from prune.shape import ModelShape
-from prune.shrink import resize
 from prune.source import SHAPE_KEY, Source, open_source
 from prune.staging import replace_directory
 
@@ -34,7 +31,7 @@ def load(model: str | Path, *, revision: str | None = None) -> PreTrainedModel:
 def load_source(source: Source) -> PreTrainedModel:
     """Load the weights of an already checked model directory, in float32 and eval mode."""
     config = AutoConfig.from_pretrained(source.directory)
-    loaded: PreTrainedModel = _sized(_stock_class(source.encoder.model_type)).from_pretrained(
+    loaded: PreTrainedModel = sized_class(source.encoder.architecture).from_pretrained(
         source.directory, config=config, use_safetensors=True, dtype=torch.float32, local_files_only=True
     )
     return loaded
@@ -86,45 +83,11 @@ def random_model(encoder: Encoder, shape: ModelShape, *, seed: int = 0) -> PreTr
     if encoder.architecture.embeddings_project:
         sizes["embedding_size"] = encoder.embedding_size
     config = AutoConfig.for_model(encoder.model_type, **sizes)
-    model: PreTrainedModel = _sized(_stock_class(encoder.model_type))(config)
+    model: PreTrainedModel = sized_class(encoder.architecture)(config)
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
-        parameter.data.normal_(0, 0.02, generator=generator)
+        parameter.data.normal_(0, encoder.hidden_size**-0.5, generator=generator)
         if parameter.ndim == 1 and name.endswith("weight"):  # a LayerNorm's
             parameter.data += 1
     model.train(False)
     return model
-
-
-def register() -> None:
-    """Let AutoModelForQuestionAnswering build cut models too; whole models stay as they are."""
-    for model_type in ARCHITECTURES:
-        stock = _stock_class(model_type)
-        AutoModelForQuestionAnswering.register(stock.config_class, _sized(stock), exist_ok=True)
-
-
-def _stock_class(model_type: str) -> type[PreTrainedModel]:
-    import transformers
-
-    stock: type[PreTrainedModel] = getattr(
-        transformers, MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES[model_type]
-    )
-    return stock
-
-
-def _sized(stock: type[PreTrainedModel]) -> type[PreTrainedModel]:
-    """`stock`, but built with the Linears that the config's shape asks for.
-
-    What is built then calls itself `stock` again, so that types, saved `architectures` and pickles of
-    whole and cut models alike are those of transformers.
-    """
-
-    def build(self: PreTrainedModel, config: Any, *args: Any, **kwargs: Any) -> None:
-        stock.__init__(self, config, *args, **kwargs)
-        shape = getattr(config, SHAPE_KEY, None)
-        if shape is not None:
-            resize(self, ModelShape.from_dict(shape))
-        self.__class__ = stock
-
-    members = {"__init__": build, "__module__": stock.__module__, "__doc__": stock.__doc__}
-    return type(stock.__name__, (stock,), members)

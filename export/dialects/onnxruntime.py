@@ -1,0 +1,114 @@
+"""ONNX Runtime's fused operators (domain com.microsoft), with a head count of its own for every layer.
+
+OpenVINO reads them too; TensorRT does not.
+"""
+
+import numpy as np
+
+from export.dialects.portable import MASKED, PortableDialect, position_ids, position_table
+from export.nodes import Graph
+from prune.arch import Encoder
+
+MICROSOFT = "com.microsoft"
+INT32 = 6
+
+
+class FusedDialect:
+    """Writes an encoder in one operator per part: embeddings, attention, bias + GELU, residual + norm."""
+
+    def __init__(self, graph: Graph, encoder: Encoder) -> None:
+        self.graph = graph
+        self.encoder = encoder
+        self.standard = PortableDialect(graph, encoder)
+
+    def embeddings(self, input_ids: str, token_type_ids: str | None) -> str:
+        """One EmbedLayerNormalization; it wants int32."""
+        graph, encoder = self.graph, self.encoder
+        positions = ""
+        if encoder.architecture.positions_follow_padding:
+            positions = self._int32("positions/int32", position_ids(graph, encoder, input_ids))
+        inputs = [
+            self._int32("embeddings/input_ids", input_ids),
+            self._int32("embeddings/token_type_ids", token_type_ids) if token_type_ids else "",
+            graph.weight("embeddings/word"),
+            position_table(graph, encoder, token_type_ids is None),
+            graph.weight("embeddings/token_type") if token_type_ids else "",
+            graph.weight("embeddings/norm/weight"),
+            graph.weight("embeddings/norm/bias"),
+            "",
+            positions,
+        ]
+        while not inputs[-1]:
+            inputs.pop()
+        embedded, _ = graph.nodes(
+            "EmbedLayerNormalization",
+            "embeddings",
+            inputs,
+            ["embeddings", "embeddings/unused_mask"],
+            domain=MICROSOFT,
+            epsilon=encoder.layer_norm_eps,
+        )
+        return self.standard.project(embedded)
+
+    def mask(self, attention_mask: str) -> str:
+        """The 0/1 mask as int32 [batch, sequence]: any padding, left, right or within."""
+        return self._int32("mask", attention_mask)
+
+    def attention(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
+        """One Attention with query, key and value packed side by side, then projection, residual, norm."""
+        if num_heads == 0:
+            return self.standard.bias_only(name, hidden)
+        graph = self.graph
+        parts = [f"{name}/{part}" for part in ("query", "key", "value")]
+        weight = np.concatenate([graph.array(f"{part}/weight").T for part in parts], axis=1)
+        bias = np.concatenate([graph.array(f"{part}/bias") for part in parts])
+        width = num_heads * self.encoder.head_size
+        context = graph.node(
+            "Attention",
+            f"{name}/context",
+            [
+                hidden,
+                graph.constant(f"{name}/query_key_value/weight", weight),
+                graph.constant(f"{name}/query_key_value/bias", bias),
+                mask,
+            ],
+            domain=MICROSOFT,
+            num_heads=num_heads,
+            qkv_hidden_sizes=[width, width, width],
+            mask_filter_value=MASKED,
+        )
+        return self._output(name, context, hidden)
+
+    def feed_forward(self, name: str, hidden: str, intermediate_size: int) -> str:
+        """MatMul, BiasGelu, then projection, residual, norm."""
+        if intermediate_size == 0:
+            return self.standard.bias_only(name, hidden)
+        graph = self.graph
+        inner = graph.node(
+            "MatMul", f"{name}/intermediate/matmul", [hidden, graph.matrix(f"{name}/intermediate/weight")]
+        )
+        bias = graph.weight(f"{name}/intermediate/bias")
+        inner = graph.node("BiasGelu", f"{name}/gelu", [inner, bias], domain=MICROSOFT)
+        return self._output(name, inner, hidden)
+
+    def _output(self, name: str, inner: str, hidden: str) -> str:
+        """LayerNorm(hidden + inner Wᵀ + b), the sum and the norm in one operator."""
+        graph = self.graph
+        update = graph.node("MatMul", f"{name}/output/matmul", [inner, graph.matrix(f"{name}/output/weight")])
+        inputs = [
+            update,
+            hidden,
+            graph.weight(f"{name}/norm/weight"),
+            graph.weight(f"{name}/norm/bias"),
+            graph.weight(f"{name}/output/bias"),
+        ]
+        return graph.node(
+            "SkipLayerNormalization",
+            f"{name}/norm",
+            inputs,
+            domain=MICROSOFT,
+            epsilon=self.encoder.layer_norm_eps,
+        )
+
+    def _int32(self, name: str, tensor: str) -> str:
+        return self.graph.node("Cast", name, [tensor], to=INT32)

@@ -1,0 +1,130 @@
+"""Standard operators only: for TensorRT, OpenVINO and whatever else reads ONNX."""
+
+import numpy as np
+
+from export.nodes import Graph
+from prune.arch import Encoder
+
+MASKED = -1e9
+"""Added to the score of a padded key: its softmax is exactly 0, and it is finite."""
+
+
+class PortableDialect:
+    """Writes an encoder in the operators of ONNX opset 20."""
+
+    def __init__(self, graph: Graph, encoder: Encoder) -> None:
+        self.graph = graph
+        self.encoder = encoder
+
+    def embeddings(self, input_ids: str, token_type_ids: str | None) -> str:
+        """Token + position + type embeddings, normed, projected where the sizes differ."""
+        graph = self.graph
+        words = graph.node("Gather", "embeddings/words", [graph.weight("embeddings/word"), input_ids])
+        positions = self._positions(input_ids, token_type_ids is None)
+        total = graph.node("Add", "embeddings/add_positions", [words, positions])
+        if token_type_ids is not None:
+            types = graph.node(
+                "Gather", "embeddings/token_types", [graph.weight("embeddings/token_type"), token_type_ids]
+            )
+            total = graph.node("Add", "embeddings/add_token_types", [total, types])
+        return self.project(self.norm("embeddings/norm", total))
+
+    def _positions(self, input_ids: str, only_type: bool) -> str:
+        """Position embeddings, [sequence, hidden], or [batch, sequence, hidden] where padding moves them."""
+        graph = self.graph
+        table = position_table(graph, self.encoder, only_type)
+        if self.encoder.architecture.positions_follow_padding:
+            return graph.node(
+                "Gather", "embeddings/positions", [table, position_ids(graph, self.encoder, input_ids)]
+            )
+        length = graph.node("Shape", "embeddings/length", [input_ids], start=1, end=2)
+        start, axes = graph.integers(0), graph.integers(0)
+        return graph.node("Slice", "embeddings/positions", [table, start, length, axes])
+
+    def project(self, hidden: str) -> str:
+        """From the embedding size to the hidden size (ELECTRA), where the two differ."""
+        if self.encoder.embedding_size == self.encoder.hidden_size:
+            return hidden
+        return self.linear("embeddings/project", hidden)
+
+    def mask(self, attention_mask: str) -> str:
+        """0 for a real key and MASKED for a padded one: [batch, 1, 1, sequence]."""
+        graph = self.graph
+        keys = graph.node("Cast", "mask/float", [attention_mask], to=1)
+        padded = graph.node("Sub", "mask/padded", [graph.constant("mask/one", np.float32(1)), keys])
+        scores = graph.node("Mul", "mask/scores", [padded, graph.constant("mask/masked", np.float32(MASKED))])
+        return graph.node("Unsqueeze", "mask", [scores, graph.integers(1, 2)])
+
+    def attention(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
+        """softmax(Q Kᵀ / √d + mask) V for `num_heads` heads, projected; residual; norm."""
+        if num_heads == 0:
+            return self.bias_only(name, hidden)
+        graph = self.graph
+        query = self._heads(f"{name}/query", hidden, num_heads, [0, 2, 1, 3])
+        key = self._heads(f"{name}/key", hidden, num_heads, [0, 2, 3, 1])
+        value = self._heads(f"{name}/value", hidden, num_heads, [0, 2, 1, 3])
+        scale = graph.constant("attention/scale", np.float32(self.encoder.head_size**-0.5))
+        query = graph.node("Mul", f"{name}/query/scaled", [query, scale])
+        scores = graph.node("MatMul", f"{name}/scores", [query, key])
+        scores = graph.node("Add", f"{name}/masked_scores", [scores, mask])
+        probabilities = graph.node("Softmax", f"{name}/probabilities", [scores], axis=-1)
+        context = graph.node("MatMul", f"{name}/context", [probabilities, value])
+        context = graph.node("Transpose", f"{name}/context/by_token", [context], perm=[0, 2, 1, 3])
+        width = num_heads * self.encoder.head_size
+        context = graph.node("Reshape", f"{name}/context/merged", [context, graph.integers(0, 0, width)])
+        return self.residual_norm(name, self.linear(f"{name}/output", context), hidden)
+
+    def _heads(self, name: str, hidden: str, num_heads: int, order: list[int]) -> str:
+        """A projection split into heads: [batch, sequence, width] → four axes in the given order."""
+        shape = self.graph.integers(0, 0, num_heads, self.encoder.head_size)
+        split = self.graph.node("Reshape", f"{name}/split", [self.linear(name, hidden), shape])
+        return self.graph.node("Transpose", f"{name}/heads", [split], perm=order)
+
+    def feed_forward(self, name: str, hidden: str, intermediate_size: int) -> str:
+        """GELU(x W₁ + b₁) W₂ + b₂; residual; norm."""
+        if intermediate_size == 0:
+            return self.bias_only(name, hidden)
+        inner = self.linear(f"{name}/intermediate", hidden)
+        inner = self.graph.node("Gelu", f"{name}/gelu", [inner])
+        return self.residual_norm(name, self.linear(f"{name}/output", inner), hidden)
+
+    def bias_only(self, name: str, hidden: str) -> str:
+        """What is left of a sublayer that lost all its units: its output bias, the residual, the norm."""
+        return self.residual_norm(name, self.graph.weight(f"{name}/output/bias"), hidden)
+
+    def linear(self, name: str, hidden: str) -> str:
+        """x Wᵀ + b with the weights called `name`."""
+        product = self.graph.node("MatMul", f"{name}/matmul", [hidden, self.graph.matrix(f"{name}/weight")])
+        return self.graph.node("Add", name, [product, self.graph.weight(f"{name}/bias")])
+
+    def residual_norm(self, name: str, update: str, hidden: str) -> str:
+        """LayerNorm(hidden + update)."""
+        return self.norm(f"{name}/norm", self.graph.node("Add", f"{name}/residual", [hidden, update]))
+
+    def norm(self, name: str, hidden: str) -> str:
+        """LayerNorm over the last axis."""
+        inputs = [hidden, self.graph.weight(f"{name}/weight"), self.graph.weight(f"{name}/bias")]
+        return self.graph.node(
+            "LayerNormalization", name, inputs, axis=-1, epsilon=self.encoder.layer_norm_eps
+        )
+
+
+def position_ids(graph: Graph, encoder: Encoder, input_ids: str) -> str:
+    """RoBERTa's positions, int64 [batch, sequence]: tokens count from pad_token_id + 1, pads stay at it."""
+    pad = graph.constant("positions/pad", np.int64(encoder.pad_token_id))
+    is_pad = graph.node("Equal", "positions/is_pad", [input_ids, pad])
+    is_token = graph.node("Cast", "positions/is_token", [graph.node("Not", "positions/real", [is_pad])], to=7)
+    counted = graph.node(
+        "CumSum", "positions/counted", [is_token, graph.constant("positions/axis", np.int64(1))]
+    )
+    return graph.node(
+        "Add", "positions", [graph.node("Mul", "positions/at_tokens", [counted, is_token]), pad]
+    )
+
+
+def position_table(graph: Graph, encoder: Encoder, only_type: bool) -> str:
+    """The position embeddings; where there is no choice of token types, the only type's is added in."""
+    if only_type and encoder.architecture.has_token_types:
+        total = graph.array("embeddings/position") + graph.array("embeddings/token_type")[0]
+        return graph.constant("embeddings/position_with_type", total)
+    return graph.weight("embeddings/position")

@@ -1,0 +1,75 @@
+"""Architecture × ModelShape × numpy weights → ONNX, built directly, node by node. No torch, no tracing.
+
+A dialect writes the parts (embeddings, attention, feed-forward); what is said here is the order of them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from export.dialects import DIALECTS
+from export.nodes import Graph
+from prune.arch import Encoder
+from prune.errors import InputError
+from prune.shape import ModelShape
+from prune.tensors import tensors_of
+
+INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS = "input_ids", "attention_mask", "token_type_ids"
+OUTPUTS = ("start_logits", "end_logits")
+
+
+def input_names(encoder: Encoder) -> tuple[str, ...]:
+    """The graph's inputs, int64 [batch, sequence]; token types only where there is a choice of them."""
+    if encoder.type_vocab_size > 1:
+        return INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS
+    return INPUT_IDS, ATTENTION_MASK
+
+
+def build_graph(
+    encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]], *, dialect: str = "onnxruntime"
+) -> onnx.ModelProto:
+    """The question-answering graph: `input_names` in, start_logits and end_logits [batch, sequence] out.
+
+    `weights` are named and shaped as in prune.tensors. A sublayer with no heads or no activations is its
+    output bias, the residual and the norm. Raises InputError for an unknown dialect and for weights that are
+    missing or have another shape.
+    """
+    if dialect not in DIALECTS:
+        raise InputError(f"The graph dialect is {dialect!r}; expected one of {', '.join(sorted(DIALECTS))}.")
+    for name, tensor in tensors_of(encoder, shape).items():
+        if name not in weights or weights[name].shape != tensor.shape:
+            came = weights[name].shape if name in weights else "missing"
+            raise InputError(f"The weight {name} is {came}; the shape calls for {tensor.shape}.")
+    graph = Graph(weights)
+    write = DIALECTS[dialect](graph, encoder)
+    hidden = write.embeddings(INPUT_IDS, TOKEN_TYPE_IDS if TOKEN_TYPE_IDS in input_names(encoder) else None)
+    mask = write.mask(ATTENTION_MASK)
+    for index, layer in enumerate(shape.layers):
+        hidden = write.attention(f"layer.{index}/attention", hidden, mask, layer.num_heads)
+        hidden = write.feed_forward(f"layer.{index}/ffn", hidden, layer.intermediate_size)
+    _answer(graph, hidden)
+    return graph.finish(input_names(encoder), OUTPUTS)
+
+
+def _answer(graph: Graph, hidden: str) -> None:
+    """Two scores for each token: that the answer starts there, that it ends there."""
+    logits = graph.node("MatMul", "answer/matmul", [hidden, graph.matrix("answer/weight")])
+    logits = graph.node("Add", "answer", [logits, graph.weight("answer/bias")])
+    halves = graph.nodes("Split", "answer", [logits], ["answer/start", "answer/end"], axis=-1, num_outputs=2)
+    for half, output in zip(halves, OUTPUTS, strict=True):
+        graph.node("Squeeze", output, [half, graph.integers(-1)])
+
+
+def random_weights(encoder: Encoder, shape: ModelShape, *, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    """Weights of no meaning but sane size, by name: for a twin whose latency, not whose answers, matters."""
+    generator = np.random.default_rng(seed)
+    weights = {}
+    for name, tensor in tensors_of(encoder, shape).items():
+        values = generator.standard_normal(tensor.shape, dtype=np.float32) * np.float32(
+            encoder.hidden_size**-0.5
+        )
+        weights[name] = values + np.float32(1) if name.endswith("norm/weight") else values
+    return weights

@@ -1,0 +1,112 @@
+"""What an ONNX file says of itself: architecture, shapes, where it came from, what parity was found.
+
+Enough for bench to know what it measures and to build the unpruned twin without the source model.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from prune.arch import Encoder
+from prune.errors import InputError
+from prune.shape import ModelShape
+
+PREFIX = "espalier."
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Everything that is stamped into a file. `provenance` and `parity` are empty for a random twin."""
+
+    encoder: Encoder
+    shape: ModelShape
+    original_shape: ModelShape
+    dialect: str
+    precision: str
+    model_name: str
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Method, seed, the source's sha256 and licence, versions of what made the file."""
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    """Largest differences from torch and the cases they were found on."""
+
+    def with_parity(self, parity: Mapping[str, Any]) -> "Metadata":
+        """The same, with what the parity gate found."""
+        return replace(self, parity=parity)
+
+    def to_properties(self) -> dict[str, str]:
+        """As metadata_props: one JSON text per key, in a fixed order."""
+        values: dict[str, Any] = {
+            "format": FORMAT,
+            "encoder": self.encoder.to_dict(),
+            "shape": self.shape.to_dict(),
+            "original_shape": self.original_shape.to_dict(),
+            "dialect": self.dialect,
+            "precision": self.precision,
+            "model_name": self.model_name,
+            "provenance": dict(self.provenance),
+            "parity": dict(self.parity),
+        }
+        return {f"{PREFIX}{key}": json.dumps(value, sort_keys=True) for key, value in values.items()}
+
+
+def properties_message(metadata: Metadata) -> onnx.ModelProto:
+    """A model that holds nothing but metadata_props. Its bytes, appended to a model's bytes, stamp it:
+    protobuf reads messages put end to end as one, and metadata_props is the last field that we write."""
+    model = onnx.ModelProto()
+    stamp(model, metadata)
+    return model
+
+
+def stamp(model: onnx.ModelProto, metadata: Metadata) -> None:
+    """Write `metadata` into the model's metadata_props, in place."""
+    del model.metadata_props[:]
+    for key, value in metadata.to_properties().items():
+        model.metadata_props.add(key=key, value=value)
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Read back what `stamp` wrote; InputError where the file is absent, cut off, not ONNX, or not ours."""
+    if not path.is_file():
+        raise InputError(f"There is no file {path}; give an ONNX file that prune-export wrote.")
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (DecodeError, ValueError, OSError) as error:
+        raise InputError(f"{path} is truncated or no ONNX file; export it again.") from error
+    return metadata_of(model, path)
+
+
+def metadata_of(model: onnx.ModelProto, path: Path) -> Metadata:
+    """The metadata of a model already in memory; `path` is for messages."""
+    found = {prop.key: prop.value for prop in model.metadata_props}
+    try:
+        values = {
+            key.removeprefix(PREFIX): json.loads(text)
+            for key, text in found.items()
+            if key.startswith(PREFIX)
+        }
+        if values.get("format") != FORMAT:
+            raise InputError(
+                f"{path} is no file of prune-export's (its metadata has no format {FORMAT}); "
+                "export the model with prune-export."
+            )
+        strings = {key: values[key] for key in ("dialect", "precision", "model_name")}
+        if not all(isinstance(value, str) for value in strings.values()):
+            raise InputError(f"{path} carries damaged metadata; export it again.")
+        shape, original = (ModelShape.from_dict(values[key]) for key in ("shape", "original_shape"))
+        shape.check_within(original)
+        return Metadata(
+            encoder=Encoder.from_dict(values["encoder"]),
+            shape=shape,
+            original_shape=original,
+            provenance=dict(values["provenance"]),
+            parity=dict(values["parity"]),
+            **strings,
+        )
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InputError(f"{path} carries damaged metadata ({error}); export it again.") from error

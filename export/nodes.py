@@ -1,0 +1,97 @@
+"""A graph under construction: nodes and weights in order, each named after the layer and part it serves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike, NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 20
+"""Gelu came with 20; above it, TensorRT's support for masked attention in fp32 ends."""
+IR_VERSION = 9
+"""The first that may hold opset 20; readable by every onnxruntime that has it."""
+
+BATCH, SEQUENCE = "batch", "sequence"
+
+
+class Graph:
+    """Collects nodes and weights; knows nothing of transformers.
+
+    A node's single output is called like the node, so that profiles and error messages read as places:
+    "layer.3/attention/query". Weights are taken from `weights` under their own names.
+    """
+
+    def __init__(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        self._weights = weights
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: dict[str, TensorProto] = {}
+
+    def node(
+        self, op_type: str, name: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any
+    ) -> str:
+        """Add a node with one output and return that output's name; "" stands for an absent input."""
+        return self.nodes(op_type, name, inputs, [name], domain=domain, **attributes)[0]
+
+    def nodes(
+        self,
+        op_type: str,
+        name: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        *,
+        domain: str = "",
+        **attributes: Any,
+    ) -> Sequence[str]:
+        """Add a node with several outputs and return their names."""
+        self._nodes.append(
+            helper.make_node(
+                op_type, list(inputs), list(outputs), f"{name}/{op_type}", domain=domain, **attributes
+            )
+        )
+        return outputs
+
+    def weight(self, name: str) -> str:
+        """A weight as it is."""
+        return self.constant(name, self.array(name))
+
+    def matrix(self, name: str) -> str:
+        """A Linear's weight, turned from [out, in] to the [in, out] that MatMul wants."""
+        return self.constant(name, self.array(name).T)
+
+    def array(self, name: str) -> NDArray[Any]:
+        """The numbers of a weight, to compute with while building."""
+        return self._weights[name]
+
+    def constant(self, name: str, values: ArrayLike) -> str:
+        """Numbers that are part of the graph; the same name always means the same numbers."""
+        if name not in self._initializers:
+            self._initializers[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+        return name
+
+    def integers(self, *values: int) -> str:
+        """A vector of int64: a shape, axes, or a slice's bound."""
+        return self.constant(f"int64/{','.join(map(str, values))}", np.array(values, dtype=np.int64))
+
+    def finish(self, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
+        """The model: int64 inputs and float outputs, all [batch, sequence]."""
+        shape = [BATCH, SEQUENCE]
+        graph = helper.make_graph(
+            self._nodes,
+            "question-answering",
+            [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in inputs],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in outputs],
+        )
+        initializers = graph.initializer
+        for name in list(self._initializers):  # moved one by one, so that weights are never held twice
+            initializers.append(self._initializers.pop(name))
+        domains = {"": OPSET} | {node.domain: 1 for node in self._nodes if node.domain}
+        return helper.make_model(
+            graph,
+            producer_name="espalier",
+            ir_version=IR_VERSION,
+            opset_imports=[
+                helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())
+            ],
+        )

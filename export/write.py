@@ -1,0 +1,61 @@
+"""ONNX files on disk: whole or not at all, the same bytes for the same model, large weights beside them."""
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+
+from prune.staging import check_writable
+
+EXTERNAL_ABOVE = 2**31 - 2**20
+"""Bytes of weights above which they go to a file of their own: protobuf ends at 2 GiB."""
+
+
+def write_onnx(model: onnx.ModelProto, path: Path, *, external_above: int = EXTERNAL_ABOVE) -> None:
+    """Write `model` to `path` at once; raises InputError where that cannot be written."""
+    with staged_onnx(model, path, external_above=external_above):
+        pass
+
+
+@contextmanager
+def staged_onnx(
+    model: onnx.ModelProto, path: Path, *, external_above: int = EXTERNAL_ABOVE
+) -> Iterator[Path]:
+    """Write `model` beside `path` and yield that file, which loads as it stands; then it becomes `path`.
+
+    Weights above `external_above` bytes go to PATH.<hash>.data. Named by content, a new data file never takes
+    the place of one that an older `path` still refers to; that one is removed last.
+    """
+    check_writable(path)
+    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        file = staging / path.name
+        data = _write(model, file, external_above)
+        yield file
+        if data:
+            (staging / data).replace(path.parent / data)
+        file.replace(path)
+        for old in path.parent.glob(f"{path.name}.*.data"):
+            if old.name != data:
+                old.unlink()
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _write(model: onnx.ModelProto, file: Path, external_above: int) -> str | None:
+    """Write the model; return the name of its data file if it has one."""
+    weights = model.graph.initializer
+    if sum(len(tensor.raw_data) for tensor in weights) <= external_above:
+        file.write_bytes(model.SerializeToString(deterministic=True))
+        return None
+    digest = hashlib.sha256()
+    for tensor in weights:
+        digest.update(tensor.raw_data)
+    data = f"{file.name}.{digest.hexdigest()[:16]}.data"
+    onnx.external_data_helper.convert_model_to_external_data(model, location=data, size_threshold=1024)
+    onnx.save_model(model, file)
+    return data
