@@ -20,6 +20,8 @@ class Prediction:
     """The best span, as it stands in the context; '' where no window has a token of context."""
     null_odds: float
     """Score of "no answer" less the best span's, in logits; infinite where there is no span."""
+    best_start: int = -1
+    """Character of the context at which the best span starts; -1 where there is none."""
 
     def answer(self, null_threshold: float) -> str:
         """The answer, or '' where the null odds exceed the threshold: the question is refused."""
@@ -44,6 +46,7 @@ def best_spans(
     best_score = np.full(len(questions), -np.inf)
     null_score = np.full(len(questions), np.inf)
     best_text = [""] * len(questions)
+    best_start = [-1] * len(questions)
     for window, raw_start, raw_end in zip(windows, start_logits, end_logits, strict=True):
         length = len(window.input_ids)
         start, end = np.asarray(raw_start[:length], np.float64), np.asarray(raw_end[:length], np.float64)
@@ -58,10 +61,13 @@ def best_spans(
         first, last, score = _best_span(start, end, window.offsets[:, 0] >= 0, max_answer_length)
         if score > best_score[window.question]:
             best_score[window.question] = score
-            best_text[window.question] = question.context[window.offsets[first, 0] : window.offsets[last, 1]]
+            best_start[window.question] = begin = int(window.offsets[first, 0])
+            best_text[window.question] = question.context[begin : window.offsets[last, 1]]
     return [
-        Prediction(question.id, text, float(odds))
-        for question, text, odds in zip(questions, best_text, null_score - best_score, strict=True)
+        Prediction(question.id, text, float(odds), start)
+        for question, text, odds, start in zip(
+            questions, best_text, null_score - best_score, best_start, strict=True
+        )
     ]
 
 
