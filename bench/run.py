@@ -1,0 +1,89 @@
+"""A request, carried out: models opened, pairs timed, accuracy measured, limits checked."""
+
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+
+from bench.accuracy import Accuracy, check_accuracy, measure_accuracy
+from bench.environment import environment
+from bench.inputs import check_length
+from bench.measure import measure
+from bench.models import Model, Opener
+from bench.request import Request
+from bench.result import Comparison, Result, check_gates, summarize
+from bench.runners import runner
+from bench.spec import Role
+from prune.qa.questions import Question
+from prune.qa.squad import read_squad
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is being done, how much of it is done, how much there is)."""
+
+
+def run(request: Request, scratch: Path, progress: Progress) -> Result:
+    """Carry out `request`; files built on the way go into `scratch`.
+
+    Whatever can be refused is refused before the first minute is spent on measuring. Raises InputError for
+    what the user can mend, WorkerDiedError where an engine's process ends by itself.
+    """
+    runner(request.runtime).check(request.device)
+    place = environment(gpu=request.device != "cpu")
+    questions = read_squad(request.dev) if request.dev else []
+    progress("opening models", 0, 1)
+    comparisons = []
+    for models in _pairs(request, Opener(request.runtime, request.device, request.threads, scratch)):
+        candidate, baseline = models["candidate"], models["baseline"]
+        timing = partial(progress, f"timing {candidate.name}")
+        samples = measure(candidate.engine, baseline.engine, request.workloads, request.effort, timing)
+        points = [
+            summarize(workload, launches, models)
+            for workload, launches in zip(request.workloads, samples, strict=True)
+        ]
+        comparisons.append(Comparison(models, points, {}))
+    if questions:
+        _add_accuracy(comparisons, questions, progress)
+    return Result(
+        environment=place,
+        runtime=request.runtime,
+        device=request.device,
+        threads=request.threads,
+        effort=request.effort,
+        comparisons=comparisons,
+        gates=check_gates(comparisons, request.min_speedup, request.max_f1_loss),
+    )
+
+
+def _pairs(request: Request, opener: Opener) -> list[dict[Role, Model]]:
+    """Candidates with their baselines, all of them fit for what is asked of them."""
+    if not request.models:
+        candidate, baseline = opener.paper_pair()
+        _check(candidate, request)
+        return [{"baseline": baseline, "candidate": candidate}]
+    candidates = [opener.open(name) for name in request.models]
+    given = opener.open(request.baseline) if request.baseline else None
+    for model in (*candidates, *([given] if given else [])):
+        _check(model, request)
+    return [
+        {"baseline": given or opener.unpruned_twin(candidate), "candidate": candidate}
+        for candidate in candidates
+    ]
+
+
+def _check(model: Model, request: Request) -> None:
+    for workload in request.workloads:
+        check_length(model.engine.encoder, workload.seq)
+    if request.dev:
+        check_accuracy(model)
+
+
+def _add_accuracy(comparisons: list[Comparison], questions: Sequence[Question], progress: Progress) -> None:
+    """Measure each trained model once, when all timing is over."""
+
+    @cache
+    def accuracy_of(model: Model) -> Accuracy:
+        return measure_accuracy(model, questions, partial(progress, f"F1 of {model.name}"))
+
+    for comparison in comparisons:
+        for role, model in comparison.models.items():
+            if model.weights == "trained":
+                comparison.accuracy[role] = accuracy_of(model)
