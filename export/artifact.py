@@ -1,0 +1,108 @@
+"""A model in memory → a folder that is enough to answer questions: graph, tokenizer, config, decoding.
+
+The only way to a stamped file: no graph takes its place before the parity gate has passed it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from export.graph import build_graph
+from export.metadata import Metadata, properties_message
+from export.parity import Parity, check_parity
+from export.weights import weights_of
+from export.write import staged_onnx
+from prune.errors import InputError
+from prune.layers import encoder_and_original, shape_of
+from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.staging import check_writable, replace_directory
+
+_MODEL_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What was written."""
+
+    path: Path
+    metadata: Metadata
+    parity: Parity
+    bytes: int
+    """Graph and weights."""
+
+
+def check_target(path: Path) -> None:
+    """Raise InputError where the artifact's folder cannot take it, before any work is done."""
+    if path.is_dir():
+        raise InputError(
+            f"{path} is a directory; name the ONNX file to write, such as {path / 'model.onnx'}."
+        )
+    if path.suffix != ".onnx":
+        raise InputError(f"The output {path} must end in .onnx.")
+    check_writable(path)
+    for name in _MODEL_WEIGHTS:
+        if (path.parent / name).exists():
+            raise InputError(
+                f"{path.parent} holds a model ({name}) whose config.json would be overwritten; "
+                "write the ONNX file into another directory."
+            )
+
+
+def write_artifact(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    decoding: DecodingSettings,
+    path: Path,
+    *,
+    dialect: str,
+    model_name: str,
+    provenance: Mapping[str, Any],
+) -> Artifact:
+    """Build the graph, hold it against torch, stamp it, and put it and its companions in place.
+
+    Raises ParityError, with nothing written, where the graph is not the model; InputError where the
+    folder cannot take it.
+    """
+    check_target(path)
+    encoder, original_shape = encoder_and_original(model)
+    shape = shape_of(model)
+    graph = build_graph(encoder, shape, weights_of(model), dialect=dialect)
+    metadata = Metadata(
+        encoder=encoder,
+        shape=shape,
+        original_shape=original_shape,
+        dialect=dialect,
+        precision="fp32",
+        model_name=model_name,
+        provenance=dict(provenance) | {"versions": _versions()},
+    )
+    with staged_onnx(graph, path) as file:
+        parity = check_parity(model, file)
+        metadata = metadata.with_parity(parity.to_dict())
+        with file.open("ab") as end:
+            end.write(properties_message(metadata).SerializeToString(deterministic=True))
+        size = sum(part.stat().st_size for part in file.parent.iterdir())
+        _write_companions(model, tokenizer, decoding, path.parent)
+    return Artifact(path, metadata, parity, size)
+
+
+def _write_companions(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, decoding: DecodingSettings, folder: Path
+) -> None:
+    """Tokenizer, config and decoding settings, each moved into `folder` once all are written."""
+    with replace_directory(folder / ".companions") as staging:
+        tokenizer.save_pretrained(staging)
+        model.config.save_pretrained(staging)
+        decoding.write(staging / DECODING_FILE)
+        for file in sorted(staging.iterdir()):
+            file.replace(folder / file.name)
+    (folder / ".companions").rmdir()
+
+
+def _versions() -> dict[str, str]:
+    packages = ("espalier", "torch", "transformers", "onnx")
+    return {name: version(name) for name in packages}

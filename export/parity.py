@@ -1,0 +1,132 @@
+"""The graph against torch: the same logits, at several lengths, batches and masks, or no file.
+
+Run by the only function that writes an exported model, on the very file that is about to take its place.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedModel
+
+from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
+from prune.arch import Encoder
+from prune.layers import encoder_and_original
+
+TOLERANCE = 1e-4
+"""Largest difference allowed, as a share of the largest logit in the case (or of 1, if that is more)."""
+
+
+class ParityError(Exception):
+    """The graph does not compute what the model computes; it must not be written."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input to compare on."""
+
+    name: str
+    inputs: dict[str, NDArray[np.int64]]
+    """[batch, seq] each. Without token types, the graph gets zeros and the model gets none."""
+    with_token_types: bool
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What the gate found over all its cases."""
+
+    max_absolute: float
+    """Largest difference of a logit."""
+    max_relative: float
+    """Largest difference as a share of the largest logit of its case (or of 1)."""
+    tolerance: float
+    cases: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the metadata; two digits, since the last ones depend on the machine."""
+        values = asdict(self) | {"cases": list(self.cases)}
+        return values | {key: float(f"{values[key]:.1e}") for key in ("max_absolute", "max_relative")}
+
+
+def check_parity(model: PreTrainedModel, file: Path) -> Parity:
+    """Compare every output of the graph in `file` with `model`, in onnxruntime on the CPU.
+
+    Raises ParityError, naming output, input and distance, where a difference is above TOLERANCE.
+    """
+    encoder, _ = encoder_and_original(model)
+    session = _session(file)
+    largest_absolute = largest_relative = 0.0
+    names = []
+    for case in cases(encoder):
+        expected = _torch_logits(model, case)
+        for output, found in zip(OUTPUTS, session.run(list(OUTPUTS), case.inputs), strict=True):
+            absolute = float(np.abs(found - expected[output]).max())
+            relative = absolute / max(1.0, float(np.abs(expected[output]).max()))
+            if not relative <= TOLERANCE:  # so that NaN fails too
+                raise ParityError(
+                    f"The graph is not the model: {output} differs by {absolute:.2e} (relative "
+                    f"{relative:.2e}, allowed {TOLERANCE:.0e}) on input '{case.name}'. Nothing was written."
+                )
+            largest_absolute = max(largest_absolute, absolute)
+            largest_relative = max(largest_relative, relative)
+        names.append(case.name)
+    return Parity(largest_absolute, largest_relative, TOLERANCE, tuple(names))
+
+
+def cases(encoder: Encoder) -> Iterator[Case]:
+    """One token; an odd length; a padded batch; the longest input with a row of a single token."""
+    longest = encoder.max_length
+    odd = min(17, longest)
+    yield _case(encoder, [1], 1, "batch 1, 1 token", token_types=True)
+    yield _case(encoder, [odd], odd, f"batch 1, {odd} tokens", token_types=True)
+    yield _case(encoder, [odd], odd, f"batch 1, {odd} tokens, no token types", token_types=False)
+    lengths = [min(length, longest) for length in (31, 23, 1)]
+    yield _case(encoder, lengths, lengths[0], f"batch 3, {lengths} tokens, right padding", token_types=True)
+    yield _case(
+        encoder, [longest, 1], longest, f"batch 2, {[longest, 1]} tokens, right padding", token_types=True
+    )
+
+
+def _case(encoder: Encoder, lengths: list[int], longest: int, name: str, *, token_types: bool) -> Case:
+    generator = np.random.default_rng(len(name))
+    shape = (len(lengths), longest)
+    ids = generator.integers(0, encoder.vocab_size, shape)
+    ids[ids == encoder.pad_token_id] = (encoder.pad_token_id + 1) % encoder.vocab_size
+    mask = (np.arange(longest) < np.array(lengths)[:, None]).astype(np.int64)
+    inputs = {"input_ids": np.where(mask == 1, ids, encoder.pad_token_id), "attention_mask": mask}
+    if TOKEN_TYPE_IDS in input_names(encoder):
+        types = generator.integers(0, encoder.type_vocab_size, shape) if token_types else np.zeros(shape)
+        inputs[TOKEN_TYPE_IDS] = types.astype(np.int64)
+    return Case(name, inputs, token_types)
+
+
+def _torch_logits(model: PreTrainedModel, case: Case) -> dict[str, NDArray[Any]]:
+    was_training = model.training
+    model.train(False)  # a model left in training mode would drop out units and fake a difference
+    try:
+        with torch.no_grad():
+            inputs = {
+                name: torch.from_numpy(values).to(model.device)
+                for name, values in case.inputs.items()
+                if case.with_token_types or name != TOKEN_TYPE_IDS
+            }
+            outputs = model(**inputs)
+    finally:
+        model.train(was_training)
+    return {name: getattr(outputs, name).float().cpu().numpy() for name in OUTPUTS}
+
+
+def _session(file: Path) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        from prune.errors import InputError
+
+        raise InputError("The parity check needs onnxruntime: pip install 'espalier[cpu]'.") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

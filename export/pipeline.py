@@ -1,0 +1,292 @@
+"""The whole road: source → model → plan → cut → measured → written. One function per stage, in order."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from export.artifact import Artifact, check_target, write_artifact
+from export.request import Request
+from prune.checkpoint import load_source, load_tokenizer, save
+from prune.choose.score import score
+from prune.errors import InputError
+from prune.layers import shape_of
+from prune.plan import Plan, plan_fractions, plan_shape
+from prune.qa.answer import answer, calibrate_null_threshold, score_predictions, torch_runner
+from prune.qa.builtin import builtin_questions
+from prune.qa.json_file import read_json
+from prune.qa.metrics import SquadScore, per_question
+from prune.qa.questions import Question
+from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.significance import Interval, paired_bootstrap
+from prune.qa.spans import Prediction
+from prune.qa.squad import read_squad
+from prune.qa.windows import Window, make_windows, pad_token_id_of
+from prune.search import Progress, Search, own_answers, search
+from prune.shape import ModelShape
+from prune.shrink import shrink
+from prune.source import Source, open_source
+from prune.staging import check_writable
+
+SEARCH_MULTIPLE = 8
+"""Feed-forward widths that a search rounds up to: odd widths cost vector units their last, partly empty turn."""
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """SQuAD scores of the model before and after the cut, on the same questions, each at its best threshold."""
+
+    data: str
+    before: SquadScore
+    after: SquadScore
+    null_threshold: float
+    """Of the cut model, set on these very questions."""
+    f1_change: Interval
+    """F1 after less before, in points, each model at its own best null threshold."""
+    has_answer_f1_change: Interval | None
+    """The same over the questions that have an answer, none refused."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of prune-export did."""
+
+    source: Source
+    plan: Plan | None
+    """What was kept of the source; None where it was exported as it is."""
+    how: str
+    """In words: what decided the amount."""
+    search: Search | None
+    accuracy: Accuracy | None
+    artifact: Artifact
+    seconds: float
+
+    @property
+    def shape(self) -> ModelShape:
+        """The exported model's shape."""
+        return self.artifact.metadata.shape
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loaded model with what is needed to ask it questions."""
+
+    source: Source
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    settings: DecodingSettings
+
+    def windows(self, questions: Sequence[Question]) -> list[Window]:
+        """The questions as this model reads them."""
+        return make_windows(
+            questions,
+            self.tokenizer,
+            max_length=self.settings.max_length,
+            stride=self.settings.stride,
+            max_question_length=self.settings.max_question_length,
+        )
+
+
+def run(request: Request, progress: Progress) -> Outcome:
+    """Do what `request` asks. Raises InputError or ParityError; an existing output then stays as it was."""
+    began = time.monotonic()
+    check_target(request.out)
+    if request.save_model:
+        check_writable(request.save_model)
+    train = _sample(read_squad(request.train), request) if request.train else None
+    dev = read_squad(request.dev) if request.dev else None
+    calibration = read_squad(request.calibration) if request.calibration else None
+    subject = open_subject(request)
+    plan, how, found = choose(request, subject, train, calibration, progress)
+    cut = shrink(subject.model, plan) if plan else subject.model
+    settings = subject.settings
+    accuracy = None
+    if dev and request.dev:
+        accuracy = measure(request.dev, dev, subject, cut, progress)
+        settings = DecodingSettings(**settings.to_dict() | {"null_threshold": accuracy.null_threshold})
+    if request.save_model:
+        save(cut, subject.tokenizer, request.save_model)
+        settings.write(request.save_model / DECODING_FILE)
+    progress("writing and checking the graph", 0, 1)
+    artifact = write_artifact(
+        cut,
+        subject.tokenizer,
+        settings,
+        request.out,
+        dialect=request.target,
+        model_name=subject.source.name,
+        provenance={
+            "sha256": subject.source.sha256(),
+            "licence": subject.source.licence(),
+            "method": request.method if plan else "none",
+            "seed": request.seed,
+            "how": how,
+        },
+    )
+    return Outcome(subject.source, plan, how, found, accuracy, artifact, time.monotonic() - began)
+
+
+def open_subject(request: Request) -> Subject:
+    """Find, check and load the model; for the word `demo`, train the demo first. Raises InputError."""
+    name = request.model
+    if name == "demo" and not Path(name).is_dir():
+        from prune.demo import train_demo
+
+        directory = request.work_directory / "demo"
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        train_demo(directory, seed=request.seed)
+        name = str(directory)
+    source = open_source(name, revision=request.revision)
+    settings = DecodingSettings()
+    if (source.directory / DECODING_FILE).is_file():
+        settings = DecodingSettings.read(source.directory / DECODING_FILE)
+    settings = settings.clipped(source.encoder.max_length)
+    tokenizer = load_tokenizer(source.directory)
+    if len(tokenizer) > source.encoder.vocab_size:
+        raise InputError(
+            f"The tokenizer of {source.name} has {len(tokenizer)} tokens and the model embeds "
+            f"{source.encoder.vocab_size}; give the model the tokenizer it was trained with."
+        )
+    return Subject(source, load_source(source), tokenizer, settings)
+
+
+def choose(
+    request: Request,
+    subject: Subject,
+    train: Sequence[Question] | None,
+    calibration: Sequence[Question] | None,
+    progress: Progress,
+) -> tuple[Plan | None, str, Search | None]:
+    """What to keep, in words how that was decided, and the search if there was one."""
+    source = subject.source
+    if request.no_prune:
+        return None, "exported unchanged (--no-prune)", None
+    if request.amount_given:
+        plan = _plan_amount(request, subject, train, progress)
+        return plan, "removed what the command line asked for", None
+    if source.shape != source.original_shape:
+        return None, "the model is already cut and is exported as it is", None
+    questions = list(calibration) if calibration else builtin_questions()
+    found = search(
+        subject.model,
+        subject.tokenizer,
+        questions,
+        settings=subject.settings,
+        train=train,
+        method=request.method,
+        min_agreement=request.min_agreement,
+        multiple_of=request.multiple_of or SEARCH_MULTIPLE,
+        seed=request.seed,
+        progress=progress,
+    )
+    if found.plan is None:
+        return None, f"exported whole: {found.reason}", found
+    return found.plan, f"removed as much as keeps {request.min_agreement:g} % agreement", found
+
+
+def _plan_amount(
+    request: Request, subject: Subject, train: Sequence[Question] | None, progress: Progress
+) -> Plan:
+    wanted = ModelShape.from_dict(read_json(request.shape, "model shape")) if request.shape else None
+    if wanted:
+        wanted.check_within(shape_of(subject.model))
+    windows: list[Window] = []
+    if request.method != "random":
+        questions = train or own_answers(
+            subject.model,
+            subject.tokenizer,
+            builtin_questions(),
+            subject.settings,
+            lambda done, total: progress("asking the model", done, total),
+        )
+        windows = subject.windows(questions)
+    scores = score(
+        request.method,
+        subject.model,
+        windows,
+        pad_token_id=pad_token_id_of(subject.tokenizer),
+        seed=request.seed,
+        progress=lambda done, total: progress("scoring heads and activations", done, total),
+    )
+    if wanted:
+        return plan_shape(scores, wanted)
+    return plan_fractions(
+        scores,
+        heads=request.prune_heads or 0.0,
+        intermediate=request.prune_ffn or 0.0,
+        multiple_of=request.multiple_of or 1,
+    )
+
+
+def measure(
+    data: str, questions: Sequence[Question], subject: Subject, cut: PreTrainedModel, progress: Progress
+) -> Accuracy:
+    """Score the model before and after the cut, and set the cut model's null threshold, on `questions`."""
+
+    def ask(what: str, model: PreTrainedModel) -> list[Prediction]:
+        report: Callable[[int, int], None] = lambda done, total: progress(what, done, total)  # noqa: E731
+        return answer(
+            questions, subject.tokenizer, torch_runner(model), settings=subject.settings, progress=report
+        )
+
+    before = ask("answering before the cut", subject.model)
+    after = before if cut is subject.model else ask("answering after the cut", cut)
+    thresholds = [calibrate_null_threshold(questions, predictions) for predictions in (before, after)]
+    scores = [
+        score_predictions(questions, predictions, null_threshold=threshold)
+        for predictions, threshold in zip((before, after), thresholds, strict=True)
+    ]
+    f1 = [_f1(questions, predictions, at) for predictions, at in zip((before, after), thresholds, strict=True)]
+    answerable = [index for index, question in enumerate(questions) if question.answers]
+    unrefused = [_f1(questions, predictions, np.inf)[answerable] for predictions in (before, after)]
+    return Accuracy(
+        data,
+        scores[0],
+        scores[1],
+        thresholds[1],
+        paired_bootstrap(100 * f1[1], 100 * f1[0]),
+        paired_bootstrap(100 * unrefused[1], 100 * unrefused[0]) if answerable else None,
+    )
+
+
+def _f1(
+    questions: Sequence[Question], predictions: Sequence[Prediction], null_threshold: float
+) -> NDArray[np.float64]:
+    answers = {prediction.id: prediction.answer(null_threshold) for prediction in predictions}
+    return per_question(questions, answers)[1]
+
+
+def _sample(questions: list[Question], request: Request) -> list[Question]:
+    """As many questions as gain is to be measured on, drawn with the run's seed."""
+    count = request.train_questions
+    if not count or count >= len(questions):
+        return questions
+    return random.Random(request.seed).sample(questions, count)
+
+
+def to_dict(outcome: Outcome) -> dict[str, Any]:
+    """Everything that was found, as plain values for JSON."""
+    from dataclasses import asdict
+
+    metadata = outcome.artifact.metadata
+    searched = outcome.search
+    return {
+        "format": 1,
+        "path": str(outcome.artifact.path),
+        "bytes": outcome.artifact.bytes,
+        "seconds": outcome.seconds,
+        "model": metadata.model_name,
+        "how": outcome.how,
+        "shape": metadata.shape.to_dict(),
+        "original_shape": metadata.original_shape.to_dict(),
+        "parity": outcome.artifact.parity.to_dict(),
+        "provenance": dict(metadata.provenance),
+        "search": asdict(searched) | {"plan": None} if searched else None,
+        "accuracy": asdict(outcome.accuracy) if outcome.accuracy else None,
+    }

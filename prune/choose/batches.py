@@ -1,0 +1,38 @@
+"""Windows as the tensors that a loss is computed from."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from prune.qa.windows import Window, batches
+
+
+def training_batches(
+    model: PreTrainedModel,
+    windows: Sequence[Window],
+    *,
+    pad_token_id: int,
+    batch_size: int = 8,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[dict[str, Tensor]]:
+    """The model's inputs with start_positions and end_positions, on its device; similar lengths together.
+
+    `progress` is called with (windows done, windows in all) after each batch was used.
+    """
+    takes_token_types = getattr(model.config, "type_vocab_size", 0) >= 2
+    done = 0
+    for indices, batch in batches(windows, batch_size, pad_token_id):
+        arrays = batch.inputs() | {
+            "start_positions": batch.start_positions,
+            "end_positions": batch.end_positions,
+        }
+        yield {
+            name: torch.from_numpy(array).to(model.device)
+            for name, array in arrays.items()
+            if takes_token_types or name != "token_type_ids"
+        }
+        done += len(indices)
+        if progress:
+            progress(done, len(windows))

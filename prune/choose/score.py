@@ -1,0 +1,29 @@
+"""One function over all methods: a model and questions in, Scores out."""
+
+from collections.abc import Callable, Sequence
+
+from transformers import PreTrainedModel
+
+from prune.choose import Method
+from prune.choose.batches import training_batches
+from prune.choose.gain import gain_scores
+from prune.choose.random import random_scores
+from prune.layers import shape_of
+from prune.plan import Scores
+from prune.qa.windows import Window
+
+
+
+def score(
+    method: Method,
+    model: PreTrainedModel,
+    windows: Sequence[Window],
+    *,
+    pad_token_id: int,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Scores:
+    """Score every head and activation of `model`; `windows` carry the answers and may be empty for random."""
+    if method == "random":
+        return random_scores(shape_of(model), seed=seed)
+    return gain_scores(model, training_batches(model, windows, pad_token_id=pad_token_id, progress=progress))
