@@ -31,7 +31,7 @@ def read_squad(source: str, *, split: str | None = None, revision: str | None = 
     path = Path(source)
     if path.is_file():
         questions = _official_form(read_json(path, "SQuAD file"), source)
-    elif path.is_dir() or _is_hub_id(source):
+    elif (source and path.is_dir()) or _is_hub_id(source):
         questions = _hub_form(_load_rows(source, split, revision), source)
     else:
         raise InputError(
@@ -115,8 +115,11 @@ def _load_rows(source: str, split: str | None, revision: str | None) -> Iterable
     except Exception as error:
         # Offline, unknown, private, malformed: the library has a class and a paragraph for each.
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        where = "read" if Path(source).is_dir() else "found on the hub"
-        raise InputError(f"The dataset {source!r} could not be {where}: {lines[0].rstrip('.')}.") from None
+        advice = "check its files" if Path(source).is_dir() else "check its name and the network"
+        raise InputError(
+            f"The dataset {source!r} could not be loaded ({lines[0].rstrip('.')}); "
+            f"{advice}, or give a local JSON file."
+        ) from None
     if isinstance(loaded, datasets.DatasetDict):
         if len(loaded) != 1:
             raise InputError(

@@ -1,0 +1,227 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from real_data import REAL_DATA, needs_real_data
+
+from prune.errors import InputError
+from prune.qa.questions import Answer, Question
+from prune.qa.squad import read_squad, write_squad
+
+CONTEXT = "Ada Birch pruned the pear tree in 1871."
+QUESTIONS = [
+    Question("q1", "Who pruned it?", CONTEXT, (Answer("Ada Birch", 0), Answer("Birch", 4))),
+    Question("q2", "Who felled it?", CONTEXT),
+    Question("q3", "Où est l'arbre?", "Contre le mur — à côté.", (Answer("à côté", 16),)),
+]
+
+
+def document(**changes: object) -> dict:
+    """A SQuAD 2.0 file with one question, some of whose fields are changed; None removes one."""
+    question = {"id": "q1", "question": "Who?", "answers": [{"text": "Ada", "answer_start": 0}]}
+    question = {name: value for name, value in (question | changes).items() if value is not None}
+    return {
+        "version": "v2.0",
+        "data": [{"title": "t", "paragraphs": [{"context": CONTEXT, "qas": [question]}]}],
+    }
+
+
+def saved(folder: Path, content: object) -> str:
+    path = folder / "squad.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return str(path)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "squad.json"
+    write_squad(QUESTIONS, path)
+    assert read_squad(str(path)) == QUESTIONS
+    written = json.loads(path.read_text())
+    assert written["version"] == "v2.0"
+    paragraphs = written["data"][0]["paragraphs"]
+    assert [[q["is_impossible"] for q in p["qas"]] for p in paragraphs] == [[False, True], [False]]
+
+
+def test_an_interrupted_or_refused_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "squad.json"
+    write_squad(QUESTIONS[:1], path)
+    with pytest.raises(UnicodeEncodeError):
+        write_squad([Question("q", "\ud800", "x")], path)
+    assert read_squad(str(path)) == QUESTIONS[:1]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["squad.json"]
+    assert stat.S_IMODE(path.stat().st_mode) & 0o600 == 0o600
+    with pytest.raises(InputError, match=r"absent/squad\.json cannot be written"):
+        write_squad(QUESTIONS, tmp_path / "absent" / "squad.json")
+
+
+def test_version_one_has_no_is_impossible_and_plausible_answers_are_ignored(tmp_path: Path) -> None:
+    (question,) = read_squad(saved(tmp_path, document()))
+    assert question == Question("q1", "Who?", CONTEXT, (Answer("Ada", 0),))
+    unanswerable = document(
+        is_impossible=True, answers=[], plausible_answers=[{"text": "x", "answer_start": 9}]
+    )
+    assert read_squad(saved(tmp_path, unanswerable))[0].answers == ()
+
+
+@needs_real_data
+@pytest.mark.parametrize(
+    ("name", "total", "unanswerable"), [("dev", 1378, 724), ("new_wiki", 7938, 0), ("train", 13627, 2440)]
+)
+def test_real_files(name: str, total: int, unanswerable: int) -> None:
+    questions = read_squad(str(REAL_DATA / "squad" / f"{name}.json"))
+    assert len(questions) == total
+    assert sum(not question.answers for question in questions) == pytest.approx(unanswerable, abs=10)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "it has no 'data' at its top"),
+        ({"version": "1.1"}, "it has no 'data' at its top"),
+        ({"data": {}}, r"data is a dict; expected a list"),
+        ({"data": []}, "holds no questions"),
+        ({"data": [{"paragraphs": []}]}, "holds no questions"),
+        ({"data": [3]}, r"data\[0\] is a int; expected an object"),
+        ({"data": [{}]}, r"data\[0\] has no 'paragraphs'"),
+        ({"data": [{"paragraphs": [{"qas": []}]}]}, r"data\[0\]\.paragraphs\[0\] has no 'context'"),
+        ({"data": [{"paragraphs": [{"context": "x"}]}]}, r"data\[0\]\.paragraphs\[0\] has no 'qas'"),
+        ({"data": [{"paragraphs": [{"context": 1, "qas": []}]}]}, "'context' is 1; expected some text"),
+        (document(id=None), r"data\[0\]\.paragraphs\[0\]\.qas\[0\] has no 'id'"),
+        (document(id=7), "'id' is 7; expected some text"),
+        (document(question=None), "has no 'question'"),
+        (document(question="\ud800"), "half a surrogate pair"),
+        (document(answers=None), "has no 'answers'"),
+        (document(answers={"text": "Ada"}), "answers is a dict; expected a list"),
+        (document(answers=["Ada"]), r"answers\[0\] is a str; expected an object"),
+        (document(answers=[{"text": "Ada"}]), r"answers\[0\] has no 'answer_start'"),
+        (document(answers=[{"text": "Ada", "answer_start": True}]), "'q1' has the answer text 'Ada' at True"),
+        (document(answers=[{"text": "1871.", "answer_start": -5}]), "'q1' has the answer text '1871.' at -5"),
+        (document(answers=[{"text": "", "answer_start": 0}]), "'q1' has the answer text '' at 0"),
+        (
+            document(answers=[{"text": "Ada", "answer_start": 4}]),
+            "'q1' has the answer 'Ada' at character 4 of its context, but 'Bir' stands there",
+        ),
+        (
+            document(answers=[{"text": "1871. ", "answer_start": 34}]),
+            "'q1' has the answer '1871. ' at character 34 of its context, but '1871.' stands there",
+        ),
+        (document(is_impossible="no"), "is_impossible is 'no'; expected true or false"),
+        (document(is_impossible=True), "'q1' is marked is_impossible but has answers"),
+        (document(is_impossible=False, answers=[]), "'q1' has no answers; mark it is_impossible"),
+        (document(answers=[]), "'q1' has no answers; mark it is_impossible"),
+        ({"data": document()["data"] * 2}, "the id 'q1' stands on two questions"),
+    ],
+)
+def test_malformed_files_are_refused_with_the_place(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_squad(saved(tmp_path, content))
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "squad.json"
+    path.write_bytes(b'{"data": "\xff\xfe\xff"}')
+    with pytest.raises(InputError, match="is not valid JSON"):
+        read_squad(str(path))
+
+
+@pytest.mark.parametrize(
+    "source", ["./owner/name", "/owner/name", "../name", "owner/squad.json", "squad", "a/b/c", ""]
+)
+def test_paths_and_bare_names_are_never_fetched(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)  # importing it would now fail
+    with pytest.raises(InputError, match=f"no SQuAD file at '{source}'|cannot be read"):
+        read_squad(source)
+
+
+def test_offline_is_one_sentence() -> None:
+    code = (
+        "from prune.errors import InputError; from prune.qa.squad import read_squad\n"
+        "try: read_squad('nobody/no-such-squad', split='train')\n"
+        "except InputError as error: print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert run.stdout.startswith("The dataset 'nobody/no-such-squad' could not be loaded (")
+    assert run.stdout.endswith("check its name and the network, or give a local JSON file.\n")
+    assert run.stdout.count("\n") == 1
+
+
+@pytest.fixture
+def hub_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for a dataset in the hub's layout; what the library caches goes beside it."""
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    folder = tmp_path / "owner" / "name"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def put(folder: Path, split: str, rows: list[dict]) -> None:
+    (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def as_row(question: Question) -> dict:
+    return {
+        "id": question.id,
+        "title": "t",
+        "context": question.context,
+        "question": question.question,
+        "answers": {
+            "text": [answer.text for answer in question.answers],
+            "answer_start": [answer.start for answer in question.answers],
+        },
+    }
+
+
+def test_a_directory_in_the_hub_layout(hub_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(hub_folder, "train", [as_row(question) for question in QUESTIONS])
+    assert read_squad(str(hub_folder)) == QUESTIONS
+    monkeypatch.chdir(hub_folder.parents[1])
+    assert read_squad("owner/name", split="train") == QUESTIONS  # on disk, so not fetched
+    put(hub_folder, "validation", [as_row(question) for question in QUESTIONS[1:]])
+    assert read_squad(str(hub_folder), split="validation") == QUESTIONS[1:]
+    with pytest.raises(InputError, match=r"has the splits \['train', 'validation'\]; say which"):
+        read_squad(str(hub_folder))
+    with pytest.raises(InputError, match=r"could not be loaded \(.*dev.*\); check its files"):
+        read_squad(str(hub_folder), split="dev")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"answers": {"text": ["Ada"], "answer_start": [3]}}, "'q1' has the answer 'Ada' at character 3"),
+        (
+            {"answers": {"text": ["Ada", "Birch"], "answer_start": [0]}},
+            "row 0: 'text' and 'answer_start' must",
+        ),
+        ({"answers": {"text": "Ada", "answer_start": 0}}, "row 0: 'text' and 'answer_start' must"),
+        ({"answers": {"text": ["Ada"]}}, "row 0 has no 'answer_start'"),
+        ({"answers": "Ada"}, "row 0 has no 'text'"),
+        ({"context": None}, "row 0: 'context' is None"),
+    ],
+)
+def test_malformed_rows_are_refused(hub_folder: Path, change: dict, message: str) -> None:
+    put(hub_folder, "train", [as_row(QUESTIONS[0]) | change])
+    with pytest.raises(InputError, match=message):
+        read_squad(str(hub_folder))
+
+
+def test_directories_that_hold_no_such_dataset_are_refused(hub_folder: Path) -> None:
+    with pytest.raises(InputError, match="could not be loaded"):
+        read_squad(str(hub_folder))
+    put(hub_folder, "train", [{"id": "q1", "passage": "x"}])
+    with pytest.raises(InputError, match="has no column 'context'"):
+        read_squad(str(hub_folder))
