@@ -177,6 +177,15 @@ def test_an_answer_of_half_a_window_is_null_there(wordpiece: PreTrainedTokenizer
         assert context[begin:end] == ("1871." if window.start_position else "")
 
 
+def test_characters_that_the_tokenizer_drops_do_not_hide_an_answer(
+    wordpiece: PreTrainedTokenizerFast,
+) -> None:
+    context = "\u0007Ada Birch\u0007"
+    (window,) = make_windows([question(context, context)], wordpiece, **WHOLE)
+    begin, end = window.offsets[window.start_position][0], window.offsets[window.end_position][1]
+    assert context[begin:end] == "Ada Birch"
+
+
 def test_the_tokenizers_own_truncation_and_padding_play_no_part(byte_level: PreTrainedTokenizerFast) -> None:
     asked = [question("Ada Birch pruned the pear tree. " * 6)]
     before = make_windows(asked, byte_level, **SIZES)
