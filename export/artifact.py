@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -16,12 +17,8 @@ from export.metadata import Metadata, properties_message
 from export.parity import Parity, check_parity
 from export.weights import weights_of
 from export.write import staged_onnx
-from prune.errors import InputError
 from prune.layers import encoder_and_original, shape_of
 from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.staging import check_writable, replace_directory
-
-_MODEL_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -33,23 +30,6 @@ class Artifact:
     parity: Parity
     bytes: int
     """Graph and weights."""
-
-
-def check_target(path: Path) -> None:
-    """Raise InputError where the artifact's folder cannot take it, before any work is done."""
-    if path.is_dir():
-        raise InputError(
-            f"{path} is a directory; name the ONNX file to write, such as {path / 'model.onnx'}."
-        )
-    if path.suffix != ".onnx":
-        raise InputError(f"The output {path} must end in .onnx.")
-    check_writable(path)
-    for name in _MODEL_WEIGHTS:
-        if (path.parent / name).exists():
-            raise InputError(
-                f"{path.parent} holds a model ({name}) whose config.json would be overwritten; "
-                "write the ONNX file into another directory."
-            )
 
 
 def write_artifact(
@@ -67,7 +47,6 @@ def write_artifact(
     Raises ParityError, with nothing written, where the graph is not the model; InputError where the
     folder cannot take it.
     """
-    check_target(path)
     encoder, original_shape = encoder_and_original(model)
     shape = shape_of(model)
     graph = build_graph(encoder, shape, weights_of(model), dialect=dialect)
@@ -94,13 +73,13 @@ def _write_companions(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, decoding: DecodingSettings, folder: Path
 ) -> None:
     """Tokenizer, config and decoding settings, each moved into `folder` once all are written."""
-    with replace_directory(folder / ".companions") as staging:
+    with TemporaryDirectory(prefix=".companions.", dir=folder) as name:
+        staging = Path(name)
         tokenizer.save_pretrained(staging)
         model.config.save_pretrained(staging)
         decoding.write(staging / DECODING_FILE)
         for file in sorted(staging.iterdir()):
             file.replace(folder / file.name)
-    (folder / ".companions").rmdir()
 
 
 def _versions() -> dict[str, str]:

@@ -2,29 +2,26 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from export.artifact import Artifact, check_target, write_artifact
+from export.artifact import Artifact, write_artifact
 from export.request import Request
 from prune.checkpoint import load_source, load_tokenizer, save
 from prune.choose.score import score
 from prune.errors import InputError
 from prune.layers import shape_of
 from prune.plan import Plan, plan_fractions, plan_shape
-from prune.qa.answer import answer, calibrate_null_threshold, score_predictions, torch_runner
+from prune.qa.answer import answer, torch_runner
 from prune.qa.builtin import builtin_questions
-from prune.qa.json_file import read_json
-from prune.qa.metrics import SquadScore, per_question
+from prune.qa.compare import Comparison, compare
+from prune.qa.json_file import read_json, write_json
 from prune.qa.questions import Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.qa.significance import Interval, paired_bootstrap
 from prune.qa.spans import Prediction
 from prune.qa.squad import read_squad
 from prune.qa.windows import Window, make_windows, pad_token_id_of
@@ -32,25 +29,9 @@ from prune.search import Progress, Search, own_answers, search
 from prune.shape import ModelShape
 from prune.shrink import shrink
 from prune.source import Source, open_source
-from prune.staging import check_writable
 
 SEARCH_MULTIPLE = 8
-"""Feed-forward widths that a search rounds up to: odd widths cost vector units their last, partly empty turn."""
-
-
-@dataclass(frozen=True)
-class Accuracy:
-    """SQuAD scores of the model before and after the cut, on the same questions, each at its best threshold."""
-
-    data: str
-    before: SquadScore
-    after: SquadScore
-    null_threshold: float
-    """Of the cut model, set on these very questions."""
-    f1_change: Interval
-    """F1 after less before, in points, each model at its own best null threshold."""
-    has_answer_f1_change: Interval | None
-    """The same over the questions that have an answer, none refused."""
+"""What a search rounds feed-forward widths up to: the last vector of an odd width is computed half empty."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +44,7 @@ class Outcome:
     how: str
     """In words: what decided the amount."""
     search: Search | None
-    accuracy: Accuracy | None
+    accuracy: Comparison | None
     artifact: Artifact
     seconds: float
 
@@ -71,6 +52,15 @@ class Outcome:
     def shape(self) -> ModelShape:
         """The exported model's shape."""
         return self.artifact.metadata.shape
+
+
+@dataclass(frozen=True)
+class Data:
+    """The question sets that the user named, read and checked; None where not given."""
+
+    train: Sequence[Question] | None
+    dev: Sequence[Question] | None
+    calibration: Sequence[Question] | None
 
 
 @dataclass(frozen=True)
@@ -96,20 +86,15 @@ class Subject:
 def run(request: Request, progress: Progress) -> Outcome:
     """Do what `request` asks. Raises InputError or ParityError; an existing output then stays as it was."""
     began = time.monotonic()
-    check_target(request.out)
-    if request.save_model:
-        check_writable(request.save_model)
-    train = _sample(read_squad(request.train), request) if request.train else None
-    dev = read_squad(request.dev) if request.dev else None
-    calibration = read_squad(request.calibration) if request.calibration else None
+    request.check_paths()
+    data = read_data(request)
     subject = open_subject(request)
-    plan, how, found = choose(request, subject, train, calibration, progress)
+    plan, how, found = choose(request, subject, data, progress)
     cut = shrink(subject.model, plan) if plan else subject.model
     settings = subject.settings
-    accuracy = None
-    if dev and request.dev:
-        accuracy = measure(request.dev, dev, subject, cut, progress)
-        settings = DecodingSettings(**settings.to_dict() | {"null_threshold": accuracy.null_threshold})
+    accuracy = measure(data.dev, subject, cut, progress) if data.dev else None
+    if accuracy:
+        settings = replace(settings, null_threshold=accuracy.after.null_threshold)
     if request.save_model:
         save(cut, subject.tokenizer, request.save_model)
         settings.write(request.save_model / DECODING_FILE)
@@ -129,7 +114,22 @@ def run(request: Request, progress: Progress) -> Outcome:
             "how": how,
         },
     )
-    return Outcome(subject.source, plan, how, found, accuracy, artifact, time.monotonic() - began)
+    outcome = Outcome(subject.source, plan, how, found, accuracy, artifact, time.monotonic() - began)
+    if request.json_file:
+        write_json(request.json_file, to_dict(outcome), indent=2)
+    return outcome
+
+
+def read_data(request: Request) -> Data:
+    """Read the question sets that the user named, of --train as many as gain is to be measured on."""
+    train = read_squad(request.train, split="train") if request.train else None
+    if train and 0 < request.train_questions < len(train):
+        train = random.Random(request.seed).sample(train, request.train_questions)
+    return Data(
+        train,
+        read_squad(request.dev, split="validation") if request.dev else None,
+        read_squad(request.calibration, split="validation") if request.calibration else None,
+    )
 
 
 def open_subject(request: Request) -> Subject:
@@ -157,28 +157,24 @@ def open_subject(request: Request) -> Subject:
 
 
 def choose(
-    request: Request,
-    subject: Subject,
-    train: Sequence[Question] | None,
-    calibration: Sequence[Question] | None,
-    progress: Progress,
+    request: Request, subject: Subject, data: Data, progress: Progress
 ) -> tuple[Plan | None, str, Search | None]:
     """What to keep, in words how that was decided, and the search if there was one."""
     source = subject.source
     if request.no_prune:
         return None, "exported unchanged (--no-prune)", None
     if request.amount_given:
-        plan = _plan_amount(request, subject, train, progress)
+        plan = _plan_amount(request, subject, data.train, progress)
         return plan, "removed what the command line asked for", None
     if source.shape != source.original_shape:
         return None, "the model is already cut and is exported as it is", None
-    questions = list(calibration) if calibration else builtin_questions()
+    questions = data.calibration or builtin_questions()
     found = search(
         subject.model,
         subject.tokenizer,
         questions,
         settings=subject.settings,
-        train=train,
+        train=data.train,
         method=request.method,
         min_agreement=request.min_agreement,
         multiple_of=request.multiple_of or SEARCH_MULTIPLE,
@@ -225,55 +221,24 @@ def _plan_amount(
 
 
 def measure(
-    data: str, questions: Sequence[Question], subject: Subject, cut: PreTrainedModel, progress: Progress
-) -> Accuracy:
-    """Score the model before and after the cut, and set the cut model's null threshold, on `questions`."""
+    questions: Sequence[Question], subject: Subject, cut: PreTrainedModel, progress: Progress
+) -> Comparison:
+    """Ask the model before and after the cut the same annotated questions."""
 
     def ask(what: str, model: PreTrainedModel) -> list[Prediction]:
-        report: Callable[[int, int], None] = lambda done, total: progress(what, done, total)  # noqa: E731
-        return answer(
-            questions, subject.tokenizer, torch_runner(model), settings=subject.settings, progress=report
-        )
+        def report(done: int, total: int) -> None:
+            progress(what, done, total)
+
+        runner = torch_runner(model)
+        return answer(questions, subject.tokenizer, runner, settings=subject.settings, progress=report)
 
     before = ask("answering before the cut", subject.model)
     after = before if cut is subject.model else ask("answering after the cut", cut)
-    thresholds = [calibrate_null_threshold(questions, predictions) for predictions in (before, after)]
-    scores = [
-        score_predictions(questions, predictions, null_threshold=threshold)
-        for predictions, threshold in zip((before, after), thresholds, strict=True)
-    ]
-    f1 = [_f1(questions, predictions, at) for predictions, at in zip((before, after), thresholds, strict=True)]
-    answerable = [index for index, question in enumerate(questions) if question.answers]
-    unrefused = [_f1(questions, predictions, np.inf)[answerable] for predictions in (before, after)]
-    return Accuracy(
-        data,
-        scores[0],
-        scores[1],
-        thresholds[1],
-        paired_bootstrap(100 * f1[1], 100 * f1[0]),
-        paired_bootstrap(100 * unrefused[1], 100 * unrefused[0]) if answerable else None,
-    )
-
-
-def _f1(
-    questions: Sequence[Question], predictions: Sequence[Prediction], null_threshold: float
-) -> NDArray[np.float64]:
-    answers = {prediction.id: prediction.answer(null_threshold) for prediction in predictions}
-    return per_question(questions, answers)[1]
-
-
-def _sample(questions: list[Question], request: Request) -> list[Question]:
-    """As many questions as gain is to be measured on, drawn with the run's seed."""
-    count = request.train_questions
-    if not count or count >= len(questions):
-        return questions
-    return random.Random(request.seed).sample(questions, count)
+    return compare(questions, before, after)
 
 
 def to_dict(outcome: Outcome) -> dict[str, Any]:
     """Everything that was found, as plain values for JSON."""
-    from dataclasses import asdict
-
     metadata = outcome.artifact.metadata
     searched = outcome.search
     return {

@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from prune.choose import Method
 from prune.errors import InputError
+from prune.staging import check_writable
+
+Target = Literal["onnxruntime", "portable"]
+
+_MODEL_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,10 @@ class Request:
     dev: str | None = None
     calibration: str | None = None
     seed: int = 0
-    target: str = "onnxruntime"
+    target: Target = "onnxruntime"
     save_model: Path | None = None
     work: Path | None = None
+    json_file: Path | None = None
 
     def __post_init__(self) -> None:
         fractions = {"--prune-heads": self.prune_heads, "--prune-ffn": self.prune_ffn}
@@ -60,3 +67,27 @@ class Request:
     def work_directory(self) -> Path:
         """Where finished stages are kept."""
         return self.work or self.out.with_name(f"{self.out.name}.work")
+
+    def check_paths(self) -> None:
+        """Raise InputError where an output cannot be put where it is to go; touches nothing."""
+        out = self.out
+        if out.is_dir():
+            raise InputError(
+                f"{out} is a directory; name the ONNX file to write, such as {out / 'model.onnx'}."
+            )
+        if out.suffix != ".onnx":
+            raise InputError(f"The output {out} must end in .onnx.")
+        check_writable(out)
+        for name in _MODEL_WEIGHTS:
+            if (out.parent / name).exists():
+                raise InputError(
+                    f"{out.parent} holds a model ({name}) whose config.json would be overwritten; "
+                    "write the ONNX file into another directory."
+                )
+        for extra in (self.save_model, self.json_file):
+            if extra:
+                check_writable(extra)
+        if self.save_model and self.save_model.exists():
+            raise InputError(f"--save-model {self.save_model} exists already; name a new directory.")
+        if self.json_file and self.json_file.is_dir():
+            raise InputError(f"--json {self.json_file} is a directory; name a file.")

@@ -13,7 +13,6 @@ from prune.plan import Scores
 from prune.qa.windows import Window
 
 
-
 def score(
     method: Method,
     model: PreTrainedModel,

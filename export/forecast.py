@@ -1,0 +1,105 @@
+"""What a run of prune-export would do, without doing it: sizes, multiply-adds, time."""
+
+import time
+from collections.abc import Iterator
+
+import torch
+from rich.console import Console
+
+from export.pipeline import Data, Subject, open_subject, read_data
+from export.report import SEQ
+from export.request import Request
+from prune.cost import multiply_adds, parameters
+from prune.errors import InputError
+from prune.qa.builtin import builtin_questions
+from prune.qa.json_file import read_json
+from prune.search import LARGEST_PERCENT
+from prune.shape import LayerShape, ModelShape
+
+TIMED_LENGTH = 128
+"""Tokens of the forward pass that the time is judged by: about a question with a paragraph."""
+
+GAIN_COST = 3
+"""A forward and a backward pass, in forward passes."""
+
+
+def forecast(request: Request, console: Console) -> None:
+    """Print what `request` would do. Reads the model and the data sets; writes and trains nothing."""
+    request.check_paths()
+    if request.model == "demo":
+        raise InputError(
+            "--dry-run needs a model that exists; demo trains one first. Run it without --dry-run."
+        )
+    data = read_data(request)
+    subject = open_subject(request)
+    for line in _lines(request, subject, data):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str]:
+    source = subject.source
+    whole = source.original_shape
+    yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
+    passes = 2 * len(data.dev or ())
+    if request.no_prune or (not request.amount_given and source.shape != whole):
+        yield "It would be exported as it is."
+        after = source.shape
+    elif request.amount_given:
+        yield f"Units would be chosen by {request.method}; the layers come out unequal, the totals are these."
+        after = _wanted(request, source.shape)
+        if request.method != "random":
+            passes += (
+                GAIN_COST * len(data.train) if data.train else (1 + GAIN_COST) * len(builtin_questions())
+            )
+    else:
+        questions = len(data.calibration or builtin_questions())
+        scored, checked = (len(data.train), questions) if data.train else (questions // 2, questions // 2)
+        trials = LARGEST_PERCENT.bit_length()
+        passes += questions + GAIN_COST * scored + trials * checked
+        yield (
+            f"It would be cut as far as {request.min_agreement:g} % agreement on {questions} questions allows, in "
+            f"{trials} trials; how far that is, only the search can say. Were half to go:"
+        )
+        after = _total(source.shape.num_heads // 2, source.shape.intermediate_size // 2, whole)
+    yield (
+        f"Heads {whole.num_heads} → {after.num_heads}, feed-forward activations {whole.intermediate_size} → "
+        f"{after.intermediate_size}."
+    )
+    before_cost, after_cost = (
+        multiply_adds(source.encoder, shape, batch=1, seq=SEQ) for shape in (whole, after)
+    )
+    size = 4 * parameters(source.encoder, after) / 2**20
+    yield (
+        f"Multiply-adds at {SEQ} tokens: {before_cost / 1e9:.2f} → {after_cost / 1e9:.2f} G, "
+        f"{before_cost / after_cost:.2f} times fewer; {request.out} about {size:.0f} MiB."
+    )
+    yield f"Time: about {_seconds(subject) * (passes + 30):.0f} s, and some for reading and writing."
+
+
+def _wanted(request: Request, shape: ModelShape) -> ModelShape:
+    """The totals asked for; rounding widths up may add a little."""
+    if request.shape:
+        wanted = ModelShape.from_dict(read_json(request.shape, "model shape"))
+        wanted.check_within(shape)
+        return wanted
+    return _total(
+        shape.num_heads - round((request.prune_heads or 0) * shape.num_heads),
+        shape.intermediate_size - round((request.prune_ffn or 0) * shape.intermediate_size),
+        shape,
+    )
+
+
+def _total(num_heads: int, intermediate_size: int, shape: ModelShape) -> ModelShape:
+    """A shape with these totals. Costs are sums over units, so that it does not matter which layer has them."""
+    others = (LayerShape(0, 0),) * (len(shape.layers) - 1)
+    return ModelShape((LayerShape(num_heads, intermediate_size), *others))
+
+
+def _seconds(subject: Subject) -> float:
+    """Duration of one forward pass over one window, the second of two."""
+    ids = torch.full((1, min(TIMED_LENGTH, subject.source.encoder.max_length)), 1)
+    for _ in range(2):
+        began = time.perf_counter()
+        with torch.no_grad():
+            subject.model(input_ids=ids, attention_mask=torch.ones_like(ids))
+    return time.perf_counter() - began

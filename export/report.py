@@ -1,0 +1,94 @@
+"""What a run of prune-export found, as a table for eyes."""
+
+from rich.console import Console
+from rich.table import Table
+
+from export.pipeline import Outcome
+from prune.cost import multiply_adds, parameters
+from prune.qa.compare import Comparison
+from prune.qa.significance import Interval
+from prune.search import Search
+
+NOT_MEASURED = (
+    "Agreement with the original on built-in English questions; accuracy on your data was NOT measured: "
+    "give --dev FILE."
+)
+SEQ = 384
+"""Tokens at which multiply-adds are stated; attention's share grows with length."""
+
+
+def print_outcome(outcome: Outcome, console: Console) -> None:
+    """Print the layers, what they cost, what was found out about answers, and where the file is."""
+    console.print(layer_table(outcome))
+    metadata = outcome.artifact.metadata
+    heads, intermediate = metadata.shape.removed_from(metadata.original_shape)
+    before, after = (
+        multiply_adds(metadata.encoder, shape, batch=1, seq=SEQ)
+        for shape in (metadata.original_shape, metadata.shape)
+    )
+    weights = [parameters(metadata.encoder, shape) for shape in (metadata.original_shape, metadata.shape)]
+    lines = [
+        f"{outcome.how[0].upper()}{outcome.how[1:]}.",
+        f"Removed {heads:.1%} of heads and {intermediate:.1%} of feed-forward activations.",
+        f"Multiply-adds at {SEQ} tokens: {before / 1e9:.2f} → {after / 1e9:.2f} G, {before / after:.2f} times fewer; "
+        f"parameters: {weights[0] / 1e6:.1f} → {weights[1] / 1e6:.1f} M.",
+    ]
+    if outcome.search and outcome.search.agreement:
+        lines.append(_agreement(outcome.search))
+    lines += _accuracy(outcome.accuracy) if outcome.accuracy else []
+    if outcome.search and not outcome.accuracy:
+        lines.append(NOT_MEASURED)
+    parity = outcome.artifact.parity
+    lines += [
+        f"Parity with PyTorch on {len(parity.cases)} inputs: largest difference {parity.max_absolute:.1e} "
+        f"(relative {parity.max_relative:.1e}, allowed {parity.tolerance:.0e}).",
+        f"{outcome.artifact.path}: {outcome.artifact.bytes / 2**20:.1f} MiB, in {outcome.seconds:.1f} s.",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def layer_table(outcome: Outcome) -> Table:
+    """Heads and feed-forward activations of each layer, before any cut and now."""
+    metadata = outcome.artifact.metadata
+    table = Table(title=metadata.model_name)
+    table.add_column("layer", justify="right")
+    table.add_column("heads", justify="right")
+    table.add_column("feed-forward", justify="right")
+    for index, (now, whole) in enumerate(
+        zip(metadata.shape.layers, metadata.original_shape.layers, strict=True)
+    ):
+        table.add_row(
+            str(index),
+            f"{now.num_heads} of {whole.num_heads}",
+            f"{now.intermediate_size} of {whole.intermediate_size}",
+        )
+    return table
+
+
+def _agreement(search: Search) -> str:
+    kept = search.agreement
+    assert kept is not None
+    return (
+        f"Agreement with the original's answers: mean token F1 {kept.mean:.1f} "
+        f"({kept.low:.1f} to {kept.high:.1f}) on {kept.questions} questions."
+    )
+
+
+def _accuracy(comparison: Comparison) -> list[str]:
+    before, after = comparison.before, comparison.after
+    lines = [
+        f"F1 on {after.score.total} questions of --dev, null threshold set on them: {before.score.f1:.1f} → "
+        f"{after.score.f1:.1f} ({_change(comparison.f1_change)}); exact match {before.score.exact:.1f} → "
+        f"{after.score.exact:.1f}."
+    ]
+    if comparison.has_answer_f1_change:
+        lines.append(
+            f"F1 on the {after.score.has_answer_total} of them that have an answer, none refused: "
+            f"{before.has_answer_f1:.1f} → {after.has_answer_f1:.1f} ({_change(comparison.has_answer_f1_change)})."
+        )
+    return lines
+
+
+def _change(interval: Interval) -> str:
+    return f"{interval.mean_difference:+.1f}, 95 % interval {interval.low:+.1f} to {interval.high:+.1f}"

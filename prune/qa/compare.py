@@ -1,0 +1,63 @@
+"""Two models' answers to the same questions: what each scores, and what lies between them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prune.qa.answer import calibrate_null_threshold, score_predictions
+from prune.qa.metrics import SquadScore, per_question
+from prune.qa.questions import Question
+from prune.qa.significance import Interval, paired_bootstrap
+from prune.qa.spans import Prediction
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """One model's SQuAD scores, in percent, at the null threshold that suits it best on these questions."""
+
+    score: SquadScore
+    null_threshold: float
+    has_answer_f1: float | None
+    """F1 over the questions that have an answer, none of them refused: what pruning costs shows here first."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Before and after, with paired 95 % intervals of after less before, in points of F1."""
+
+    before: Accuracy
+    after: Accuracy
+    f1_change: Interval
+    has_answer_f1_change: Interval | None
+
+
+def compare(
+    questions: Sequence[Question], before: Sequence[Prediction], after: Sequence[Prediction]
+) -> Comparison:
+    """Score two models on `questions`; their predictions are in the same order."""
+    accuracies, f1, unrefused = [], [], []
+    answerable = np.array([bool(question.answers) for question in questions])
+    for predictions in (before, after):
+        threshold = calibrate_null_threshold(questions, predictions)
+        f1.append(_f1(questions, predictions, threshold))
+        unrefused.append(_f1(questions, predictions, np.inf)[answerable])
+        score = score_predictions(questions, predictions, null_threshold=threshold)
+        mean = float(unrefused[-1].mean()) if answerable.any() else None
+        accuracies.append(Accuracy(score, threshold, mean))
+    first, second = accuracies
+    return Comparison(
+        first,
+        second,
+        paired_bootstrap(f1[1], f1[0]),
+        paired_bootstrap(unrefused[1], unrefused[0]) if answerable.any() else None,
+    )
+
+
+def _f1(
+    questions: Sequence[Question], predictions: Sequence[Prediction], null_threshold: float
+) -> NDArray[np.float64]:
+    """Per question, in percent."""
+    answers = {prediction.id: prediction.answer(null_threshold) for prediction in predictions}
+    return 100 * per_question(questions, answers)[1]
