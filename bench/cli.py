@@ -26,19 +26,19 @@ from prune.staging import check_writable
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
-_HELP = "\n\n".join(
-    (
-        "Measure how much faster a pruned question-answering model is than the unpruned one.",
-        "MODEL is an .onnx file that prune-export wrote, or a model directory. It is compared with "
-        "--baseline or, without that, with its unpruned twin: the file's metadata holds the shape, and latency does not "
-        "depend on the weights, so random ones serve. Without MODEL, BERT-base at the operating point of "
-        "McCarley et al. (53 % of heads, 65 % of activations removed) is compared with the whole BERT-base.",
-        "Each engine runs in a process of its own. The two take turns, the idle one stopped, and the "
-        "speed-up is the ratio of neighbouring turns, over several launches, with its 95 % interval. The numbers of "
-        "launches and rounds are fixed before the first sample: at the defaults, an operating point takes "
-        "one to three minutes.",
-    )
-)
+_HELP = """
+Measure how much faster a pruned question-answering model is than the unpruned one.
+
+MODEL is an .onnx file that prune-export wrote, or a model directory. It is compared with --baseline or,
+without that, with its unpruned twin: the file's metadata holds the shape, and latency does not depend on the
+weights, so random ones serve. Without MODEL, BERT-base at the operating point of McCarley et al. (53 % of
+heads, 65 % of activations removed) is compared with the whole BERT-base.
+
+Each engine runs in a process of its own. The two take turns, the idle one stopped, and the speed-up is the
+ratio of neighbouring turns, over several launches, with its 95 % interval. The numbers of launches and rounds
+are fixed before the first sample: at the defaults, an operating point takes one to three minutes.
+"""
+_HELP = "\n\n".join(paragraph.replace("\n", " ") for paragraph in _HELP.strip().split("\n\n"))
 
 _EXAMPLES = "\n\n".join(
     (

@@ -12,7 +12,8 @@ from bench.models import Model, Opener
 from bench.request import Request
 from bench.result import Comparison, Result, check_gates, summarize
 from bench.runners import runner
-from bench.spec import Role
+from bench.spec import BERT_BASE, Role
+from prune.arch import Encoder
 from prune.qa.questions import Question
 from prune.qa.squad import read_squad
 
@@ -56,24 +57,24 @@ def run(request: Request, scratch: Path, progress: Progress) -> Result:
 def _pairs(request: Request, opener: Opener) -> list[dict[Role, Model]]:
     """Candidates with their baselines, all of them fit for what is asked of them."""
     if not request.models:
+        _check_lengths(BERT_BASE, request)
         candidate, baseline = opener.paper_pair()
-        _check(candidate, request)
         return [{"baseline": baseline, "candidate": candidate}]
     candidates = [opener.open(name) for name in request.models]
     given = opener.open(request.baseline) if request.baseline else None
     for model in (*candidates, *([given] if given else [])):
-        _check(model, request)
+        _check_lengths(model.engine.encoder, request)
+        if request.dev:
+            check_accuracy(model)
     return [
         {"baseline": given or opener.unpruned_twin(candidate), "candidate": candidate}
         for candidate in candidates
     ]
 
 
-def _check(model: Model, request: Request) -> None:
+def _check_lengths(encoder: Encoder, request: Request) -> None:
     for workload in request.workloads:
-        check_length(model.engine.encoder, workload.seq)
-    if request.dev:
-        check_accuracy(model)
+        check_length(encoder, workload.seq)
 
 
 def _add_accuracy(comparisons: list[Comparison], questions: Sequence[Question], progress: Progress) -> None:

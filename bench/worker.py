@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from typing import IO, Any
 
 import numpy as np
@@ -34,7 +35,14 @@ def main(parent: int) -> None:
     # Libraries print where they like: keep the answers' channel to ourselves, give them stderr.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    serve(sys.stdin, answers)
+    try:
+        serve(sys.stdin, answers)
+    except Exception as error:
+        traceback.print_exc()
+        # The last line of stderr is what the parent quotes: have the gist there, however long the message.
+        raise SystemExit(
+            f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
+        ) from None
 
 
 def serve(requests: IO[str], answers: IO[str]) -> None:

@@ -1,5 +1,6 @@
 """ONNX Runtime, on its CPU, CUDA and TensorRT providers."""
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -65,6 +66,8 @@ def load(engine: Engine) -> Run:
 
 
 def _import(device: Device) -> ModuleType:
+    # From 1.32 on it reports its use to Microsoft from a thread of its own, unless told not to beforehand.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

@@ -1,0 +1,183 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+BENCH = Path(sys.executable).with_name("bench")
+QUICK = ("--launches", "2", "--rounds", "3", "--threads", "1", "--seq", "32")
+
+Bench = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Runs the installed command, with a temporary folder of its own that must be empty afterwards."""
+    scratch = tmp_path / "temporary"
+    scratch.mkdir()
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [BENCH, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "TMPDIR": str(scratch), "COLUMNS": "200"},
+            timeout=300,
+        )
+        assert not list(scratch.iterdir())
+        return done
+
+    return run
+
+
+def test_a_file_against_its_twin(bench: Bench, make_file, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    done = bench(make_file(), *QUICK, "--batch", "1,2", "--json", result, "--min-speedup", "0.01")
+    assert done.returncode == 0, done.stderr
+    assert "baseline: unpruned twin of out.onnx" in done.stdout
+    assert "--min-speedup 0.01: met" in done.stdout
+    assert done.stderr == ""
+    found = json.loads(result.read_text())
+    (comparison,) = found["comparisons"]
+    assert [point["batch"] for point in comparison["points"]] == [1, 2]
+    assert comparison["baseline"]["shape"]["num_heads"] == [4, 4, 4]
+    for point in comparison["points"]:
+        assert point["speedup"]["pairs"] == 6
+        assert point["speedup"]["low"] <= point["speedup"]["estimate"] <= point["speedup"]["high"]
+
+
+def test_a_missed_limit_is_exit_1_and_json_can_be_piped(bench: Bench, make_file, whole) -> None:
+    small, other = make_file("small.onnx"), make_file("other.onnx", shape=whole)
+    done = bench(small, "--baseline", other, *QUICK, "--json", "-", "--min-speedup", "1000")
+    assert done.returncode == 1, done.stderr
+    found = json.loads(done.stdout)
+    assert found["comparisons"][0]["baseline"]["name"] == "other.onnx"
+    assert found["gates"][0]["met"] is False
+    assert "--min-speedup 1000: MISSED" in done.stderr
+
+
+def _not_onnx(folder: Path, whole: Path) -> Path:
+    (folder / "text.onnx").write_text("this is a text")
+    return folder / "text.onnx"
+
+
+def _truncated(folder: Path, whole: Path) -> Path:
+    data = whole.read_bytes()
+    (folder / "half.onnx").write_bytes(data[: len(data) // 2])
+    return folder / "half.onnx"
+
+
+def _not_ours(folder: Path, whole: Path) -> Path:
+    import onnx
+
+    model = onnx.load(whole)
+    del model.metadata_props[:]
+    onnx.save(model, folder / "foreign.onnx")
+    return folder / "foreign.onnx"
+
+
+def _empty_directory(folder: Path, whole: Path) -> Path:
+    (folder / "empty").mkdir()
+    return folder / "empty"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (_not_onnx, "text.onnx is"),
+        (_truncated, "half.onnx is"),
+        (_not_ours, "foreign.onnx is no file of prune-export's"),
+        (_empty_directory, "holds no config.json"),
+        (lambda folder, whole: folder / "absent", "There is no file or directory"),
+        (lambda folder, whole: "./absent/model", "There is no file or directory ./absent/model"),
+    ],
+)
+def test_a_bad_model_is_one_sentence_and_exit_2(bench: Bench, make_file, tmp_path, make, said: str) -> None:
+    done = bench(make(tmp_path, make_file()), *QUICK)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--batch", "0"], "--batch is 0"),
+        (["--seq", "0"], "--seq is 0"),
+        (["--seq", "129"], "--seq is 129, and the model has positions for 128 tokens"),
+        (["--batch", "many"], "--batch is 'many'"),
+        (["--threads", "0"], "--threads is 0"),
+        (["--launches", "1"], "--launches is 1"),
+        (["--rounds", "0"], "--rounds is 0"),
+        (["--seconds", "-1"], "--seconds is -1"),
+        (["--dev", "absent.json"], "There is no SQuAD file at 'absent.json'"),
+        (["--baseline", "absent.onnx"], "There is no file or directory absent.onnx"),
+        (["--max-f1-loss", "0.5"], "--max-f1-loss needs --dev FILE"),
+        (["--json", "absent/result.json"], "absent/result.json cannot be written"),
+        (["--runtime", "torch"], "--runtime torch runs model directories"),
+        (["--runtime", "jax"], "'jax' is not one of"),
+        (["--device", "tpu"], "'tpu' is not one of"),
+        (["--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_a_bad_option_is_exit_2(bench: Bench, make_file, arguments: list[str], said: str) -> None:
+    done = bench(make_file(), *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_paper_point_is_refused_only_past_berts_positions(bench: Bench) -> None:
+    done = bench("--seq", "513")
+    assert done.returncode == 2
+    assert "positions for 512 tokens" in done.stderr
+
+
+def test_help_teaches(bench: Bench) -> None:
+    done = bench("--help")
+    assert done.returncode == 0
+    for taught in (
+        "bench --batch 16 --seq 384",
+        "--baseline",
+        "--max-f1-loss",
+        "Exit codes",
+        "unpruned twin",
+    ):
+        assert taught in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
+)
+def test_nothing_is_left_of_an_interrupted_run(
+    make_file, tmp_path: Path, sent: signal.Signals, code: int
+) -> None:
+    scratch = tmp_path / "temporary"
+    scratch.mkdir()
+    command = [BENCH, make_file(), "--rounds", "100000", "--seconds", "600", "--seq", "32"]
+    parent = subprocess.Popen(
+        command, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(scratch)}, text=True
+    )
+    workers: list[psutil.Process] = []
+    end = time.monotonic() + 60
+    while len(workers) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+        workers = psutil.Process(parent.pid).children()
+    assert len(workers) == 2
+    time.sleep(1)  # well into the turns, where one of the two is stopped
+    parent.send_signal(sent)
+    _, said = parent.communicate(timeout=60)
+    assert parent.returncode == code
+    assert "Traceback" not in said
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+    if sent != signal.SIGKILL:
+        assert not list(scratch.iterdir())

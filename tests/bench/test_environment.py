@@ -1,0 +1,38 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.environment import _quota, available_cores, environment
+
+
+def test_environment_names_machine_and_software() -> None:
+    found = environment(gpu=False).to_dict()
+    assert found["cpu"]
+    assert found["gpu"] is None
+    assert found["cores"] == available_cores()
+    assert found["memory_bytes"] > 2**28
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"numpy", "onnx", "torch", "espalier"} <= set(found["packages"])
+    assert found["date"].endswith("+00:00")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity here")
+def test_cores_follow_the_affinity_mask() -> None:
+    program = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "from bench.environment import available_cores; print(available_cores())"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize(
+    ("text", "quota"), [("150000 100000\n", 1.5), ("max 100000\n", None), ("", None), (None, None)]
+)
+def test_quota_of_a_container(tmp_path: Path, text: str | None, quota: float | None) -> None:
+    if text is not None:
+        (tmp_path / "cpu.max").write_text(text)
+    assert _quota(tmp_path / "cpu.max") == quota

@@ -1,0 +1,103 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from bench.inputs import random_inputs
+from bench.models import Opener
+from bench.runners import runner
+from bench.spec import BERT_BASE_SHAPE, Workload
+from prune.checkpoint import random_model, save
+from prune.errors import InputError
+
+
+@pytest.fixture
+def opener(tmp_path: Path) -> Opener:
+    (tmp_path / "scratch").mkdir()
+    return Opener("onnxruntime", "cpu", 1, tmp_path / "scratch")
+
+
+def test_a_file_is_known_from_its_metadata(opener: Opener, make_file, encoder, whole, cut) -> None:
+    model = opener.open(str(make_file()))
+    assert (model.name, model.weights, model.precision, model.dialect) == (
+        "out.onnx",
+        "trained",
+        "fp32",
+        "onnxruntime",
+    )
+    assert (model.engine.encoder, model.engine.shape, model.original_shape) == (encoder, cut, whole)
+
+
+def test_the_twin_is_the_file_before_it_was_cut(opener: Opener, make_file, whole) -> None:
+    model = opener.open(str(make_file()))
+    twin = opener.unpruned_twin(model)
+    assert (twin.engine.shape, twin.dialect, twin.weights, twin.folder) == (
+        whole,
+        model.dialect,
+        "random",
+        None,
+    )
+    assert twin.engine.path is not None
+    assert "Attention" in {node.op_type for node in onnx.load(twin.engine.path).graph.node}
+
+
+def test_a_twin_in_another_precision_is_not_made_up(opener: Opener, make_file) -> None:
+    with pytest.raises(InputError, match="in int8, and only an fp32 twin"):
+        opener.unpruned_twin(opener.open(str(make_file(precision="int8"))))
+
+
+def test_a_directory_gives_the_same_logits_on_both_runtimes(opener: Opener, encoder, cut, tmp_path) -> None:
+    save(random_model(encoder, cut), None, tmp_path / "model")
+    inputs = random_inputs(encoder, Workload(2, 32))
+    logits = []
+    for runtime in ("onnxruntime", "torch"):
+        model = replace(opener, runtime=runtime).open(str(tmp_path / "model"))
+        assert (model.name, model.weights, model.engine.shape) == ("model", "trained", cut)
+        assert model.folder == tmp_path / "model"
+        logits.append(runner(runtime).load(model.engine)(inputs))
+    for onnx_side, torch_side in zip(*logits, strict=True):
+        assert onnx_side.shape == (2, 32)
+        np.testing.assert_allclose(onnx_side, torch_side, atol=1e-5)
+
+
+def test_tensorrt_gets_the_dialect_that_it_reads(opener: Opener, encoder, cut, tmp_path) -> None:
+    save(random_model(encoder, cut), None, tmp_path / "model")
+    model = replace(opener, device="tensorrt").open(str(tmp_path / "model"))
+    assert model.dialect == "portable"
+    assert {imported.domain for imported in onnx.load(model.engine.path).opset_import} <= {"", "ai.onnx"}
+
+
+def test_torch_pairs_need_no_file(opener: Opener) -> None:
+    candidate, baseline = replace(opener, runtime="torch").paper_pair()
+    assert candidate.engine.path is None
+    assert candidate.original_shape == baseline.engine.shape == BERT_BASE_SHAPE
+    assert not list(opener.scratch.iterdir())
+
+
+def test_torch_runs_no_onnx_file(opener: Opener, make_file) -> None:
+    with pytest.raises(InputError, match="--runtime torch runs model directories"):
+        replace(opener, runtime="torch").open(str(make_file()))
+
+
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_a_missing_provider_is_one_sentence_with_the_way_out(device) -> None:
+    import onnxruntime
+
+    if len(onnxruntime.get_available_providers()) > 2:
+        pytest.skip("the GPU build is installed")
+    with pytest.raises(
+        InputError, match=rf"--device {device} needs .*pip install onnxruntime-gpu.*--device cpu"
+    ):
+        runner("onnxruntime").check(device)
+
+
+def test_torch_names_the_device_that_it_lacks() -> None:
+    with pytest.raises(InputError, match="--device tensorrt is a provider of onnxruntime"):
+        runner("torch").check("tensorrt")
+    import torch
+
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match=r"sees no GPU.*pip install torch.*--device cpu"):
+            runner("torch").check("cuda")
