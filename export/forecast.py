@@ -26,7 +26,7 @@ GAIN_COST = 3
 def forecast(request: Request, console: Console) -> None:
     """Print what `request` would do. Reads the model and the data sets; writes and trains nothing."""
     request.check_paths()
-    if request.model == "demo":
+    if request.is_demo:
         raise InputError(
             "--dry-run needs a model that exists; demo trains one first. Run it without --dry-run."
         )

@@ -87,6 +87,8 @@ def run(request: Request, progress: Progress) -> Outcome:
     """Do what `request` asks. Raises InputError or ParityError; an existing output then stays as it was."""
     began = time.monotonic()
     request.check_paths()
+    if request.is_demo:
+        request = _with_demo(request, progress)
     data = read_data(request)
     subject = open_subject(request)
     plan, how, found = choose(request, subject, data, progress)
@@ -133,16 +135,8 @@ def read_data(request: Request) -> Data:
 
 
 def open_subject(request: Request) -> Subject:
-    """Find, check and load the model; for the word `demo`, train the demo first. Raises InputError."""
-    name = request.model
-    if name == "demo" and not Path(name).is_dir():
-        from prune.demo import train_demo
-
-        directory = request.work_directory / "demo"
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        train_demo(directory, seed=request.seed)
-        name = str(directory)
-    source = open_source(name, revision=request.revision)
+    """Find, check and load the model. Raises InputError."""
+    source = open_source(request.model, revision=request.revision)
     settings = DecodingSettings()
     if (source.directory / DECODING_FILE).is_file():
         settings = DecodingSettings.read(source.directory / DECODING_FILE)
@@ -154,6 +148,20 @@ def open_subject(request: Request) -> Subject:
             f"{source.encoder.vocab_size}; give the model the tokenizer it was trained with."
         )
     return Subject(source, load_source(source), tokenizer, settings)
+
+
+def _with_demo(request: Request, progress: Progress) -> Request:
+    """The request with the word `demo` replaced by its model directory, which is trained if need be."""
+    from prune.demo import DEV_FILE, TrainingPlan, train_demo
+
+    directory = request.work_directory / "demo"
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    train_demo(
+        directory,
+        TrainingPlan(seed=request.seed),
+        progress=lambda done, total: progress("training the demo", done, total),
+    )
+    return replace(request, model=str(directory), dev=request.dev or str(directory / DEV_FILE))
 
 
 def choose(

@@ -64,6 +64,11 @@ class Request:
         return self.shape is not None or self.prune_heads is not None or self.prune_ffn is not None
 
     @property
+    def is_demo(self) -> bool:
+        """Whether the word `demo` is meant; an existing directory of that name wins."""
+        return self.model == "demo" and not Path(self.model).is_dir()
+
+    @property
     def work_directory(self) -> Path:
         """Where finished stages are kept."""
         return self.work or self.out.with_name(f"{self.out.name}.work")

