@@ -161,11 +161,11 @@ def _check_destination(json_file: str | None) -> None:
 
 def _hand_over(result: Result, json_file: str | None) -> None:
     """Table on stdout, JSON where it was asked for; where that is stdout, the table goes to stderr."""
+    print_report(result, Console(stderr=json_file == "-"))
     if json_file == "-":
         print(json.dumps(result.to_dict(), allow_nan=False))
     elif json_file is not None:
         write_json(Path(json_file), result.to_dict())
-    print_report(result, Console(stderr=json_file == "-"))
 
 
 @contextmanager

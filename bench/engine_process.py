@@ -87,8 +87,11 @@ class EngineProcess:
 
     def _stop(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
-        # Until the kernel has stopped every thread; WEXITED, or a worker that dies here would block us.
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if self._process.returncode is None:
+            # Until the kernel has stopped every thread, or the worker turns out to have ended meanwhile.
+            _, status = os.waitpid(self.pid, os.WUNTRACED)
+            if not os.WIFSTOPPED(status):
+                self._process.returncode = os.waitstatus_to_exitcode(status)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None

@@ -17,6 +17,7 @@ class Model:
     """A model that can be measured, and what is known of it."""
 
     name: str
+    """As the user called it."""
     engine: Engine
     original_shape: ModelShape
     dialect: str | None
@@ -52,13 +53,13 @@ class Opener:
         """The model that the user named. Raises InputError where it is none that can be measured."""
         path = Path(name)
         if path.is_dir():
-            return self._open_directory(path)
+            return self._open_directory(name, path)
         if not path.is_file():
             raise InputError(
                 f"There is no file or directory {name}; give an .onnx file that prune-export wrote, "
                 "or a model directory."
             )
-        return self._open_file(path)
+        return self._open_file(name, path)
 
     def unpruned_twin(self, model: Model) -> Model:
         """`model` before it was cut, in the same dialect and precision, with random weights.
@@ -92,7 +93,7 @@ class Opener:
     def _engine(self, encoder: Encoder, shape: ModelShape, path: Path | None) -> Engine:
         return Engine(self.runtime, self.device, self.threads, encoder, shape, path)
 
-    def _open_file(self, path: Path) -> Model:
+    def _open_file(self, name: str, path: Path) -> Model:
         from export.metadata import read_metadata
 
         metadata = read_metadata(path)
@@ -102,7 +103,7 @@ class Opener:
                 "give the directory (prune-export --save-model), or --runtime onnxruntime."
             )
         return Model(
-            name=path.name,
+            name=name,
             engine=self._engine(metadata.encoder, metadata.shape, path.resolve()),
             original_shape=metadata.original_shape,
             dialect=metadata.dialect,
@@ -111,10 +112,10 @@ class Opener:
             folder=path.resolve().parent,
         )
 
-    def _open_directory(self, path: Path) -> Model:
+    def _open_directory(self, name: str, path: Path) -> Model:
         from prune.source import check_directory
 
-        source = check_directory(path, path.resolve().name)
+        source = check_directory(path, name)
         runnable = source.directory.resolve()
         if self.runtime == "onnxruntime":
             from export.weights import weights_of
@@ -124,7 +125,7 @@ class Opener:
                 source.encoder, source.shape, weights_of(load_source(source)), str(self._dialect)
             )
         return Model(
-            name=source.name,
+            name=name,
             engine=self._engine(source.encoder, source.shape, runnable),
             original_shape=source.original_shape,
             dialect=self._dialect,

@@ -37,10 +37,10 @@ def bench(tmp_path: Path) -> Bench:
 
 
 def test_a_file_against_its_twin(bench: Bench, make_file, tmp_path: Path) -> None:
-    result = tmp_path / "result.json"
-    done = bench(make_file(), *QUICK, "--batch", "1,2", "--json", result, "--min-speedup", "0.01")
+    path, result = make_file(), tmp_path / "result.json"
+    done = bench(path, *QUICK, "--batch", "1,2", "--json", result, "--min-speedup", "0.01")
     assert done.returncode == 0, done.stderr
-    assert "baseline: unpruned twin of out.onnx" in done.stdout
+    assert f"baseline: unpruned twin of {path}" in done.stdout
     assert "--min-speedup 0.01: met" in done.stdout
     assert done.stderr == ""
     found = json.loads(result.read_text())
@@ -57,7 +57,7 @@ def test_a_missed_limit_is_exit_1_and_json_can_be_piped(bench: Bench, make_file,
     done = bench(small, "--baseline", other, *QUICK, "--json", "-", "--min-speedup", "1000")
     assert done.returncode == 1, done.stderr
     found = json.loads(done.stdout)
-    assert found["comparisons"][0]["baseline"]["name"] == "other.onnx"
+    assert found["comparisons"][0]["baseline"]["name"] == str(other)
     assert found["gates"][0]["met"] is False
     assert "--min-speedup 1000: MISSED" in done.stderr
 

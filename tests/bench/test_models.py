@@ -20,9 +20,10 @@ def opener(tmp_path: Path) -> Opener:
 
 
 def test_a_file_is_known_from_its_metadata(opener: Opener, make_file, encoder, whole, cut) -> None:
-    model = opener.open(str(make_file()))
+    path = make_file()
+    model = opener.open(str(path))
     assert (model.name, model.weights, model.precision, model.dialect) == (
-        "out.onnx",
+        str(path),
         "trained",
         "fp32",
         "onnxruntime",
@@ -54,7 +55,7 @@ def test_a_directory_gives_the_same_logits_on_both_runtimes(opener: Opener, enco
     logits = []
     for runtime in ("onnxruntime", "torch"):
         model = replace(opener, runtime=runtime).open(str(tmp_path / "model"))
-        assert (model.name, model.weights, model.engine.shape) == ("model", "trained", cut)
+        assert (model.name, model.weights, model.engine.shape) == (str(tmp_path / "model"), "trained", cut)
         assert model.folder == tmp_path / "model"
         logits.append(runner(runtime).load(model.engine)(inputs))
     for onnx_side, torch_side in zip(*logits, strict=True):
