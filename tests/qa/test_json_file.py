@@ -1,0 +1,21 @@
+from pathlib import Path
+
+import pytest
+
+from prune.errors import InputError
+from prune.qa.json_file import read_json, write_json
+
+
+def test_numbers_that_are_no_json_leave_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+    write_json(path, {"f1": 81.5, "mot": "côté"})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"f1": float("nan")})
+    assert read_json(path, "score") == {"f1": 81.5, "mot": "côté"}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["scores.json"]
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written: Is a directory"):
+        write_json(tmp_path, {})
+    assert list(tmp_path.iterdir()) == []
