@@ -1,7 +1,7 @@
 """The measurement itself: two engines taking turns, over several launches.
 
 A launch starts both engines afresh, warms them up, and lets them take turns: in each round both have one,
-and who goes first changes from round to round, so that drift falls on both alike.
+and who goes first changes from round to round and from launch to launch, so that drift falls on both alike.
 """
 
 import math
@@ -93,7 +93,7 @@ def measure(
                 rounds: Launch = []
                 samples[index].append(rounds)
                 for number in range(planned.rounds):
-                    order = ROLES if number % 2 == 0 else ROLES[::-1]
+                    order = ROLES if (launch + number) % 2 == 0 else ROLES[::-1]
                     rounds.append(_round(workers, order, planned))
                     done += 1
                     in_all = sum(known.rounds for known in plans)

@@ -149,7 +149,7 @@ class Result:
             )
         for comparison in self.comparisons:
             notes += _notes_on(comparison)
-        return notes
+        return list(dict.fromkeys(notes))
 
 
 def summarize(workload: Workload, launches: Sequence[Launch], models: dict[Role, Model]) -> Point:

@@ -47,6 +47,7 @@ def test_a_slower_model_is_seen_and_rounds_alternate(make_engine) -> None:
     for launches in samples:
         assert [len(launch) for launch in launches] == [4, 4, 4]
         assert [turn.first for turn in launches[0]] == ["baseline", "candidate"] * 2
+        assert [turn.first for turn in launches[1]] == ["candidate", "baseline"] * 2
         found = speedup([[turn.ratio for turn in launch] for launch in launches])
         assert found.estimate > 2
         assert found.low > 1
