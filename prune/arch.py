@@ -220,6 +220,12 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
         raise InputError(
             "The model has cross-attention (add_cross_attention); only self-attention is supported."
         )
+    names = config.get("id2label")
+    labels = len(names) if isinstance(names, Mapping) else config.get("num_labels", 2)
+    if labels != 2:
+        raise InputError(
+            f"The model tells {labels} labels apart; answering questions takes two, start and end."
+        )
     sizes = {}
     for field in fields(keys):
         if field.name == "activation":
@@ -233,7 +239,10 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
     hidden_size, num_heads = sizes["hidden_size"], sizes["num_heads"]
     if hidden_size % num_heads:
         raise InputError(f"The model's hidden size {hidden_size} is no multiple of its {num_heads} heads.")
-    eps = config.get("layer_norm_eps", 1e-12) if architecture.norm_eps is None else architecture.norm_eps
+    # What a config leaves out, transformers takes from its class: RoBERTa's pads are 1, the others' 0.
+    pad_token_id = config.get("pad_token_id", int(architecture.positions_follow_padding))
+    if pad_token_id is None and not architecture.positions_follow_padding:
+        pad_token_id = 0  # where positions do not follow it, it is never read
     encoder = Encoder(
         model_type=architecture.model_type,
         vocab_size=config.get("vocab_size", 0),
@@ -244,7 +253,7 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
         head_size=hidden_size // num_heads,
         max_position_embeddings=config.get("max_position_embeddings", 0),
         type_vocab_size=config.get("type_vocab_size", 0) if architecture.has_token_types else 0,
-        pad_token_id=config.get("pad_token_id") or 0,
-        layer_norm_eps=float(eps),
+        pad_token_id=pad_token_id,
+        layer_norm_eps=architecture.norm_eps or config.get("layer_norm_eps", 1e-12),
     )
     return encoder, ModelShape.uniform(sizes["num_layers"], num_heads, sizes["intermediate_size"])

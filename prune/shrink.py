@@ -100,7 +100,7 @@ def _linear(weight: Tensor, bias: Tensor | None, like: nn.Linear) -> nn.Linear:
     linear.out_features, linear.in_features = weight.shape
     linear.weight = nn.Parameter(weight.detach().clone(), requires_grad=like.weight.requires_grad)
     if bias is not None:
-        linear.bias = nn.Parameter(bias.detach().clone(), requires_grad=like.weight.requires_grad)
+        linear.bias = nn.Parameter(bias.detach().clone(), requires_grad=like.bias.requires_grad)
     return linear.train(like.training)
 
 

@@ -1,0 +1,125 @@
+"""The architecture table against transformers' real models, and what is refused by name."""
+
+from typing import Any
+
+import pytest
+import tiny
+import torch
+from transformers import AutoConfig
+
+from prune.arch import ARCHITECTURES, Encoder, encoder_of
+from prune.errors import InputError
+from prune.layers import encoder_and_original, layers_of, shape_of
+from prune.tensors import tensors_of
+
+every_architecture = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+
+
+def config(of: str = "bert", **changes: Any) -> dict[str, Any]:
+    return tiny.model(of).config.to_dict() | changes
+
+
+@every_architecture
+def test_the_table_names_the_models_parts(model_type: str) -> None:
+    model = tiny.model(model_type)
+    assert type(model).__name__ == ARCHITECTURES[model_type].model_class
+    assert shape_of(model) == tiny.WHOLE
+    for layer in layers_of(model):
+        assert (layer.num_heads, layer.intermediate_size) == (tiny.NUM_HEADS, tiny.INTERMEDIATE_SIZE)
+        assert layer.output.out_features == layer.attention_output.out_features == 16
+
+
+@every_architecture
+def test_the_tensor_table_is_the_models_state_dict(model_type: str) -> None:
+    model = tiny.model(model_type)
+    table = tensors_of(tiny.encoder(model_type), tiny.WHOLE)
+    assert {tensor.key: tensor.shape for tensor in table.values()} == {
+        key: tuple(value.shape) for key, value in model.state_dict().items() if value.is_floating_point()
+    }
+
+
+@every_architecture
+def test_sizes_are_read_back_from_a_models_config(model_type: str) -> None:
+    sizes, original = encoder_and_original(tiny.model(model_type))
+    assert (sizes, original) == (tiny.encoder(model_type), tiny.WHOLE)
+    assert Encoder.from_dict(sizes.to_dict()) == sizes
+
+
+@every_architecture
+def test_the_longest_sequence_fits_and_one_more_token_does_not(model_type: str) -> None:
+    model = tiny.model(model_type)
+    longest = tiny.encoder(model_type).max_length
+    assert longest == (62 if "roberta" in model_type or model_type == "camembert" else 64)
+    assert tiny.logits(model, tiny.batch_for(model, (longest,))).shape == (2, 1, longest)
+    with pytest.raises((IndexError, RuntimeError)):
+        tiny.logits(model, tiny.batch_for(model, (longest + 1,)))
+
+
+@pytest.mark.parametrize("model_type", ["roberta", "xlm-roberta", "camembert", "bert", "distilbert"])
+def test_a_config_that_leaves_the_pad_token_out_means_its_default(model_type: str) -> None:
+    written = {key: value for key, value in config(model_type).items() if key != "pad_token_id"}
+    read = encoder_of(written)[0]
+    assert read.pad_token_id == AutoConfig.for_model(model_type).pad_token_id
+
+
+def test_the_default_head_size_and_norm_are_the_models() -> None:
+    model = tiny.model("distilbert")
+    epsilons = {module.eps for module in model.modules() if isinstance(module, torch.nn.LayerNorm)}
+    assert epsilons == {encoder_and_original(model)[0].layer_norm_eps}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"model_type": "t5"},
+            "architecture is 't5'; supported are bert, camembert, distilbert, electra, rob",
+        ),
+        ({"model_type": None}, "architecture is None"),
+        ({"model_type": ["bert"]}, "architecture is .'bert'."),
+        ({"hidden_act": "gelu_new"}, "activation is 'gelu_new'; only the exact 'gelu'"),
+        ({"hidden_act": None}, "activation is None"),
+        ({"position_embedding_type": "relative_key"}, "position embeddings are 'relative_key'"),
+        ({"is_decoder": True}, "configured as a decoder"),
+        ({"add_cross_attention": True}, "cross-attention"),
+        ({"num_attention_heads": 0}, "num_attention_heads 0; expected a positive number"),
+        ({"num_attention_heads": 3}, "hidden size 16 is no multiple of its 3 heads"),
+        ({"intermediate_size": "12"}, "intermediate_size '12'"),
+        ({"num_hidden_layers": None}, "num_hidden_layers None"),
+        ({"vocab_size": -5}, "vocab_size is -5"),
+        ({"max_position_embeddings": 1.5}, "max_position_embeddings is 1.5"),
+        ({"layer_norm_eps": 2.0}, "layer_norm_eps is 2.0"),
+        ({"layer_norm_eps": "small"}, "layer_norm_eps is 'small'"),
+        ({"layer_norm_eps": None}, "layer_norm_eps is None"),
+        ({"pad_token_id": -1}, "pad_token_id is -1"),
+        ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "tells 3 labels apart; .* two"),
+        ({"num_labels": 5, "id2label": None}, "tells 5 labels apart"),
+    ],
+)
+def test_what_would_be_computed_wrongly_is_refused_by_name(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        encoder_of(config(**changes))
+
+
+def test_distilberts_own_names_are_read() -> None:
+    with pytest.raises(InputError, match="activation is 'relu'"):
+        encoder_of(config("distilbert", activation="relu"))
+    with pytest.raises(InputError, match="n_heads 0"):
+        encoder_of(config("distilbert", n_heads=0))
+
+
+def test_robertas_without_a_pad_token_are_refused() -> None:
+    with pytest.raises(InputError, match="pad_token_id is None"):
+        encoder_of(config("roberta", pad_token_id=None))
+
+
+def test_only_electra_may_embed_in_other_dimensions() -> None:
+    assert encoder_of(config("electra"))[0].embedding_size == 8
+    with pytest.raises(InputError, match="embeds in 8 dimensions and computes in 16; bert has no projection"):
+        tiny.encoder("bert", embedding_size=8)
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"model_type": "bert"}])
+def test_an_encoder_description_is_complete(data: object) -> None:
+    with pytest.raises(InputError, match="An encoder description has"):
+        Encoder.from_dict(data)

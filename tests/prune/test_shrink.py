@@ -1,0 +1,165 @@
+"""Cutting: the cut model computes what the gated one does, for every architecture and any plan."""
+
+import copy
+from collections.abc import Sequence
+
+import pytest
+import tiny
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prune.errors import InputError
+from prune.gates import GatedModel
+from prune.layers import layers_of, shape_of
+from prune.plan import Kept, Plan, keep_all
+from prune.shape import LayerShape, ModelShape
+from prune.shrink import resize, shrink
+
+every_architecture = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+few = settings(max_examples=8, deadline=None)
+
+
+@every_architecture
+@given(
+    plan=tiny.plans(), seed=st.integers(0, 99), lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4)
+)
+@few
+def test_gated_is_cut(model_type: str, plan: Plan, seed: int, lengths: list[int]) -> None:
+    for dtype, tolerance in ((torch.float32, 2e-5), (torch.float64, 1e-13)):
+        model = tiny.model(model_type, seed=seed).to(dtype)
+        batch = tiny.batch_for(model, tuple(lengths), seed=seed)
+        with GatedModel(model) as gated:
+            gated.set_plan(plan)
+            expected = tiny.logits(gated, batch)
+        cut = shrink(model, plan)
+        assert shape_of(cut) == plan.shape
+        torch.testing.assert_close(tiny.logits(cut, batch), expected, rtol=0, atol=tolerance)
+
+
+@every_architecture
+@pytest.mark.parametrize(
+    "plan", [tiny.UNEVEN, tiny.EMPTY, keep_all(tiny.WHOLE)], ids=["uneven", "empty", "whole"]
+)
+def test_padding_and_batch_change_no_answer_of_a_cut_model(model_type: str, plan: Plan) -> None:
+    cut = shrink(tiny.model(model_type), plan).double()
+    lengths = (9, 4, 1)
+    together = tiny.logits(cut, tiny.batch_for(cut, lengths))
+    for row, length in enumerate(lengths):
+        alone = {name: value[row : row + 1, :length] for name, value in tiny.batch_for(cut, lengths).items()}
+        torch.testing.assert_close(
+            tiny.logits(cut, alone)[:, 0], together[:, row, :length], rtol=0, atol=1e-13
+        )
+
+
+@every_architecture
+def test_the_model_itself_stays_as_it_is(model_type: str) -> None:
+    model = tiny.model(model_type)
+    before, config = copy.deepcopy(model.state_dict()), model.config.to_dict()
+    cut = shrink(model, tiny.UNEVEN)
+    for parameter in cut.parameters():
+        parameter.data.fill_(7)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert model.config.to_dict() == config
+    assert shape_of(model) == tiny.WHOLE
+
+
+@every_architecture
+@given(data=st.data())
+@few
+def test_cutting_twice_is_cutting_once(model_type: str, data: st.DataObject) -> None:
+    first = data.draw(tiny.plans())
+    second = data.draw(tiny.plans(first.shape))
+    model = tiny.model(model_type)
+    twice, once = shrink(shrink(model, first), second), shrink(model, _compose(first, second))
+    assert twice.config.to_dict() == once.config.to_dict()
+    assert list(twice.state_dict()) == list(once.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(twice.parameters(), once.parameters(), strict=True))
+    batch = tiny.batch_for(model)
+    assert torch.equal(tiny.logits(twice, batch), tiny.logits(once, batch))
+
+
+@every_architecture
+@pytest.mark.parametrize("plan", [tiny.UNEVEN, tiny.EMPTY], ids=["uneven", "empty"])
+def test_a_cut_model_trains_with_empty_layers(model_type: str, plan: Plan) -> None:
+    cut = shrink(tiny.model(model_type), plan).train()
+    optimizer = torch.optim.SGD(cut.parameters(), lr=0.1)
+    batch = tiny.labelled(tiny.batch_for(cut))
+    before = copy.deepcopy(cut.state_dict())
+    loss = cut(**batch).loss
+    loss.backward()
+    optimizer.step()
+    assert bool(torch.isfinite(loss))
+    assert all(parameter.grad is not None for parameter in _felt(cut))
+    assert not torch.equal(before["qa_outputs.weight"], cut.state_dict()["qa_outputs.weight"])
+    assert all(bool(torch.isfinite(value).all()) for value in cut.state_dict().values())
+
+
+def test_rows_and_columns_are_the_kept_ones() -> None:
+    model = tiny.model()
+    cut = layers_of(shrink(model, Plan(((0, 2), (1,)), ((3, 5), ()))))[0]
+    whole = layers_of(model)[0]
+    rows = [0, 1, 2, 3, 8, 9, 10, 11]
+    for name in ("query", "key", "value"):
+        assert torch.equal(getattr(cut, name).weight, getattr(whole, name).weight[rows])
+        assert torch.equal(getattr(cut, name).bias, getattr(whole, name).bias[rows])
+    assert torch.equal(cut.attention_output.weight, whole.attention_output.weight[:, rows])
+    assert torch.equal(cut.attention_output.bias, whole.attention_output.bias)
+    assert torch.equal(cut.intermediate.weight, whole.intermediate.weight[[3, 5]])
+    assert torch.equal(cut.intermediate.bias, whole.intermediate.bias[[3, 5]])
+    assert torch.equal(cut.output.weight, whole.output.weight[:, [3, 5]])
+    assert torch.equal(cut.output.bias, whole.output.bias)
+
+
+def test_a_cut_model_keeps_type_mode_and_what_is_frozen() -> None:
+    model = tiny.model().half().train()
+    layers = layers_of(model)
+    layers[0].query.requires_grad_(False)
+    layers[1].output.weight.requires_grad_(False)  # its bias goes on learning
+    cut = shrink(model, Plan(((0,), (1,)), ((0,), (1,))))
+    assert type(cut) is type(model)
+    assert all(module.training for module in cut.modules())
+    assert {parameter.dtype for parameter in cut.parameters()} == {torch.float16}
+    assert [name for name, parameter in cut.named_parameters() if not parameter.requires_grad] == [
+        name for name, parameter in model.named_parameters() if not parameter.requires_grad
+    ]
+
+
+def test_the_config_says_the_shape_while_it_differs_from_the_original() -> None:
+    model = tiny.model()
+    cut = shrink(model, tiny.UNEVEN)
+    assert cut.config.espalier_shape == {"num_heads": [3, 0], "intermediate_size": [0, 4]}
+    assert cut.config.num_attention_heads == tiny.NUM_HEADS
+    assert not hasattr(shrink(model, keep_all(tiny.WHOLE)).config, "espalier_shape")
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        (Plan(((0,),), ((0,),)), "covers 1 layers; the model has 2"),
+        (Plan(((0, 4), ()), ((), ())), "keeps heads in layer 0 that are not among its 4"),
+        (Plan(((), (-1, 0)), ((), ())), "keeps heads in layer 1"),
+        (Plan(((), ()), ((), (3, 3))), "activations in layer 1 that are not among its 12, each once"),
+        (Plan(((), ()), ((1, 0), ())), "activations in layer 0"),
+    ],
+)
+def test_plans_for_another_model_are_refused(plan: Plan, sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        shrink(tiny.model(), plan)
+
+
+def test_no_shape_grows_a_model() -> None:
+    with pytest.raises(InputError, match="num_heads 5 in layer 1; the model has 4 there"):
+        resize(tiny.model(), ModelShape((LayerShape(4, 12), LayerShape(5, 12))))
+
+
+def _compose(first: Plan, second: Plan) -> Plan:
+    def through(outer: Kept, inner: Kept) -> Kept:
+        return tuple(tuple(a[index] for index in b) for a, b in zip(outer, inner, strict=True))
+
+    return Plan(through(first.heads, second.heads), through(first.intermediate, second.intermediate))
+
+
+def _felt(model: torch.nn.Module) -> Sequence[torch.nn.Parameter]:
+    """Parameters on which the loss depends: all but those of no size, and the queries and keys of no heads."""
+    return [parameter for parameter in model.parameters() if parameter.numel()]
