@@ -67,7 +67,7 @@ class Graph:
     def constant(self, name: str, values: ArrayLike) -> str:
         """Numbers that are part of the graph; the same name always means the same numbers."""
         if name not in self._initializers:
-            self._initializers[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
+            self._initializers[name] = numpy_helper.from_array(np.asarray(values, order="C"), name)
         return name
 
     def integers(self, *values: int) -> str:
