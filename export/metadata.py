@@ -75,38 +75,47 @@ def read_metadata(path: Path) -> Metadata:
     if not path.is_file():
         raise InputError(f"There is no file {path}; give an ONNX file that prune-export wrote.")
     try:
-        model = onnx.load(path, load_external_data=False)
+        model = onnx.load(path, format="protobuf", load_external_data=False)
     except (DecodeError, ValueError, OSError) as error:
         raise InputError(f"{path} is truncated or no ONNX file; export it again.") from error
     return metadata_of(model, path)
 
 
 def metadata_of(model: onnx.ModelProto, path: Path) -> Metadata:
-    """The metadata of a model already in memory; `path` is for messages."""
-    found = {prop.key: prop.value for prop in model.metadata_props}
+    """The metadata of a model already in memory; `path` is for messages. Raises InputError."""
     try:
         values = {
-            key.removeprefix(PREFIX): json.loads(text)
-            for key, text in found.items()
-            if key.startswith(PREFIX)
+            prop.key.removeprefix(PREFIX): json.loads(prop.value)
+            for prop in model.metadata_props
+            if prop.key.startswith(PREFIX)
         }
-        if values.get("format") != FORMAT:
-            raise InputError(
-                f"{path} is no file of prune-export's (its metadata has no format {FORMAT}); "
-                "export the model with prune-export."
-            )
-        strings = {key: values[key] for key in ("dialect", "precision", "model_name")}
-        if not all(isinstance(value, str) for value in strings.values()):
-            raise InputError(f"{path} carries damaged metadata; export it again.")
-        shape, original = (ModelShape.from_dict(values[key]) for key in ("shape", "original_shape"))
-        shape.check_within(original)
-        return Metadata(
-            encoder=Encoder.from_dict(values["encoder"]),
-            shape=shape,
-            original_shape=original,
-            provenance=dict(values["provenance"]),
-            parity=dict(values["parity"]),
-            **strings,
+    except (
+        ValueError,
+        TypeError,
+        RecursionError,
+    ) as error:  # TypeError: texts that are no UTF-8 come as bytes
+        raise InputError(f"{path} carries damaged metadata; export it again.") from error
+    if values.get("format") != FORMAT:
+        raise InputError(
+            f"{path} is no file of prune-export's (its metadata has no format {FORMAT}); "
+            "export the model with prune-export."
         )
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InputError(f"{path} carries damaged metadata ({error}); export it again.") from error
+    try:
+        return _metadata(values)
+    except InputError as error:
+        raise InputError(f"{path} carries damaged metadata: {error} Export it again.") from error
+
+
+def _metadata(values: dict[str, Any]) -> Metadata:
+    kinds = {"dialect": str, "precision": str, "model_name": str, "provenance": dict, "parity": dict}
+    for key, kind in kinds.items():
+        if not isinstance(values.get(key), kind):
+            raise InputError(f"Its {key} is no {'text' if kind is str else 'JSON object'}.")
+    shape, original = (ModelShape.from_dict(values.get(key)) for key in ("shape", "original_shape"))
+    shape.check_within(original)
+    return Metadata(
+        encoder=Encoder.from_dict(values.get("encoder")),
+        shape=shape,
+        original_shape=original,
+        **{key: values[key] for key in kinds},
+    )

@@ -105,7 +105,7 @@ def _case(encoder: Encoder, lengths: list[int], longest: int, name: str, *, toke
 
 
 def _torch_logits(model: PreTrainedModel, case: Case) -> dict[str, NDArray[Any]]:
-    was_training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     model.train(False)  # a model left in training mode would drop out units and fake a difference
     try:
         with torch.no_grad():
@@ -116,7 +116,8 @@ def _torch_logits(model: PreTrainedModel, case: Case) -> dict[str, NDArray[Any]]
             }
             outputs = model(**inputs)
     finally:
-        model.train(was_training)
+        for module, was_training in modes:
+            module.training = was_training
     return {name: getattr(outputs, name).float().cpu().numpy() for name in OUTPUTS}
 
 

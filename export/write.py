@@ -1,6 +1,7 @@
 """ONNX files on disk: whole or not at all, the same bytes for the same model, large weights beside them."""
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -28,7 +29,8 @@ def staged_onnx(
     """Write `model` beside `path` and yield that file, which loads as it stands; then it becomes `path`.
 
     Weights above `external_above` bytes go to PATH.<hash>.data. Named by content, a new data file never takes
-    the place of one that an older `path` still refers to; that one is removed last.
+    the place of one that an older `path` still refers to; that one is removed last. `model` has then given
+    its weights away, so as not to hold them twice.
     """
     check_writable(path)
     staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -39,8 +41,9 @@ def staged_onnx(
         if data:
             (staging / data).replace(path.parent / data)
         file.replace(path)
-        for old in path.parent.glob(f"{path.name}.*.data"):
-            if old.name != data:
+        ours = re.compile(re.escape(path.name) + r"\.[0-9a-f]{16}\.data")
+        for old in path.parent.iterdir():
+            if ours.fullmatch(old.name) and old.name != data:
                 old.unlink()
     finally:
         shutil.rmtree(staging, ignore_errors=True)
