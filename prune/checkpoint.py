@@ -5,6 +5,7 @@ made for that class works on it; only building one anew needs to know the shape 
 """
 
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -22,6 +23,8 @@ from prune.shape import ModelShape
 from prune.source import SHAPE_KEY, Source, open_source
 from prune.staging import replace_directory
 
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
+
 
 def load(model: str | Path, *, revision: str | None = None) -> PreTrainedModel:
     """Load a question-answering model, cut or whole, in float32 and eval mode. Raises InputError."""
@@ -29,22 +32,35 @@ def load(model: str | Path, *, revision: str | None = None) -> PreTrainedModel:
 
 
 def load_source(source: Source) -> PreTrainedModel:
-    """Load the weights of an already checked model directory, in float32 and eval mode."""
-    config = AutoConfig.from_pretrained(source.directory)
-    loaded: PreTrainedModel = sized_class(source.encoder.architecture).from_pretrained(
-        source.directory, config=config, use_safetensors=True, dtype=torch.float32, local_files_only=True
-    )
+    """Load the weights of an already checked model directory, in float32 and eval mode.
+
+    Raises InputError where transformers will not have the rest of its config.
+    """
+    try:
+        config = AutoConfig.from_pretrained(source.directory)
+        loaded: PreTrainedModel = sized_class(source.encoder.architecture).from_pretrained(
+            source.directory, config=config, use_safetensors=True, dtype=torch.float32, local_files_only=True
+        )
+    except Exception as error:  # anything from its own validation errors to AttributeError
+        raise InputError(
+            f"transformers cannot build the model that {source.directory} describes ({_reason(error)}); "
+            "restore its config.json from the model's source."
+        ) from error
     return loaded
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     """The model's own tokenizer. Raises InputError where the directory holds none that works."""
+    if not any((directory / name).is_file() for name in _VOCABULARIES):  # transformers 5 would make one up
+        raise InputError(
+            f"{directory} holds no tokenizer; copy tokenizer.json and tokenizer_config.json from the "
+            "model's source."
+        )
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(directory, local_files_only=True)
     except Exception as error:  # transformers raises anything from OSError to its backend's own panics
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"{directory} holds no usable tokenizer ({reason}); copy tokenizer.json and "
+            f"{directory} holds no usable tokenizer ({_reason(error)}); copy tokenizer.json and "
             "tokenizer_config.json from the model's source."
         ) from error
     if not tokenizer.is_fast or tokenizer.pad_token_id is None:
@@ -55,11 +71,28 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
 
 
 def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, directory: Path) -> None:
-    """Write a model directory, whole or not at all; `load` reads it back, and so does AutoModel."""
+    """Write a model directory, whole or not at all; `load` reads it back, and so does AutoModel.
+
+    A model that lies there is replaced. Raises InputError where `directory` holds anything else, and where
+    nothing can be written.
+    """
+    if directory.is_dir() and not _holds_only_a_model(directory):
+        raise InputError(f"{directory} exists and holds more than a model; name a new directory.")
     with replace_directory(directory) as staging:
         model.save_pretrained(staging)
         if tokenizer is not None:
             tokenizer.save_pretrained(staging)
+
+
+def _holds_only_a_model(directory: Path) -> bool:
+    entries = list(directory.iterdir())
+    files = {entry.name for entry in entries if entry.is_file()}
+    return not entries or (len(files) == len(entries) and "config.json" in files)
+
+
+def _reason(error: Exception) -> str:
+    """What an error says on one line, or its name where it says nothing."""
+    return shorten(str(error), 200, placeholder=" ...") or type(error).__name__
 
 
 def random_model(encoder: Encoder, shape: ModelShape, *, seed: int = 0) -> PreTrainedModel:

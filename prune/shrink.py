@@ -42,19 +42,19 @@ def shrink(model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
 
 
 def resize(model: PreTrainedModel, shape: ModelShape) -> None:
-    """Give a freshly built model Linears of the sizes in `shape`, with weights of no meaning, in place."""
+    """Give a freshly built model Linears of the sizes in `shape`, with fresh random weights, in place."""
     encoder, original = encoder_and_original(model)
     shape.check_within(original)
     parts = encoder.architecture.parts
-    hidden = encoder.hidden_size
+    hidden, std = encoder.hidden_size, model.config.initializer_range
     for index, sizes in enumerate(shape.layers):
         module = layer_module(model, encoder.architecture, index)
         context = sizes.num_heads * encoder.head_size
         for path in (parts.query, parts.key, parts.value):
-            module.set_submodule(path, _unfilled(hidden, context))
-        module.set_submodule(parts.attention_output, _unfilled(context, hidden))
-        module.set_submodule(parts.intermediate, _unfilled(hidden, sizes.intermediate_size))
-        module.set_submodule(parts.output, _unfilled(sizes.intermediate_size, hidden))
+            module.set_submodule(path, _fresh(hidden, context, std))
+        module.set_submodule(parts.attention_output, _fresh(context, hidden, std))
+        module.set_submodule(parts.intermediate, _fresh(hidden, sizes.intermediate_size, std))
+        module.set_submodule(parts.output, _fresh(sizes.intermediate_size, hidden, std))
     settle(model)
 
 
@@ -104,7 +104,7 @@ def _linear(weight: Tensor, bias: Tensor | None, like: nn.Linear) -> nn.Linear:
     return linear.train(like.training)
 
 
-def _unfilled(in_features: int, out_features: int) -> nn.Linear:
-    """A Linear whose weights are about to be overwritten."""
-    weight, bias = torch.empty(out_features, in_features), torch.empty(out_features)
-    return _linear(weight, bias, nn.Linear(1, 1))
+def _fresh(in_features: int, out_features: int, std: float) -> nn.Linear:
+    """A Linear initialised as transformers does it."""
+    weight = torch.empty(out_features, in_features).normal_(0, std)
+    return _linear(weight, torch.zeros(out_features), nn.Linear(1, 1))

@@ -69,10 +69,15 @@ def open_source(model: str, *, revision: str | None = None) -> Source:
     An existing directory wins over a hub id; a path that begins with "." or "/" is never fetched. Raises
     InputError for whatever cannot be believed: see `check_directory`.
     """
-    directory = Path(model).expanduser()
-    if directory.is_dir():
+    directory = Path(model)
+    try:
+        directory = directory.expanduser()
+        is_directory, exists = directory.is_dir(), directory.exists()
+    except (OSError, RuntimeError) as error:  # not allowed to look, a name too long, no such user's home
+        raise InputError(f"{model} cannot be opened ({error}); give a model directory.") from error
+    if is_directory:
         return check_directory(directory, directory.resolve().name)
-    if directory.exists():
+    if exists:
         raise InputError(f"{model} is a file; give a model directory (config.json, model.safetensors).")
     if model.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(model):
         raise InputError(
@@ -88,6 +93,7 @@ def check_directory(directory: Path, name: str) -> Source:
     or truncated, another head than question answering, and tensors that the config does not account for.
     """
     config = _read_config(directory)
+    _check_loading(config)
     encoder, original_shape = encoder_of(config)
     shape = original_shape
     if SHAPE_KEY in config:
@@ -98,9 +104,10 @@ def check_directory(directory: Path, name: str) -> Source:
     for path in weight_files:
         found |= _read_header(path)
     if "qa_outputs.weight" not in found:
-        heads = config.get("architectures") or ["none that its config names"]
+        named = config.get("architectures")
+        head = named[0] if isinstance(named, list) and named else "none that its config names"
         raise InputError(
-            f"The model {name} has no question-answering head (its head: {heads[0]}); give a model "
+            f"The model {name} has no question-answering head (its head: {head}); give a model "
             "fine-tuned for extractive question answering (...ForQuestionAnswering)."
         )
     _check_tensors(encoder, shape, found, name)
@@ -113,13 +120,23 @@ def _read_config(directory: Path) -> dict[str, Any]:
         raise InputError(f"{directory} holds no config.json, so it is no model directory.")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is not valid JSON ({error}); restore it from the model's source."
         ) from error
     if not isinstance(config, dict):
         raise InputError(f"{path} holds a {type(config).__name__}; expected a JSON object.")
     return config
+
+
+def _check_loading(config: dict[str, Any]) -> None:
+    """Raise InputError for what would make transformers read other files than the ones checked here."""
+    for key in ("quantization_config", "transformers_weights"):
+        if config.get(key) is not None:
+            raise InputError(f"The model's config has a {key}; only plain float weights are supported.")
+    for key in ("attn_implementation", "_attn_implementation"):  # may name code on the hub
+        if config.get(key) not in (None, "eager", "sdpa"):
+            raise InputError(f"The model's config has {key} {config[key]!r}; supported are eager and sdpa.")
 
 
 def _weight_files(directory: Path) -> tuple[Path, ...]:
@@ -129,10 +146,10 @@ def _weight_files(directory: Path) -> tuple[Path, ...]:
     if index.is_file():
         try:
             names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(f"{index} is no index of safetensors shards; restore it.") from error
         for name in names:
-            if Path(name).name != name or not (directory / name).is_file():
+            if not isinstance(name, str) or Path(name).name != name or not (directory / name).is_file():
                 raise InputError(f"{index} names the shard {name!r}, which is not in {directory}.")
         return tuple(directory / name for name in names)
     if (directory / "pytorch_model.bin").is_file():

@@ -17,6 +17,8 @@ def replace_file(path: Path) -> Iterator[Path]:
     Raises InputError where nothing can be written there.
     """
     check_writable(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; name a file.")
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     staging = Path(name)
@@ -30,8 +32,14 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replace_directory(directory: Path) -> Iterator[Path]:
-    """Yield a directory to fill; on success it takes the place of `directory`, on any failure it vanishes."""
+    """Yield a directory to fill; on success it takes the place of `directory`, on any failure it vanishes.
+
+    Directories cannot be exchanged in one step: a process killed just between the two renames leaves the old
+    one, whole, in a hidden .NAME.old.* beside its place.
+    """
     check_writable(directory)
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file; name a directory.")
     staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         yield staging
@@ -39,7 +47,12 @@ def replace_directory(directory: Path) -> Iterator[Path]:
         if directory.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.old.", dir=directory.parent))
             directory.replace(old / "old")
-            staging.replace(directory)
+            try:
+                staging.replace(directory)
+            except BaseException:
+                (old / "old").replace(directory)
+                old.rmdir()
+                raise
             shutil.rmtree(old)
         else:
             staging.replace(directory)

@@ -18,7 +18,7 @@ def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]])
     example's cross-entropy, averaged over its start and its end. Dropout is off and only the gates get
     gradients. Raises InputError if there is no batch.
     """
-    was_training = model.training
+    modes = {module: module.training for module in model.modules()}
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     examples = 0
     try:
@@ -39,7 +39,8 @@ def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]])
                     total += gate.values.grad.abs().sum(dim=(0, 1)).double().cpu()
                 examples += size
     finally:
-        model.train(was_training)
+        for module, mode in modes.items():
+            module.training = mode
         for parameter in trained:
             parameter.requires_grad_(True)
     if not examples:

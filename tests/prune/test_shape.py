@@ -34,9 +34,9 @@ def test_nothing_is_removed_from_nothing() -> None:
 
 @pytest.mark.parametrize("size", [-1, 1.0, True, "4", None])
 def test_sizes_are_natural_numbers(size: object) -> None:
-    with pytest.raises(InputError, match="num_heads is .* whole number of at least 0"):
+    with pytest.raises(InputError, match=r"num_heads is .* whole number of at least 0"):
         LayerShape(size, 4)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="intermediate_size is .* whole number of at least 0"):
+    with pytest.raises(InputError, match=r"intermediate_size is .* whole number of at least 0"):
         LayerShape(4, size)  # type: ignore[arg-type]
 
 
