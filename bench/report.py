@@ -25,6 +25,7 @@ def print_report(result: Result, console: Console) -> None:
         console.print()
         for line in _headline(comparison):
             console.print(Text(line), highlight=False)
+        console.print(_shape_table(comparison))
         console.print(_speed_table(comparison))
         for point in comparison.points:
             console.print(Text(_verdict(point), style="bold"), highlight=False)
@@ -47,6 +48,26 @@ def _describe(model: Model) -> str:
     heads, widths = model.engine.shape.removed_from(model.original_shape)
     removed = f"{heads:.1%} of heads and {widths:.1%} of activations removed" if heads or widths else "whole"
     return f"{model.name} ({graph}, {model.weights} weights, {removed})"
+
+
+def _shape_table(comparison: Comparison) -> RenderableType:
+    """Heads and feed-forward activations of each layer, as far as both models have it."""
+    shapes = {role: comparison.models[role].engine.shape for role in ROLES}
+    table = Table(box=SIMPLE_HEAD)
+    for heading in (
+        "layer",
+        "baseline heads",
+        "candidate heads",
+        "baseline activations",
+        "candidate activations",
+    ):
+        table.add_column(heading, justify="right")
+    for index, (whole, cut) in enumerate(
+        zip(shapes["baseline"].layers, shapes["candidate"].layers, strict=False)
+    ):
+        sizes = (index, whole.num_heads, cut.num_heads, whole.intermediate_size, cut.intermediate_size)
+        table.add_row(*map(str, sizes))
+    return table
 
 
 def _speed_table(comparison: Comparison) -> RenderableType:

@@ -3,6 +3,7 @@
 Run by the only function that writes an exported model, on the very file that is about to take its place.
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -122,6 +123,7 @@ def _torch_logits(model: PreTrainedModel, case: Case) -> dict[str, NDArray[Any]]
 
 
 def _session(file: Path) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is first imported
     try:
         import onnxruntime
     except ImportError as error:

@@ -23,8 +23,8 @@ def check(device: Device) -> None:
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError(
             f"--device cuda, and torch {torch.__version__} sees no GPU; check that nvidia-smi lists one and "
-            "install a CUDA build (pip install torch --index-url https://download.pytorch.org/whl/cu128), "
-            "or give --device cpu."
+            "install a CUDA build of torch, or "
+            "give --device cpu."
         )
 
 
