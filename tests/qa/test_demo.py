@@ -171,7 +171,11 @@ def test_demo_is_a_stock_model_directory(demo: Path) -> None:
     tokenizer = json.loads((demo / "tokenizer.json").read_text(encoding="utf-8"))
     assert tokenizer["truncation"] is None
     assert tokenizer["padding"] is None
-    assert AutoTokenizer.from_pretrained(demo).model_max_length == 512
+    settings = json.loads((demo / "tokenizer_config.json").read_text(encoding="utf-8"))
+    assert not {"max_length", "truncation_strategy", "stride"} & set(settings)
+    reloaded = AutoTokenizer.from_pretrained(demo)
+    assert reloaded.model_max_length == 512
+    assert len(reloaded("who " * 300)["input_ids"]) > 300
     assert not list(demo.parent.glob(".*"))
 
 
@@ -196,7 +200,10 @@ def test_training_reports_and_is_repeatable(demo: Path, encoder: Path, tmp_path:
 
 
 def test_training_moves_encoder_and_head(demo: Path, encoder: Path) -> None:
-    before, after = BertModel.from_pretrained(encoder).state_dict(), prune.load(demo).bert.state_dict()
+    before, after = (
+        BertModel.from_pretrained(encoder).state_dict(),
+        prune.load(demo).get_submodule("bert").state_dict(),
+    )
     assert all(
         abs(before[name] - after[name]).max() > 1e-5 for name in after if name.endswith("query.weight")
     )
