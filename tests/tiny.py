@@ -12,7 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from prune.arch import ARCHITECTURES, Encoder
 from prune.checkpoint import random_model
 from prune.layers import encoder_and_original, shape_of
-from prune.plan import Plan, keep_all
+from prune.plan import Kept, Plan, keep_all
 from prune.shape import ModelShape
 
 MODEL_TYPES = tuple(ARCHITECTURES)
@@ -98,16 +98,20 @@ def plans(draw: st.DrawFn, shape: ModelShape = WHOLE) -> Plan:
     )
 
 
-def without(model: PreTrainedModel, *, heads: tuple[tuple[int, int], ...] = ()) -> Plan:
-    """The plan that removes just the named (layer, head) pairs."""
+Units = set[tuple[int, int]]
+"""Pairs (layer, index)."""
+
+
+def without(model: PreTrainedModel, *, heads: Units, intermediate: Units) -> Plan:
+    """The plan that removes just the units named."""
     whole = keep_all(shape_of(model))
-    return Plan(
-        tuple(
-            tuple(head for head in kept if (layer, head) not in heads)
-            for layer, kept in enumerate(whole.heads)
-        ),
-        whole.intermediate,
-    )
+
+    def rest(kept: Kept, gone: Units) -> Kept:
+        return tuple(
+            tuple(unit for unit in units if (layer, unit) not in gone) for layer, units in enumerate(kept)
+        )
+
+    return Plan(rest(whole.heads, heads), rest(whole.intermediate, intermediate))
 
 
 def tokenizer(text: list[str]) -> PreTrainedTokenizerFast:

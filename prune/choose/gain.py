@@ -51,9 +51,12 @@ def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]])
 
 
 def example_losses(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """Cross-entropy of start and end, averaged over the two: [batch]."""
+    """Cross-entropy of start and end over the tokens that are no padding, averaged over the two: [batch]."""
     positions = ("start_positions", "end_positions")
     outputs = model(**{name: tensor for name, tensor in batch.items() if name not in positions})
-    start = nn.functional.cross_entropy(outputs.start_logits, batch["start_positions"], reduction="none")
-    end = nn.functional.cross_entropy(outputs.end_logits, batch["end_positions"], reduction="none")
+    padding = batch["attention_mask"] == 0  # left out, an example's loss is the same in any batch
+    start, end = (
+        nn.functional.cross_entropy(logits.masked_fill(padding, -torch.inf), batch[name], reduction="none")
+        for logits, name in zip((outputs.start_logits, outputs.end_logits), positions, strict=True)
+    )
     return (start + end) / 2
