@@ -16,6 +16,7 @@ from graphs import (
 from onnx import TensorProto, helper, numpy_helper
 
 from export.graph import OUTPUTS, build_graph, input_names, random_weights
+from export.weights import weights_of
 from prune.errors import InputError
 from prune.shape import ModelShape
 
@@ -208,3 +209,16 @@ def test_random_weights_are_drawn_from_the_seed_alone() -> None:
     assert {values.dtype for values in first.values()} == {np.dtype(np.float32)}
     assert first["embeddings/position"].shape == (64, 8)
     assert abs(first["layer.0/ffn/norm/weight"].mean() - 1) < 0.2
+
+
+def test_taking_a_models_weights_copies_nothing() -> None:
+    model = tiny.model("distilbert", UNEQUAL)
+    state = model.state_dict()
+    weights = weights_of(model)
+    assert np.shares_memory(weights["answer/weight"], state["qa_outputs.weight"].numpy())
+    assert np.shares_memory(
+        weights["layer.2/attention/key/weight"],
+        state["distilbert.transformer.layer.2.attention.k_lin.weight"].numpy(),
+    )
+    half = weights_of(model.half())
+    assert {values.dtype for values in half.values()} == {np.dtype(np.float32)}
