@@ -134,3 +134,13 @@ def tokenizer(text: list[str]) -> PreTrainedTokenizerFast:
         sep_token="[SEP]",
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
+
+
+def same_weights(first: PreTrainedModel, second: PreTrainedModel) -> bool:
+    """Whether class, names and weights are equal, the last to the bit."""
+    ours, theirs = first.state_dict(), second.state_dict()
+    return (
+        type(first) is type(second)
+        and list(ours) == list(theirs)
+        and all(torch.equal(ours[key], theirs[key]) for key in ours)
+    )
