@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from rich.console import Console
 
-from export.pipeline import Data, Subject, open_subject, read_data
+from export.pipeline import Data, read_data
 from export.report import SEQ
 from export.request import Request
 from prune.cost import multiply_adds, parameters
@@ -15,6 +15,7 @@ from prune.qa.builtin import builtin_questions
 from prune.qa.json_file import read_json
 from prune.search import LARGEST_PERCENT
 from prune.shape import LayerShape, ModelShape
+from prune.subject import Subject, open_subject
 
 TIMED_LENGTH = 128
 """Tokens of the forward pass that the time is judged by: about a question with a paragraph."""
@@ -31,7 +32,7 @@ def forecast(request: Request, console: Console) -> None:
             "--dry-run needs a model that exists; demo trains one first. Run it without --dry-run."
         )
     data = read_data(request)
-    subject = open_subject(request)
+    subject = open_subject(request.model, revision=request.revision)
     for line in _lines(request, subject, data):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

@@ -6,28 +6,27 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from export.artifact import Artifact, write_artifact
 from export.request import Request
-from prune.checkpoint import load_source, load_tokenizer, save
+from prune.checkpoint import save
 from prune.choose.score import score
-from prune.errors import InputError
 from prune.layers import shape_of
 from prune.plan import Plan, plan_fractions, plan_shape
-from prune.qa.answer import answer, torch_runner
 from prune.qa.builtin import builtin_questions
 from prune.qa.compare import Comparison, compare
 from prune.qa.json_file import read_json, write_json
 from prune.qa.questions import Question
-from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.settings import DECODING_FILE
 from prune.qa.spans import Prediction
 from prune.qa.squad import read_squad
-from prune.qa.windows import Window, make_windows, pad_token_id_of
+from prune.qa.windows import Window, pad_token_id_of
 from prune.search import Progress, Search, own_answers, search
 from prune.shape import ModelShape
 from prune.shrink import shrink
-from prune.source import Source, open_source
+from prune.source import Source
+from prune.subject import Subject, open_subject
 
 SEARCH_MULTIPLE = 8
 """What a search rounds feed-forward widths up to: the last vector of an odd width is computed half empty."""
@@ -62,26 +61,6 @@ class Data:
     calibration: Sequence[Question] | None
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A loaded model with what is needed to ask it questions."""
-
-    source: Source
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    settings: DecodingSettings
-
-    def windows(self, questions: Sequence[Question]) -> list[Window]:
-        """The questions as this model reads them."""
-        return make_windows(
-            questions,
-            self.tokenizer,
-            max_length=self.settings.max_length,
-            stride=self.settings.stride,
-            max_question_length=self.settings.max_question_length,
-        )
-
-
 def run(request: Request, progress: Progress) -> Outcome:
     """Do what `request` asks. Raises InputError or ParityError; an existing output then stays as it was."""
     began = time.monotonic()
@@ -89,7 +68,7 @@ def run(request: Request, progress: Progress) -> Outcome:
     if request.is_demo:
         request = _with_demo(request, progress)
     data = read_data(request)
-    subject = open_subject(request)
+    subject = open_subject(request.model, revision=request.revision)
     plan, how, found = choose(request, subject, data, progress)
     cut = shrink(subject.model, plan) if plan else subject.model
     settings = subject.settings
@@ -131,22 +110,6 @@ def read_data(request: Request) -> Data:
         read_squad(request.dev, split="validation") if request.dev else None,
         read_squad(request.calibration, split="validation") if request.calibration else None,
     )
-
-
-def open_subject(request: Request) -> Subject:
-    """Find, check and load the model. Raises InputError."""
-    source = open_source(request.model, revision=request.revision)
-    settings = DecodingSettings()
-    if (source.directory / DECODING_FILE).is_file():
-        settings = DecodingSettings.read(source.directory / DECODING_FILE)
-    settings = settings.clipped(source.encoder.max_length)
-    tokenizer = load_tokenizer(source.directory)
-    if len(tokenizer) > source.encoder.vocab_size:
-        raise InputError(
-            f"The tokenizer of {source.name} has {len(tokenizer)} tokens and the model embeds "
-            f"{source.encoder.vocab_size}; give the model the tokenizer it was trained with."
-        )
-    return Subject(source, load_source(source), tokenizer, settings)
 
 
 def _with_demo(request: Request, progress: Progress) -> Request:
@@ -233,11 +196,7 @@ def measure(
     """Ask the model before and after the cut the same annotated questions."""
 
     def ask(what: str, model: PreTrainedModel) -> list[Prediction]:
-        def report(done: int, total: int) -> None:
-            progress(what, done, total)
-
-        runner = torch_runner(model)
-        return answer(questions, subject.tokenizer, runner, settings=subject.settings, progress=report)
+        return subject.answer(questions, model, lambda done, total: progress(what, done, total))
 
     before = ask("answering before the cut", subject.model)
     after = before if cut is subject.model else ask("answering after the cut", cut)

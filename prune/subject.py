@@ -1,0 +1,63 @@
+"""A loaded model with what is needed to ask it questions: tokenizer and decoding settings."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from prune.checkpoint import load_source, load_tokenizer
+from prune.errors import InputError
+from prune.qa.answer import answer, torch_runner
+from prune.qa.questions import Question
+from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.spans import Prediction
+from prune.qa.windows import Window, make_windows
+from prune.source import Source, open_source
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model that is to be cut. Cut models of it read questions in the same way."""
+
+    source: Source
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    settings: DecodingSettings
+
+    def windows(self, questions: Sequence[Question]) -> list[Window]:
+        """The questions as this model reads them."""
+        return make_windows(
+            questions,
+            self.tokenizer,
+            max_length=self.settings.max_length,
+            stride=self.settings.stride,
+            max_question_length=self.settings.max_question_length,
+        )
+
+    def answer(
+        self,
+        questions: Sequence[Question],
+        model: PreTrainedModel | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Prediction]:
+        """What the model, or a cut model of it, answers; `progress` gets (windows done, windows in all)."""
+        runner = torch_runner(model or self.model)
+        return answer(questions, self.tokenizer, runner, settings=self.settings, progress=progress)
+
+
+def open_subject(name: str, *, revision: str | None = None) -> Subject:
+    """Find, check and load a model, its tokenizer, and its decoding settings or the default ones.
+
+    Raises InputError where one of them cannot be used, or where they do not fit each other.
+    """
+    source = open_source(name, revision=revision)
+    settings = DecodingSettings()
+    if (source.directory / DECODING_FILE).is_file():
+        settings = DecodingSettings.read(source.directory / DECODING_FILE)
+    tokenizer = load_tokenizer(source.directory)
+    if len(tokenizer) > source.encoder.vocab_size:
+        raise InputError(
+            f"The tokenizer of {source.name} has {len(tokenizer)} tokens and the model embeds "
+            f"{source.encoder.vocab_size}; give the model the tokenizer it was trained with."
+        )
+    return Subject(source, load_source(source), tokenizer, settings.clipped(source.encoder.max_length))
