@@ -89,6 +89,8 @@ def search(
     """
     if not 0 <= min_agreement <= 100:
         raise InputError(f"The agreement to keep is {min_agreement}; expected a percentage from 0 to 100.")
+    if not questions:
+        raise InputError("There are no questions to ask the model; give at least two paragraphs of them.")
 
     def report(what: str) -> Callable[[int, int], None] | None:
         return (lambda done, total: progress(what, done, total)) if progress else None

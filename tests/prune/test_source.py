@@ -100,7 +100,6 @@ def test_offline_a_hub_id_gets_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", program],
         env=environment,
-        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
