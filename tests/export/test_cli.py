@@ -1,0 +1,357 @@
+"""prune-export as its users call it: what it writes, what it says, and what it refuses."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import tiny
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from export.cli import app
+from export.metadata import read_metadata
+from prune.checkpoint import load, load_tokenizer, save
+from prune.layers import shape_of
+from prune.qa.answer import answer, torch_runner
+from prune.qa.questions import Answer, Question
+from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.squad import write_squad
+from prune.shape import ModelShape
+from prune.shrink import shrink
+
+CONTEXTS = (
+    "The old pear tree was trained against the south wall in 1871 by Ada Birch.",
+    "Pruning in winter wakes growth, and pruning in summer calms it, says the gardener.",
+    "Her sons pruned the tree every winter until the wall fell down in 1902.",
+)
+
+
+def questions(count: int = 9) -> list[Question]:
+    """Questions about CONTEXTS in turn; every third has no answer."""
+    made = []
+    for index in range(count):
+        context = CONTEXTS[index % len(CONTEXTS)]
+        word = context.split()[index % 7 + 1]
+        answers = () if index % 3 == 2 else (Answer(word, context.index(word)),)
+        made.append(Question(f"q{index}", f"Which word is number {index}?", context, answers))
+    return made
+
+
+@pytest.fixture
+def model_dir(tmp_path: Path) -> Path:
+    """A tiny BERT with its tokenizer."""
+    directory = tmp_path / "model"
+    save(tiny.model(), tiny.tokenizer(list(CONTEXTS)), directory)
+    return directory
+
+
+@pytest.fixture
+def squad_file(tmp_path: Path) -> Path:
+    """Nine questions in the official form."""
+    path = tmp_path / "squad.json"
+    write_squad(questions(), path)
+    return path
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    """Exit code and everything printed."""
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
+
+
+def exported(model_dir: Path, *arguments: object) -> tuple[Path, str]:
+    """The file that a successful run wrote, and what the run printed."""
+    out = model_dir.parent / "out" / "model.onnx"
+    out.parent.mkdir(exist_ok=True)
+    code, printed = run(model_dir, out, *arguments)
+    assert code == 0, printed
+    return out, printed
+
+
+def test_removes_exactly_the_fractions_asked_for(model_dir: Path) -> None:
+    out, printed = exported(model_dir, "--method", "random", "--prune-heads", 0.5, "--prune-ffn", 0.25)
+    shape = read_metadata(out).shape
+    assert (shape.num_heads, shape.intermediate_size) == (4, 18)  # of 8 and 24
+    assert "Removed 50.0% of heads and 25.0% of feed-forward activations." in printed
+
+
+def test_the_folder_is_enough_to_answer_questions(model_dir: Path) -> None:
+    cut = model_dir.parent / "cut"
+    out, _ = exported(model_dir, "--method", "random", "--prune-ffn", 0.5, "--save-model", cut)
+    settings = DecodingSettings.read(out.parent / DECODING_FILE)
+    session = onnxruntime.InferenceSession(out)
+    tokenizer = load_tokenizer(out.parent)
+    ours = answer(
+        questions(), tokenizer, lambda batch: tuple(session.run(None, batch.inputs())), settings=settings
+    )
+    theirs = answer(questions(), tokenizer, torch_runner(load(cut)), settings=settings)
+    assert [one.best_text for one in ours] == [one.best_text for one in theirs]
+    np.testing.assert_allclose([one.null_odds for one in ours], [one.null_odds for one in theirs], atol=1e-4)
+
+
+def test_says_where_the_file_came_from(model_dir: Path) -> None:
+    (model_dir / "README.md").write_text("---\nlicense: apache-2.0\n---\nA model.\n")
+    out, _ = exported(model_dir, "--method", "random", "--prune-heads", 0.5, "--seed", 7)
+    metadata = read_metadata(out)
+    assert metadata.model_name == "model"
+    assert (metadata.shape.num_heads, metadata.original_shape) == (4, tiny.WHOLE)
+    provenance = metadata.provenance
+    assert (provenance["method"], provenance["seed"], provenance["licence"]) == ("random", 7, "apache-2.0")
+    assert len(provenance["sha256"]) == 64
+    assert {"torch", "transformers", "onnx", "espalier"} <= set(provenance["versions"])
+    assert metadata.parity["max_relative"] <= metadata.parity["tolerance"]
+    assert len(metadata.parity["cases"]) == 5
+
+
+def test_the_same_command_writes_the_same_bytes(model_dir: Path, squad_file: Path) -> None:
+    arguments = ("--prune-heads", 0.25, "--prune-ffn", 0.5, "--train", squad_file)
+    first = exported(model_dir, *arguments)[0].read_bytes()
+    assert exported(model_dir, *arguments)[0].read_bytes() == first
+
+
+def test_a_shape_file_decides_the_layers(model_dir: Path, tmp_path: Path) -> None:
+    wanted = {"num_heads": [0, 3], "intermediate_size": [5, 0]}
+    file = tmp_path / "shape.json"
+    file.write_text(json.dumps(wanted))
+    out, _ = exported(model_dir, "--shape", file, "--method", "random")
+    assert read_metadata(out).shape.to_dict() == wanted
+
+
+def test_multiple_of_adds_back_only(model_dir: Path) -> None:
+    out, _ = exported(model_dir, "--method", "random", "--prune-ffn", 0.5, "--multiple-of", 4)
+    shape = read_metadata(out).shape
+    assert all(layer.intermediate_size % 4 == 0 for layer in shape.layers)
+    assert shape.intermediate_size >= 12
+
+
+def test_no_prune_exports_the_model_unchanged(model_dir: Path) -> None:
+    out, printed = exported(model_dir, "--no-prune", "--target", "portable")
+    metadata = read_metadata(out)
+    assert (metadata.shape, metadata.dialect) == (tiny.WHOLE, "portable")
+    assert "unchanged" in printed
+
+
+def test_a_cut_model_is_exported_as_it_is_and_cut_again_on_request(model_dir: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    save(shrink(load(model_dir), tiny.UNEVEN), load_tokenizer(model_dir), cut)
+    out, printed = exported(cut)
+    assert read_metadata(out).shape == tiny.UNEVEN.shape
+    assert "already cut" in printed
+    out, _ = exported(cut, "--method", "random", "--prune-ffn", 0.5)
+    assert read_metadata(out).shape.intermediate_size == 2  # of the 4 it had
+    assert read_metadata(out).original_shape == tiny.WHOLE
+
+
+def test_with_no_amount_the_models_own_answers_decide(model_dir: Path, squad_file: Path) -> None:
+    report = model_dir.parent / "report.json"
+    arguments = ("--calibration", squad_file, "--min-agreement", 60, "--json", report)
+    out, printed = exported(model_dir, *arguments)
+    found = json.loads(report.read_text())["search"]
+    passed = [trial for trial in found["trials"] if trial["agreement"]["mean"] >= 60]
+    assert found["percent"] == max([trial["percent"] for trial in passed], default=0)
+    assert found["scoring_questions"] + found["checking_questions"] == len(questions())
+    assert "accuracy on your data was NOT measured: give --dev FILE." in printed
+    assert json.loads(report.read_text())["shape"] == read_metadata(out).shape.to_dict()
+
+
+def test_dev_measures_both_models_and_sets_the_null_threshold(model_dir: Path, squad_file: Path) -> None:
+    report = model_dir.parent / "report.json"
+    arguments = ("--method", "random", "--prune-heads", 0.5, "--dev", squad_file, "--json", report)
+    out, printed = exported(model_dir, *arguments)
+    accuracy = json.loads(report.read_text())["accuracy"]
+    assert accuracy["before"]["score"]["total"] == accuracy["after"]["score"]["total"] == 9
+    change = accuracy["after"]["score"]["f1"] - accuracy["before"]["score"]["f1"]
+    assert accuracy["f1_change"]["mean_difference"] == pytest.approx(change)
+    settings = DecodingSettings.read(out.parent / DECODING_FILE)
+    assert settings.null_threshold == accuracy["after"]["null_threshold"]
+    assert "NOT measured" not in printed
+
+
+def test_dry_run_says_what_would_be_done_and_writes_nothing(model_dir: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    code, printed = run(model_dir, tmp_path / "o.onnx", "--prune-heads", 0.5, "--prune-ffn", 0.5, "--dry-run")
+    assert code == 0
+    assert "Heads 8 → 4, feed-forward activations 24 → 12." in printed
+    assert "Multiply-adds" in printed
+    assert "Time: about" in printed
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def _no_config(directory: Path) -> None:
+    (directory / "config.json").unlink()
+
+
+def _config(directory: Path, **changes: object) -> None:
+    path = directory / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def _without_head(directory: Path) -> None:
+    weights = load_file(directory / "model.safetensors")
+    kept = {name: tensor for name, tensor in weights.items() if not name.startswith("qa_outputs")}
+    save_file(kept, directory / "model.safetensors", metadata={"format": "pt"})
+    _config(directory, architectures=["BertForMaskedLM"])
+
+
+def _truncated(directory: Path) -> None:
+    os.truncate(directory / "model.safetensors", 1000)
+
+
+def _pickle_only(directory: Path) -> None:
+    (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
+
+
+BAD_MODELS = {
+    "no config": (_no_config, "no config.json"),
+    "another head": (_without_head, "BertForMaskedLM"),
+    "unsupported": (lambda directory: _config(directory, model_type="gpt2"), "'gpt2'; supported are bert"),
+    "disagreement": (lambda directory: _config(directory, intermediate_size=99), "disagree"),
+    "approximate gelu": (lambda directory: _config(directory, hidden_act="gelu_new"), "'gelu_new'"),
+    "relative positions": (
+        lambda directory: _config(directory, position_embedding_type="relative_key"),
+        "'relative_key'",
+    ),
+    "truncated": (_truncated, "truncated"),
+    "pickle only": (_pickle_only, "weights_only=True"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), BAD_MODELS.values(), ids=BAD_MODELS)
+def test_a_bad_model_is_one_sentence(spoil: object, sentence: str, model_dir: Path) -> None:
+    spoil(model_dir)  # type: ignore[operator]
+    refused(model_dir.parent, model_dir, model_dir.parent / "o.onnx", "--no-prune", says=sentence)
+
+
+BAD_ARGUMENTS = {
+    "no such model": (("./nowhere", "o.onnx"), "no directory ./nowhere"),
+    "fraction 1": (("model", "o.onnx", "--prune-heads", "1"), "--prune-heads is 1"),
+    "fraction below 0": (("model", "o.onnx", "--prune-ffn", "-0.1"), "--prune-ffn is -0.1"),
+    "fraction nan": (("model", "o.onnx", "--prune-ffn", "nan"), "--prune-ffn is nan"),
+    "two amounts": (
+        ("model", "o.onnx", "--shape", "s.json", "--prune-ffn", "0.1"),
+        "--shape and --prune-ffn",
+    ),
+    "amount and none": (
+        ("model", "o.onnx", "--no-prune", "--prune-ffn", "0.1"),
+        "--no-prune and --prune-ffn",
+    ),
+    "no shape file": (("model", "o.onnx", "--shape", "s.json"), "s.json"),
+    "multiple of 0": (("model", "o.onnx", "--multiple-of", "0"), "--multiple-of is 0"),
+    "agreement": (("model", "o.onnx", "--min-agreement", "101"), "agreement to keep is 101"),
+    "no dev file": (("model", "o.onnx", "--dev", "./none.json"), "./none.json"),
+    "no folder": (("model", "nowhere/o.onnx"), "no directory nowhere"),
+    "a folder": (("model", "model"), "is a directory"),
+    "another ending": (("model", "o.bin"), "must end in .onnx"),
+    "into the model": (("model", "model/o.onnx"), "would be overwritten"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), BAD_ARGUMENTS.values(), ids=BAD_ARGUMENTS)
+def test_a_bad_request_is_one_sentence(
+    arguments: tuple[str, ...], sentence: str, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(model_dir.parent)
+    refused(model_dir.parent, *arguments, says=sentence)
+
+
+BAD_SQUAD = {
+    "not JSON": ("{", "JSON"),
+    "empty": ('{"version": "v2.0", "data": []}', "no question"),
+    "another form": ('{"questions": []}', "'data'"),
+    "answer elsewhere": (
+        json.dumps(
+            {
+                "version": "v2.0",
+                "data": [
+                    {
+                        "title": "t",
+                        "paragraphs": [
+                            {
+                                "context": "A tree.",
+                                "qas": [
+                                    {
+                                        "id": "q1",
+                                        "question": "What?",
+                                        "is_impossible": False,
+                                        "answers": [{"text": "wall", "answer_start": 2}],
+                                    }
+                                ],
+                            }
+                        ],
+                    }
+                ],
+            }
+        ),
+        "q1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "sentence"), BAD_SQUAD.values(), ids=BAD_SQUAD)
+def test_bad_questions_are_one_sentence(text: str, sentence: str, model_dir: Path) -> None:
+    file = model_dir.parent / "bad.json"
+    file.write_text(text)
+    refused(model_dir.parent, model_dir, model_dir.parent / "o.onnx", "--dev", file, says=sentence)
+
+
+def refused(folder: Path, *arguments: object, says: str) -> None:
+    """The command exits with 2 and one line that `says` what is wrong, and leaves `folder` as it was."""
+    before = sorted(folder.rglob("*"))
+    code, printed = run(*arguments)
+    assert code == 2, printed
+    assert len(printed.strip().splitlines()) == 1, printed
+    assert says in printed
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_shape_larger_than_the_model_is_refused(model_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text(json.dumps({"num_heads": [5, 1], "intermediate_size": [1, 1]}))
+    refused(tmp_path, model_dir, tmp_path / "o.onnx", "--shape", tmp_path / "s.json", says="layer 0")
+
+
+def test_the_command_itself_refuses_without_a_traceback(model_dir: Path) -> None:
+    command = [shutil.which("prune-export", path=Path(sys.executable).parent) or "prune-export"]
+    ended = subprocess.run([*command, "./nowhere", "o.onnx"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.startswith("prune-export: There is no directory ./nowhere")
+    assert "Traceback" not in ended.stderr
+
+
+def test_interrupted_it_leaves_the_old_file_whole(model_dir: Path, squad_file: Path) -> None:
+    out, _ = exported(model_dir, "--no-prune")
+    old = out.read_bytes()
+    many = model_dir.parent / "many.json"
+    write_squad(questions(20_000), many)
+    arguments = [str(model_dir), str(out), "--dev", str(many), "--no-prune"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from export.cli import main; main()", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "libtorch_cpu" not in Path(f"/proc/{process.pid}/maps").read_text():
+        time.sleep(0.05)
+    time.sleep(2)  # well into the work, and far from its end
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted" in said
+    assert out.read_bytes() == old
+    assert {path.name for path in out.parent.iterdir() if path.name.startswith(".")} == set()
+
+
+def test_the_exported_shape_is_the_saved_models(model_dir: Path) -> None:
+    cut = model_dir.parent / "cut"
+    out, _ = exported(model_dir, "--method", "random", "--prune-heads", 0.3, "--save-model", cut)
+    saved = load(cut)
+    assert read_metadata(out).shape == shape_of(saved) == ModelShape.from_dict(saved.config.espalier_shape)
