@@ -49,7 +49,6 @@ def write_artifact(
     """
     encoder, original_shape = encoder_and_original(model)
     shape = shape_of(model)
-    graph = build_graph(encoder, shape, weights_of(model), dialect=dialect)
     metadata = Metadata(
         encoder=encoder,
         shape=shape,
@@ -59,7 +58,8 @@ def write_artifact(
         model_name=model_name,
         provenance=dict(provenance) | {"versions": _versions()},
     )
-    with staged_onnx(graph, path) as file:
+    # the graph goes by no name here, so that its weights are not held while the gate loads the file
+    with staged_onnx(build_graph(encoder, shape, weights_of(model), dialect=dialect), path) as file:
         parity = check_parity(model, file)
         metadata = metadata.with_parity(parity.to_dict())
         with file.open("ab") as end:

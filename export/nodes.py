@@ -26,7 +26,7 @@ class Graph:
     def __init__(self, weights: Mapping[str, NDArray[Any]]) -> None:
         self._weights = weights
         self._nodes: list[onnx.NodeProto] = []
-        self._initializers: dict[str, TensorProto] = {}
+        self._constants: dict[str, NDArray[Any]] = {}
 
     def node(
         self, op_type: str, name: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any
@@ -66,8 +66,7 @@ class Graph:
 
     def constant(self, name: str, values: ArrayLike) -> str:
         """Numbers that are part of the graph; the same name always means the same numbers."""
-        if name not in self._initializers:
-            self._initializers[name] = numpy_helper.from_array(np.asarray(values, order="C"), name)
+        self._constants.setdefault(name, np.asarray(values))
         return name
 
     def integers(self, *values: int) -> str:
@@ -83,11 +82,8 @@ class Graph:
             [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in inputs],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in outputs],
         )
-        initializers = graph.initializer
-        for name in list(self._initializers):  # moved one by one, so that weights are never held twice
-            initializers.append(self._initializers.pop(name))
         domains = {"": OPSET} | {node.domain: 1 for node in self._nodes if node.domain}
-        return helper.make_model(
+        model = helper.make_model(
             graph,
             producer_name="espalier",
             ir_version=IR_VERSION,
@@ -95,3 +91,6 @@ class Graph:
                 helper.make_opsetid(domain, version) for domain, version in sorted(domains.items())
             ],
         )
+        for name, values in self._constants.items():  # last, since make_model copies what it is given
+            model.graph.initializer.append(numpy_helper.from_array(np.asarray(values, order="C"), name))
+        return model

@@ -17,7 +17,7 @@ EXTERNAL_ABOVE = 2**31 - 2**20
 
 
 def write_onnx(model: onnx.ModelProto, path: Path, *, external_above: int = EXTERNAL_ABOVE) -> None:
-    """Write `model` to `path` at once; raises InputError where that cannot be written."""
+    """Write `model` to `path` at once, emptying it; raises InputError where that cannot be written."""
     with staged_onnx(model, path, external_above=external_above):
         pass
 
@@ -29,14 +29,15 @@ def staged_onnx(
     """Write `model` beside `path` and yield that file, which loads as it stands; then it becomes `path`.
 
     Weights above `external_above` bytes go to PATH.<hash>.data. Named by content, a new data file never takes
-    the place of one that an older `path` still refers to; that one is removed last. `model` has then given
-    its weights away, so as not to hold them twice.
+    the place of one that an older `path` still refers to; that one is removed last. `model` is emptied on the
+    way, so that its weights are never held twice.
     """
     check_writable(path)
     staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
         file = staging / path.name
         data = _write(model, file, external_above)
+        del model
         yield file
         if data:
             (staging / data).replace(path.parent / data)
@@ -53,7 +54,9 @@ def _write(model: onnx.ModelProto, file: Path, external_above: int) -> str | Non
     """Write the model; return the name of its data file if it has one."""
     weights = model.graph.initializer
     if sum(len(tensor.raw_data) for tensor in weights) <= external_above:
-        file.write_bytes(model.SerializeToString(deterministic=True))
+        with file.open("wb") as stream:
+            for part in _serialized(model):
+                stream.write(part)
         return None
     digest = hashlib.sha256()
     for tensor in weights:
@@ -62,3 +65,38 @@ def _write(model: onnx.ModelProto, file: Path, external_above: int) -> str | Non
     onnx.external_data_helper.convert_model_to_external_data(model, location=data, size_threshold=1024)
     onnx.save_model(model, file)
     return data
+
+
+def _serialized(model: onnx.ModelProto) -> Iterator[bytes]:
+    """The bytes of model.SerializeToString(deterministic=True), without ever holding all of them.
+
+    A message is its fields in the order of their numbers; graph is field 7 of a model, and the weights are
+    field 5 of a graph, after its nodes and its name. What has fields of its own stands behind its length.
+    """
+    weights = list(model.graph.initializer)
+    del model.graph.initializer[:]
+    graph = model.graph.SerializeToString(deterministic=True)
+    nodes = len(onnx.GraphProto(node=model.graph.node, name=model.graph.name).SerializeToString())
+    model.ClearField("graph")
+    rest = model.SerializeToString(deterministic=True)
+    before = len(
+        onnx.ModelProto(ir_version=model.ir_version, producer_name=model.producer_name).SerializeToString()
+    )
+    heads = [_head(5, tensor.ByteSize()) for tensor in weights]
+    size = len(graph) + sum(
+        len(head) + tensor.ByteSize() for head, tensor in zip(heads, weights, strict=True)
+    )
+    yield rest[:before] + _head(7, size) + graph[:nodes]
+    for head, tensor in zip(heads, weights, strict=True):
+        yield head
+        yield tensor.SerializeToString(deterministic=True)
+    yield graph[nodes:] + rest[before:]
+
+
+def _head(field: int, size: int) -> bytes:
+    """What protobuf writes before a field that has a length: its number and wire type 2, then the length."""
+    head = [field << 3 | 2]
+    while size > 127:
+        head.append(size & 127 | 128)
+        size >>= 7
+    return bytes([*head, size])

@@ -12,11 +12,21 @@ from pathlib import Path
 import onnx
 import pytest
 import tiny
-from graphs import DIALECTS, UNEQUAL, assert_equal_logits, graph_of, inputs_of, onnx_logits, torch_logits
+from graphs import (
+    DIALECTS,
+    NOTHING_LEFT,
+    UNEQUAL,
+    assert_equal_logits,
+    graph_of,
+    inputs_of,
+    onnx_logits,
+    torch_logits,
+)
 
 from export.graph import build_graph, random_weights
 from export.write import staged_onnx, write_onnx
 from prune.errors import InputError
+from prune.shape import ModelShape
 
 DATA = re.compile(r"out\.onnx\.[0-9a-f]{16}\.data")
 
@@ -39,10 +49,10 @@ from prune.arch import Encoder
 from prune.shape import ModelShape
 
 encoder, shape = Encoder.from_dict(json.loads(sys.argv[1])), ModelShape.uniform(3, 2, 7)
-graph = build_graph(encoder, shape, random_weights(encoder, shape), dialect=sys.argv[2])
-stamp(graph, Metadata(encoder, shape, shape, sys.argv[2], "fp32", "tiny", {"b": 1, "a": {"d": 2, "c": 3}}))
-write_onnx(graph, Path(sys.argv[3]) / "within.onnx")
-write_onnx(graph, Path(sys.argv[3]) / "beside.onnx", external_above=0)
+for name, external_above in (("within.onnx", 2**31), ("beside.onnx", 0)):
+    graph = build_graph(encoder, shape, random_weights(encoder, shape), dialect=sys.argv[2])
+    stamp(graph, Metadata(encoder, shape, shape, sys.argv[2], "fp32", "tiny", {"b": 1, "a": {"d": 2, "c": 3}}))
+    write_onnx(graph, Path(sys.argv[3]) / name, external_above=external_above)
 """
 
 
@@ -75,10 +85,21 @@ def test_large_weights_go_to_a_file_of_their_own(tmp_path: Path) -> None:
 
 def test_small_weights_stay_inside(tmp_path: Path) -> None:
     path = tmp_path / "out.onnx"
-    graph = tiny_graph()
-    write_onnx(graph, path)
+    write_onnx(tiny_graph(), path)
     assert names(tmp_path) == ["out.onnx"]
-    assert onnx.load(path) == graph
+    assert onnx.load(path) == tiny_graph()
+
+
+@pytest.mark.parametrize("shape", [UNEQUAL, NOTHING_LEFT, ModelShape.uniform(20, 4, 700)])
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_written_piece_by_piece_it_is_what_protobuf_would_write(
+    tmp_path: Path, shape: ModelShape, dialect: str
+) -> None:
+    weights = random_weights(tiny.encoder(), shape)
+    graph = build_graph(tiny.encoder(), shape, weights, dialect=dialect)
+    expected = graph.SerializeToString(deterministic=True)
+    write_onnx(graph, tmp_path / "out.onnx")
+    assert (tmp_path / "out.onnx").read_bytes() == expected
 
 
 def test_the_old_data_file_goes_and_other_peoples_files_stay(tmp_path: Path) -> None:
