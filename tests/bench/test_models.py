@@ -100,5 +100,5 @@ def test_torch_names_the_device_that_it_lacks() -> None:
     import torch
 
     if not torch.cuda.is_available():
-        with pytest.raises(InputError, match=r"sees no GPU.*pip install torch.*--device cpu"):
+        with pytest.raises(InputError, match=r"sees no GPU.*install a CUDA build of torch.*--device cpu"):
             runner("torch").check("cuda")

@@ -118,6 +118,10 @@ def test_the_table_shows_what_was_found(comparison: Comparison) -> None:
     assert "66.7% of heads and 75.0% of activations removed" in flowing
     assert "batch 2, seq 16: 2.22 times faster (95% interval " in flowing
     assert "none: random weights" in text
+    # Layer, then heads and activations of the baseline and of the candidate.
+    assert [line.split() for line in text.splitlines() if line.split()[:1] == ["1"]] == [
+        ["1", "4", "3", "256", "128"]
+    ]
     assert "71.25" in text
     assert "--min-speedup 3: MISSED, 2.22 (out.onnx, batch 2, seq 16)" in text
     assert all(len(line) <= 80 for line in text.splitlines() if "ms" in line)
