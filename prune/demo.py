@@ -41,10 +41,10 @@ Progress = Callable[[int, int], None]
 class TrainingPlan:
     """How the demo is trained; the defaults take about five minutes on two cores."""
 
-    questions: int = 6000
+    questions: int = 5000
     epochs: int = 1
     batch_size: int = 16
-    learning_rate: float = 2e-4
+    learning_rate: float = 3e-4
     warmup: float = 0.1
     """Fraction of the steps in which the learning rate rises to its peak; then it falls to 0."""
     weight_decay: float = 0.01
