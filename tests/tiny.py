@@ -36,7 +36,7 @@ def encoder(model_type: str = "bert", **sizes: Any) -> Encoder:
         "hidden_size": NUM_HEADS * HEAD_SIZE,
         "head_size": HEAD_SIZE,
         "max_position_embeddings": 64,
-        "type_vocab_size": 2 if architecture.has_token_types else 0,
+        "type_vocab_size": (1 if pad else 2) * architecture.has_token_types,
         "pad_token_id": pad,
         "layer_norm_eps": 1e-12,
     }
@@ -53,7 +53,7 @@ def model(
 def batch_for(
     model: PreTrainedModel, lengths: tuple[int, ...] = (9, 4, 1), *, seed: int = 0
 ) -> dict[str, Tensor]:
-    """Random token ids, [len(lengths), longest], padded on the right, with token types where there are any."""
+    """Random token ids, [len(lengths), longest], padded on the right, with token types where they differ."""
     sizes, _ = encoder_and_original(model)
     generator = torch.Generator().manual_seed(seed)
     ids = torch.randint(
@@ -61,7 +61,7 @@ def batch_for(
     )
     mask = (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
     batch = {"input_ids": torch.where(mask == 1, ids, sizes.pad_token_id), "attention_mask": mask}
-    if sizes.type_vocab_size:
+    if sizes.type_vocab_size > 1:
         batch["token_type_ids"] = mask * (torch.arange(max(lengths)) >= max(lengths) // 2)
     return batch
 

@@ -1,7 +1,6 @@
 """Cutting: the cut model computes what the gated one does, for every architecture and any plan."""
 
 import copy
-from collections.abc import Sequence
 
 import pytest
 import tiny
@@ -90,9 +89,24 @@ def test_a_cut_model_trains_with_empty_layers(model_type: str, plan: Plan) -> No
     loss.backward()
     optimizer.step()
     assert bool(torch.isfinite(loss))
-    assert all(parameter.grad is not None for parameter in _felt(cut))
+    assert all(parameter.grad is not None for parameter in cut.parameters() if parameter.numel())
     assert not torch.equal(before["qa_outputs.weight"], cut.state_dict()["qa_outputs.weight"])
     assert all(bool(torch.isfinite(value).all()) for value in cut.state_dict().values())
+
+
+@every_architecture
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing_enable")  # renamed on the way to 6
+@pytest.mark.parametrize("plan", [tiny.UNEVEN, tiny.EMPTY], ids=["uneven", "empty"])
+def test_a_cut_model_gives_hidden_states_and_saves_memory_as_the_stock_one_does(
+    model_type: str, plan: Plan
+) -> None:
+    cut = shrink(tiny.model(model_type), plan)
+    batch = tiny.labelled(tiny.batch_for(cut))
+    outputs = cut(**batch, output_hidden_states=True)
+    assert [state.shape for state in outputs.hidden_states] == [(3, 9, 16)] * (1 + tiny.NUM_LAYERS)
+    assert len(cut(**batch, return_dict=False)) == 3
+    cut.gradient_checkpointing_enable({"use_reentrant": False})
+    torch.testing.assert_close(cut(**batch).loss, outputs.loss)
 
 
 def test_rows_and_columns_are_the_kept_ones() -> None:
@@ -158,8 +172,3 @@ def _compose(first: Plan, second: Plan) -> Plan:
         return tuple(tuple(a[index] for index in b) for a, b in zip(outer, inner, strict=True))
 
     return Plan(through(first.heads, second.heads), through(first.intermediate, second.intermediate))
-
-
-def _felt(model: torch.nn.Module) -> Sequence[torch.nn.Parameter]:
-    """Parameters on which the loss depends: all but those of no size, and the queries and keys of no heads."""
-    return [parameter for parameter in model.parameters() if parameter.numel()]
