@@ -46,7 +46,7 @@ def build_graph(
     graph = Graph(weights)
     write = DIALECTS[dialect](graph, encoder)
     hidden = write.embeddings(INPUT_IDS, TOKEN_TYPE_IDS if TOKEN_TYPE_IDS in input_names(encoder) else None)
-    mask = write.mask(ATTENTION_MASK)
+    mask = write.mask(ATTENTION_MASK) if shape.num_heads else ""
     for index, layer in enumerate(shape.layers):
         hidden = write.attention(f"layer.{index}/attention", hidden, mask, layer.num_heads)
         hidden = write.feed_forward(f"layer.{index}/ffn", hidden, layer.intermediate_size)

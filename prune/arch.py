@@ -252,7 +252,7 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
         hidden_size=hidden_size,
         head_size=hidden_size // num_heads,
         max_position_embeddings=config.get("max_position_embeddings", 0),
-        type_vocab_size=config.get("type_vocab_size", 0) if architecture.has_token_types else 0,
+        type_vocab_size=config.get("type_vocab_size", 2) if architecture.has_token_types else 0,
         pad_token_id=pad_token_id,
         layer_norm_eps=architecture.norm_eps or config.get("layer_norm_eps", 1e-12),
     )

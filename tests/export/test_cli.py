@@ -320,8 +320,10 @@ def test_a_shape_larger_than_the_model_is_refused(model_dir: Path, tmp_path: Pat
 
 
 def test_the_command_itself_refuses_without_a_traceback(model_dir: Path) -> None:
-    command = [shutil.which("prune-export", path=Path(sys.executable).parent) or "prune-export"]
-    ended = subprocess.run([*command, "./nowhere", "o.onnx"], capture_output=True, text=True, check=False)
+    command = shutil.which("prune-export", path=str(Path(sys.executable).parent))
+    if not command:
+        pytest.skip("espalier is not installed beside this interpreter, so that there is no such script")
+    ended = subprocess.run([command, "./nowhere", "o.onnx"], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert ended.stderr.startswith("prune-export: There is no directory ./nowhere")
