@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
@@ -17,6 +17,7 @@ from prune.shape import ModelShape
 
 MODEL_TYPES = tuple(ARCHITECTURES)
 NUM_LAYERS, NUM_HEADS, HEAD_SIZE, INTERMEDIATE_SIZE = 2, 4, 4, 12
+VOCAB_SIZE = 150
 WHOLE = ModelShape.uniform(NUM_LAYERS, NUM_HEADS, INTERMEDIATE_SIZE)
 UNEVEN = Plan(((0, 2, 3), ()), ((), (1, 4, 5, 11)))
 """Leaves the first layer three heads and no activations, the second no heads and four activations."""
@@ -31,7 +32,7 @@ def encoder(model_type: str = "bert", **sizes: Any) -> Encoder:
     pad = 1 if architecture.positions_follow_padding else 0
     defaults: dict[str, Any] = {
         "model_type": model_type,
-        "vocab_size": 150,
+        "vocab_size": VOCAB_SIZE,
         "embedding_size": 8 if architecture.embeddings_project else NUM_HEADS * HEAD_SIZE,
         "hidden_size": NUM_HEADS * HEAD_SIZE,
         "head_size": HEAD_SIZE,
@@ -115,12 +116,16 @@ def without(model: PreTrainedModel, *, heads: Units, intermediate: Units) -> Pla
 
 
 def tokenizer(text: list[str]) -> PreTrainedTokenizerFast:
-    """A WordPiece tokenizer as BERT's, trained on `text`, of at most 150 tokens."""
-    wordpiece = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    wordpiece.normalizer = normalizers.BertNormalizer()
-    wordpiece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
-    wordpiece.train_from_iterator(text, trainers.WordPieceTrainer(vocab_size=150, special_tokens=special))
+    """As BERT's, with the words of `text` for its vocabulary; training one would break ties by chance."""
+    splitter, normalizer = pre_tokenizers.BertPreTokenizer(), normalizers.BertNormalizer()
+    words = {word for line in text for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(line))}
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *sorted(words)]
+    assert len(vocabulary) <= VOCAB_SIZE
+    wordpiece = Tokenizer(
+        models.WordPiece({word: index for index, word in enumerate(vocabulary)}, unk_token="[UNK]")
+    )
+    wordpiece.normalizer = normalizer
+    wordpiece.pre_tokenizer = splitter
     wordpiece.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
