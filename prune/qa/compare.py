@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from prune.qa.answer import calibrate_null_threshold, score_predictions
-from prune.qa.metrics import SquadScore, per_question
+from prune.qa.metrics import SquadScore, per_question, refusing
 from prune.qa.questions import Question
 from prune.qa.significance import Interval, paired_bootstrap
 from prune.qa.spans import Prediction
@@ -41,8 +40,11 @@ def compare(
     answerable = np.array([bool(question.answers) for question in questions])
     for predictions in (before, after):
         threshold = calibrate_null_threshold(questions, predictions)
-        f1.append(_f1(questions, predictions, threshold))
-        unrefused.append(_f1(questions, predictions, np.inf)[answerable])
+        texts = {prediction.id: prediction.best_text for prediction in predictions}
+        odds = np.array([prediction.null_odds for prediction in predictions])
+        best = per_question(questions, texts)[1]
+        f1.append(100 * refusing(best, answerable, odds, threshold))
+        unrefused.append(100 * best[answerable])
         score = score_predictions(questions, predictions, null_threshold=threshold)
         mean = float(unrefused[-1].mean()) if answerable.any() else None
         accuracies.append(Accuracy(score, threshold, mean))
@@ -53,11 +55,3 @@ def compare(
         paired_bootstrap(f1[1], f1[0]),
         paired_bootstrap(unrefused[1], unrefused[0]) if answerable.any() else None,
     )
-
-
-def _f1(
-    questions: Sequence[Question], predictions: Sequence[Prediction], null_threshold: float
-) -> NDArray[np.float64]:
-    """Per question, in percent."""
-    answers = {prediction.id: prediction.answer(null_threshold) for prediction in predictions}
-    return 100 * per_question(questions, answers)[1]

@@ -1,12 +1,11 @@
 """JSON files in and out: what is read is untrusted, what is written is whole or not there."""
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from prune.errors import InputError
+from prune.staging import replace_file
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -30,20 +29,7 @@ def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with replace_file(path) as staging:
+            staging.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        # mkstemp makes files that only their owner can read; give it the mode of an ordinary new file.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -97,8 +97,7 @@ def score(
     best: tuple[float | None, ...] = ()
     if null_odds is not None:
         odds = _odds_of(questions, null_odds)
-        refused = odds > null_threshold
-        exact, f1 = (np.where(refused, ~has_answer, values) for values in (raw_exact, raw_f1))
+        exact, f1 = (refusing(values, has_answer, odds, null_threshold) for values in (raw_exact, raw_f1))
         attempted = np.array([bool(answers[question.id]) for question in questions])
         best = (
             *best_threshold(raw_exact, has_answer, attempted, odds),
@@ -111,6 +110,16 @@ def score(
         for figure in (_percent(exact[chosen]), _percent(f1[chosen]), int(chosen.sum()))
     ]
     return SquadScore(*figures, *best)  # type: ignore[arg-type]
+
+
+def refusing(
+    scores: Floats, has_answer: NDArray[np.bool_], null_odds: Floats, null_threshold: float
+) -> Floats:
+    """`scores` (0..1, one per question) where answers whose odds exceed the threshold count as refused.
+
+    Refusing is right (1) where there is no answer and wrong (0) where there is one, whatever its words.
+    """
+    return np.where(null_odds > null_threshold, ~has_answer, scores)
 
 
 def best_threshold(

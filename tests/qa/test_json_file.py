@@ -16,6 +16,6 @@ def test_numbers_that_are_no_json_leave_the_old_file(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be written: Is a directory"):
+    with pytest.raises(InputError, match="is a directory; name a file"):
         write_json(tmp_path, {})
     assert list(tmp_path.iterdir()) == []
