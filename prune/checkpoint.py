@@ -4,6 +4,7 @@ A cut model is an instance of the stock transformers class whose Linears are nar
 made for that class works on it; only building one anew needs to know the shape (prune.auto).
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -19,6 +20,7 @@ from transformers import (
 from prune.arch import Encoder
 from prune.auto import sized_class
 from prune.errors import InputError
+from prune.qa.json_file import write_json
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY, Source, open_source
 from prune.staging import replace_directory
@@ -37,7 +39,8 @@ def load_source(source: Source) -> PreTrainedModel:
     Raises InputError where transformers will not have the rest of its config.
     """
     try:
-        config = AutoConfig.from_pretrained(source.directory)
+        config = AutoConfig.from_pretrained(source.directory, trust_remote_code=False)
+        config.return_dict = True  # outputs are read by name
         loaded: PreTrainedModel = sized_class(source.encoder.architecture).from_pretrained(
             source.directory, config=config, use_safetensors=True, dtype=torch.float32, local_files_only=True
         )
@@ -57,7 +60,9 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
             "model's source."
         )
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            directory, local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # transformers raises anything from OSError to its backend's own panics
         raise InputError(
             f"{directory} holds no usable tokenizer ({_reason(error)}); copy tokenizer.json and "
@@ -70,11 +75,17 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, directory: Path) -> None:
+def save(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase | None,
+    directory: Path,
+    *,
+    beside: Mapping[str, Any] | None = None,
+) -> None:
     """Write a model directory, whole or not at all; `load` reads it back, and so does AutoModel.
 
-    A model that lies there is replaced. Raises InputError where `directory` holds anything else, and where
-    nothing can be written.
+    `beside` holds further JSON files, name → value. A model that lies there is replaced. Raises InputError
+    where `directory` holds anything else, and where nothing can be written.
     """
     if directory.is_dir() and not _holds_only_a_model(directory):
         raise InputError(f"{directory} exists and holds more than a model; name a new directory.")
@@ -82,6 +93,8 @@ def save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, dire
         model.save_pretrained(staging)
         if tokenizer is not None:
             tokenizer.save_pretrained(staging)
+        for name, value in (beside or {}).items():
+            write_json(staging / name, value, indent=2)
 
 
 def _holds_only_a_model(directory: Path) -> bool:

@@ -102,3 +102,11 @@ def test_what_has_no_accuracy_is_refused_beforehand(opener: Opener, directory: P
     (directory / "tokenizer.json").unlink()
     with pytest.raises(InputError, match="holds no tokenizer"):
         check_accuracy(model)
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_embeds_is_refused(opener, directory) -> None:
+    tokenizer = _tokenizer()
+    tokenizer.add_tokens([f"word{index}" for index in range(101)])
+    tokenizer.save_pretrained(directory)
+    with pytest.raises(InputError, match=r"model has 119 tokens and the model embeds 101"):
+        check_accuracy(opener.open(str(directory)))
