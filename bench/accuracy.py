@@ -74,11 +74,12 @@ def measure_accuracy(
 
 def _tools(model: Model) -> tuple["PreTrainedTokenizerBase", DecodingSettings, bool]:
     """The model's tokenizer, its decoding settings, and whether these lay beside it."""
-    from prune.checkpoint import load_tokenizer
+    from prune.checkpoint import check_vocabulary, load_tokenizer
 
     if model.folder is None:
         raise InputError(f"{model.name} has random weights, so it has no accuracy to measure.")
     tokenizer = load_tokenizer(model.folder)
+    check_vocabulary(tokenizer, model.engine.encoder, model.name)
     path = model.folder / DECODING_FILE
     found = path.is_file()
     settings = DecodingSettings.read(path) if found else DecodingSettings()

@@ -75,6 +75,15 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
+def check_vocabulary(tokenizer: PreTrainedTokenizerBase, encoder: Encoder, name: str) -> None:
+    """Raise InputError where the tokenizer of model `name` knows more tokens than the encoder embeds."""
+    if len(tokenizer) > encoder.vocab_size:
+        raise InputError(
+            f"The tokenizer of {name} has {len(tokenizer)} tokens and the model embeds "
+            f"{encoder.vocab_size}; give the model the tokenizer it was trained with."
+        )
+
+
 def save(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase | None,

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from prune.checkpoint import load_source, load_tokenizer
-from prune.errors import InputError
+from prune.checkpoint import check_vocabulary, load_source, load_tokenizer
 from prune.qa.answer import answer, torch_runner
 from prune.qa.questions import Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
@@ -55,9 +54,5 @@ def open_subject(name: str, *, revision: str | None = None) -> Subject:
     if (source.directory / DECODING_FILE).is_file():
         settings = DecodingSettings.read(source.directory / DECODING_FILE)
     tokenizer = load_tokenizer(source.directory)
-    if len(tokenizer) > source.encoder.vocab_size:
-        raise InputError(
-            f"The tokenizer of {source.name} has {len(tokenizer)} tokens and the model embeds "
-            f"{source.encoder.vocab_size}; give the model the tokenizer it was trained with."
-        )
+    check_vocabulary(tokenizer, source.encoder, source.name)
     return Subject(source, load_source(source), tokenizer, settings.clipped(source.encoder.max_length))
