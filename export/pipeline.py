@@ -25,7 +25,7 @@ from prune.qa.windows import Window, pad_token_id_of
 from prune.search import Progress, Search, own_answers, search
 from prune.shape import ModelShape
 from prune.shrink import shrink
-from prune.source import Source
+from prune.source import PROVENANCE_FILE, Source
 from prune.subject import Subject, open_subject
 
 SEARCH_MULTIPLE = 8
@@ -42,6 +42,8 @@ class Outcome:
     how: str
     """In words: what decided the amount."""
     search: Search | None
+    own_questions: bool
+    """Whether the search asked the user's questions, not the built-in ones."""
     accuracy: Comparison | None
     artifact: Artifact
     seconds: float
@@ -73,11 +75,11 @@ def run(request: Request, progress: Progress) -> Outcome:
     cut = shrink(subject.model, plan) if plan else subject.model
     settings = subject.settings
     accuracy = measure(data.dev, subject, cut, progress) if data.dev else None
-    if accuracy:
+    if accuracy and accuracy.after.score.no_answer_total:  # else there is nothing to learn refusing from
         settings = replace(settings, null_threshold=accuracy.after.null_threshold)
-    if request.save_model:
-        save(cut, subject.tokenizer, request.save_model)
-        settings.write(request.save_model / DECODING_FILE)
+    provenance = subject.source.provenance()
+    if plan:
+        provenance |= {"method": request.method, "seed": request.seed, "how": how}
     progress("writing and checking the graph", 0, 1)
     artifact = write_artifact(
         cut,
@@ -85,16 +87,22 @@ def run(request: Request, progress: Progress) -> Outcome:
         settings,
         request.out,
         dialect=request.target,
-        model_name=subject.source.name,
-        provenance={
-            "sha256": subject.source.sha256(),
-            "licence": subject.source.licence(),
-            "method": request.method if plan else "none",
-            "seed": request.seed,
-            "how": how,
-        },
+        model_name=str(provenance.get("model_name", subject.source.name)),
+        provenance=provenance,
     )
-    outcome = Outcome(subject.source, plan, how, found, accuracy, artifact, time.monotonic() - began)
+    if request.save_model:
+        beside = {DECODING_FILE: settings.to_dict(), PROVENANCE_FILE: provenance}
+        save(cut, subject.tokenizer, request.save_model, beside=beside)
+    outcome = Outcome(
+        subject.source,
+        plan,
+        how,
+        found,
+        data.calibration is not None,
+        accuracy,
+        artifact,
+        time.monotonic() - began,
+    )
     if request.json_file:
         write_json(request.json_file, to_dict(outcome), indent=2)
     return outcome

@@ -10,8 +10,7 @@ from prune.qa.significance import Interval
 from prune.search import Search
 
 NOT_MEASURED = (
-    "Agreement with the original on built-in English questions; accuracy on your data was NOT measured: "
-    "give --dev FILE."
+    "Agreement with the original on {questions}; accuracy on your data was NOT measured: give --dev FILE."
 )
 SEQ = 384
 """Tokens at which multiply-adds are stated; attention's share grows with length."""
@@ -37,7 +36,10 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         lines.append(_agreement(outcome.search))
     lines += _accuracy(outcome.accuracy) if outcome.accuracy else []
     if outcome.search and not outcome.accuracy:
-        lines.append(NOT_MEASURED)
+        questions = (
+            "the questions of --calibration" if outcome.own_questions else "built-in English questions"
+        )
+        lines.append(NOT_MEASURED.format(questions=questions))
     parity = outcome.artifact.parity
     lines += [
         f"Parity with PyTorch on {len(parity.cases)} inputs: largest difference {parity.max_absolute:.1e} "
@@ -71,7 +73,7 @@ def _agreement(search: Search) -> str:
     assert kept is not None
     return (
         f"Agreement with the original's answers: mean token F1 {kept.mean:.1f} "
-        f"({kept.low:.1f} to {kept.high:.1f}) on {kept.questions} questions."
+        f"({kept.low:.1f} to {kept.high:.1f}) on the {kept.questions} questions that the cut was chosen by."
     )
 
 

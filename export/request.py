@@ -10,6 +10,9 @@ from prune.staging import check_writable
 
 Target = Literal["onnxruntime", "portable"]
 
+_OURS = ("config.json", "tokenizer.json", "tokenizer_config.json", "decoding.json")
+"""What is written beside the ONNX file, so that its folder is enough to answer questions."""
+
 _MODEL_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
@@ -50,6 +53,10 @@ class Request:
             raise InputError(f"--no-prune and {flag} contradict each other; give one of them.")
         if self.multiple_of is not None and self.multiple_of < 1:
             raise InputError(f"--multiple-of is {self.multiple_of}; expected a whole number of at least 1.")
+        if self.seed < 0:
+            raise InputError(f"--seed is {self.seed}; expected a whole number of at least 0.")
+        if self.no_prune and self.calibration:
+            raise InputError("--no-prune and --calibration contradict each other; give one of them.")
         if self.train_questions < 0:
             raise InputError(f"--train-questions is {self.train_questions}; expected 0 (all) or more.")
         if self.calibration and self.amount_given:
@@ -83,12 +90,7 @@ class Request:
         if out.suffix != ".onnx":
             raise InputError(f"The output {out} must end in .onnx.")
         check_writable(out)
-        for name in _MODEL_WEIGHTS:
-            if (out.parent / name).exists():
-                raise InputError(
-                    f"{out.parent} holds a model ({name}) whose config.json would be overwritten; "
-                    "write the ONNX file into another directory."
-                )
+        _check_folder(out)
         for extra in (self.save_model, self.json_file):
             if extra:
                 check_writable(extra)
@@ -96,3 +98,28 @@ class Request:
             raise InputError(f"--save-model {self.save_model} exists already; name a new directory.")
         if self.json_file and self.json_file.is_dir():
             raise InputError(f"--json {self.json_file} is a directory; name a file.")
+        if self.json_file and (self.json_file == out or self.json_file.name in _OURS):
+            raise InputError(
+                f"--json {self.json_file} is a file that the export writes itself; name another."
+            )
+        if self.is_demo and self.work_directory.exists() and not self.work_directory.is_dir():
+            raise InputError(f"--work {self.work_directory} is a file; name a directory.")
+
+
+def _check_folder(out: Path) -> None:
+    """Raise InputError where what goes beside `out` would take the place of somebody else's files."""
+    folder = out.parent
+    for name in _MODEL_WEIGHTS:
+        if (folder / name).exists():
+            raise InputError(
+                f"{folder} holds a model ({name}) whose config.json would be overwritten; "
+                "write the ONNX file into another directory."
+            )
+    others = sorted(file.name for file in folder.glob("*.onnx") if file.name != out.name)
+    taken = [name for name in _OURS if (folder / name).exists()]
+    if taken and (others or not out.exists()):
+        owner = others[0] if others else "something else"
+        raise InputError(
+            f"{folder} holds the {taken[0]} of {owner}, which would be overwritten; "
+            "write the ONNX file into a directory of its own."
+        )

@@ -141,7 +141,7 @@ def _load(encoder: Path, seed: int) -> tuple["PreTrainedModel", "PreTrainedToken
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    tokenizer = AutoTokenizer.from_pretrained(encoder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(encoder, local_files_only=True, trust_remote_code=False)
     # The package's tokenizer.json is set to 128 tokens, for sentences.
     tokenizer.backend_tokenizer.no_truncation()
     tokenizer.backend_tokenizer.no_padding()

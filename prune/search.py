@@ -14,6 +14,7 @@ from prune.agreement import Agreement, agreement
 from prune.choose import Method
 from prune.choose.score import score
 from prune.errors import InputError
+from prune.layers import shape_of
 from prune.plan import Plan, Scores, plan_fractions
 from prune.qa.answer import answer, torch_runner
 from prune.qa.builtin import halves
@@ -150,10 +151,9 @@ def _bisect(
             found = replace(found, plan=plan, percent=percent, agreement=kept)
         else:
             fails = percent
-    if found.plan is None:
-        return replace(
-            found, reason=f"no cut keeps {min_agreement:g} % agreement with the model's own answers"
-        )
+    if found.plan is None or found.plan.shape == shape_of(model):  # rounding up may give everything back
+        reason = f"no cut keeps {min_agreement:g} % agreement with the model's own answers"
+        return replace(found, plan=None, percent=0, agreement=None, reason=reason)
     return found
 
 

@@ -14,13 +14,17 @@ from safetensors import SafetensorError, safe_open
 
 from prune.arch import Encoder, encoder_of
 from prune.errors import InputError
+from prune.qa.json_file import read_json
 from prune.shape import ModelShape
 from prune.tensors import tensors_of
 
 SHAPE_KEY = "espalier_shape"
 """Where a cut model's config keeps its shape; the stock sizes beside it stay those of the uncut model."""
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+PROVENANCE_FILE = "provenance.json"
+"""Lies in a cut model's directory: what it was cut from, and how."""
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _CONVERT = (
     'python -c "import torch, safetensors.torch as s; '
     "w = torch.load('pytorch_model.bin', weights_only=True); "
@@ -51,6 +55,16 @@ class Source:
                 while block := file.read(1 << 20):
                     digest.update(block)
         return digest.hexdigest()
+
+    def provenance(self) -> dict[str, Any]:
+        """The uncut model's name, hash and licence, and how it was cut, where that was written beside it."""
+        path = self.directory / PROVENANCE_FILE
+        if path.is_file():
+            carried = read_json(path, "provenance file")
+            if not isinstance(carried, dict):
+                raise InputError(f"{path} holds no JSON object; restore or remove it.")
+            return carried
+        return {"model_name": self.name, "sha256": self.sha256(), "licence": self.licence()}
 
     def licence(self) -> str:
         """The licence that the model card states, or "unknown"."""
@@ -94,6 +108,10 @@ def check_directory(directory: Path, name: str) -> Source:
     """
     config = _read_config(directory)
     _check_loading(config)
+    if (directory / "adapter_config.json").exists():
+        raise InputError(
+            f"{directory} holds an adapter (adapter_config.json); merge it into the model first."
+        )
     encoder, original_shape = encoder_of(config)
     shape = original_shape
     if SHAPE_KEY in config:
@@ -193,7 +211,7 @@ def _fetch(model: str, revision: str | None) -> Path:
 
     wanted = ["*.json", "*.safetensors", "*.txt", "*.model", "README.md"]
     try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=wanted))
+        return Path(snapshot_download(model, revision=revision, allow_patterns=wanted, ignore_patterns="*/*"))
     except LocalEntryNotFoundError as error:
         raise InputError(
             f"There is no directory {model}, and the hub cannot be reached to look for a model of that name; "

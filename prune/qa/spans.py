@@ -75,6 +75,7 @@ def _best_span(
     start: NDArray[np.float64], end: NDArray[np.float64], in_context: NDArray[np.bool_], longest: int
 ) -> tuple[int, int, float]:
     """(first token, last token, score) of the best span; the score is -inf where no token is in context."""
+    longest = min(longest, len(start))
     allowed_end = np.where(in_context, end, -np.inf)
     padded = np.concatenate([allowed_end, np.full(longest - 1, -np.inf)])
     # spans[i, k]: score of the span from token i to token i + k.

@@ -252,6 +252,9 @@ BAD_ARGUMENTS = {
     "no folder": (("model", "nowhere/o.onnx"), "no directory nowhere"),
     "a folder": (("model", "model"), "is a directory"),
     "another ending": (("model", "o.bin"), "must end in .onnx"),
+    "json over the output": (("model", "o.onnx", "--json", "o.onnx"), "writes itself"),
+    "json over a companion": (("model", "o.onnx", "--json", "config.json"), "writes itself"),
+    "seed": (("model", "o.onnx", "--seed", "-1"), "--seed is -1"),
     "into the model": (("model", "model/o.onnx"), "would be overwritten"),
 }
 
@@ -312,6 +315,42 @@ def refused(folder: Path, *arguments: object, says: str) -> None:
     assert len(printed.strip().splitlines()) == 1, printed
     assert says in printed
     assert sorted(folder.rglob("*")) == before
+
+
+def test_other_peoples_files_in_the_folder_are_not_overwritten(model_dir: Path) -> None:
+    folder = model_dir.parent / "project"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    refused(folder, model_dir, folder / "o.onnx", "--no-prune", says="config.json of something else")
+    out, _ = exported(model_dir, "--no-prune")
+    refused(out.parent, model_dir, out.parent / "b.onnx", "--no-prune", says="config.json of model.onnx")
+
+
+def test_a_cut_model_remembers_what_it_was_cut_from(model_dir: Path) -> None:
+    (model_dir / "README.md").write_text("---\nlicense: mit\n---\n")
+    cut = model_dir.parent / "cut"
+    first = exported(model_dir, "--method", "random", "--prune-ffn", 0.5, "--seed", 3, "--save-model", cut)[0]
+    first_metadata = read_metadata(first)
+    second = read_metadata(exported(cut)[0])
+    assert (second.model_name, second.shape) == ("model", first_metadata.shape)
+    assert second.provenance == first_metadata.provenance
+    assert (second.provenance["method"], second.provenance["seed"], second.provenance["licence"]) == (
+        "random",
+        3,
+        "mit",
+    )
+
+
+def test_questions_that_all_have_answers_leave_the_null_threshold_alone(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    DecodingSettings(max_length=64, stride=16, max_question_length=16, null_threshold=1.5).write(
+        model_dir / DECODING_FILE
+    )
+    file = tmp_path / "answerable.json"
+    write_squad([question for question in questions() if question.answers], file)
+    out, _ = exported(model_dir, "--no-prune", "--dev", file)
+    assert DecodingSettings.read(out.parent / DECODING_FILE).null_threshold == 1.5
 
 
 def test_a_shape_larger_than_the_model_is_refused(model_dir: Path, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def find(tokenizer: PreTrainedTokenizerFast) -> Find:
 
 
 @pytest.mark.parametrize("method", ["gain", "random"])
-@pytest.mark.parametrize("min_agreement", [50, 70, 90])
+@pytest.mark.parametrize("min_agreement", [30, 50, 70])
 def test_the_cut_found_passes_and_one_percent_more_does_not(
     find: Find, method: str, min_agreement: float
 ) -> None:
@@ -87,6 +87,13 @@ def test_its_plan_removes_that_percentage_and_keeps_that_agreement(
     )
     assert agreement(checking, whole, cut) == found.agreement
     assert (found.scoring_questions, found.checking_questions) == (16, 16)
+
+
+def test_a_cut_that_rounding_gives_back_is_no_cut(find: Find) -> None:
+    found = find(method="random", min_agreement=100)  # a few percent of 8 heads and 24 activations is none
+    assert any(trial.agreement.mean == 100 for trial in found.trials)
+    assert (found.plan, found.percent, found.agreement) == (None, 0, None)
+    assert found.reason is not None
 
 
 def test_where_any_agreement_will_do_the_largest_cut_is_found(find: Find) -> None:
