@@ -57,11 +57,11 @@ def measure_accuracy(
 
     tokenizer, settings, found = _tools(model)
     run = runner(model.engine.runtime).load(model.engine)
-    has_token_types = model.engine.encoder.type_vocab_size > 1
+    takes_token_types = model.engine.encoder.takes_token_types
 
     def run_batch(batch: Batch) -> Logits:
         inputs = batch.inputs()
-        if not has_token_types:
+        if not takes_token_types:
             inputs.pop("token_type_ids", None)
         elif batch.token_type_ids is None:  # the tokenizer knows none; transformers takes zeros then
             inputs["token_type_ids"] = np.zeros_like(batch.input_ids)

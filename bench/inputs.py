@@ -37,7 +37,7 @@ def random_inputs(encoder: Encoder, workload: Workload, seed: int = 0) -> Inputs
     ids = np.random.default_rng(seed).integers(0, encoder.vocab_size - 1, size, dtype=np.int64)
     ids[ids >= encoder.pad_token_id] += 1  # the draw is one short of the vocabulary: skip the pad token
     inputs = {"input_ids": ids, "attention_mask": np.ones(size, np.int64)}
-    if encoder.type_vocab_size > 1:
+    if encoder.takes_token_types:
         inputs["token_type_ids"] = np.broadcast_to(
             (np.arange(workload.seq) >= workload.seq // 2).astype(np.int64), size
         ).copy()

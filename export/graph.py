@@ -23,7 +23,7 @@ OUTPUTS = ("start_logits", "end_logits")
 
 def input_names(encoder: Encoder) -> tuple[str, ...]:
     """The graph's inputs, int64 [batch, sequence]; token types only where there is a choice of them."""
-    if encoder.type_vocab_size > 1:
+    if encoder.takes_token_types:
         return INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS
     return INPUT_IDS, ATTENTION_MASK
 

@@ -176,6 +176,11 @@ class Encoder:
         return ARCHITECTURES[self.model_type]
 
     @property
+    def takes_token_types(self) -> bool:
+        """Whether token types are an input: only where there is a choice of them."""
+        return self.type_vocab_size > 1
+
+    @property
     def max_length(self) -> int:
         """Longest sequence the position table can serve, in tokens."""
         lost = self.pad_token_id + 1 if self.architecture.positions_follow_padding else 0

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from prune.layers import encoder_and_original
 from prune.qa.windows import Window, batches
 
 
@@ -21,7 +22,7 @@ def training_batches(
 
     `progress` is called with (windows done, windows in all) after each batch was used.
     """
-    takes_token_types = getattr(model.config, "type_vocab_size", 0) >= 2
+    takes_token_types = encoder_and_original(model)[0].takes_token_types
     done = 0
     for indices, batch in batches(windows, batch_size, pad_token_id):
         arrays = batch.inputs() | {

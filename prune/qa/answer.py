@@ -86,7 +86,9 @@ def torch_runner(model: "PreTrainedModel") -> Run:
     """
     import torch
 
-    takes_token_types = getattr(model.config, "type_vocab_size", 0) >= 2
+    from prune.layers import encoder_and_original
+
+    takes_token_types = encoder_and_original(model)[0].takes_token_types
 
     def run(batch: Batch) -> tuple[Logits, Logits]:
         device = next(model.parameters()).device

@@ -123,3 +123,8 @@ def test_only_electra_may_embed_in_other_dimensions() -> None:
 def test_an_encoder_description_is_complete(data: object) -> None:
     with pytest.raises(InputError, match="An encoder description has"):
         Encoder.from_dict(data)
+
+
+@pytest.mark.parametrize(("rows", "taken"), [(0, False), (1, False), (2, True), (3, True)])
+def test_token_types_are_an_input_where_there_is_a_choice(rows: int, taken: bool) -> None:
+    assert tiny.encoder("bert", type_vocab_size=rows).takes_token_types is taken
