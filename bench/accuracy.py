@@ -32,6 +32,11 @@ class Accuracy:
         """F1 at the null threshold that serves the model best: the same treatment for every model."""
         return self.score.f1 if self.score.best_f1 is None else self.score.best_f1
 
+    @property
+    def best_exact(self) -> float:
+        """Exact match at the null threshold that serves it best."""
+        return self.score.exact if self.score.best_exact is None else self.score.best_exact
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {

@@ -128,6 +128,13 @@ def bench(
         code = _say(errors, str(error), 2)
     except WorkerDiedError as error:
         code = _say(errors, str(error), 3)
+    except BrokenPipeError:  # the reader of stdout has gone; typer ends quietly then
+        raise
+    except OSError as error:
+        code = _say(errors, f"the system refused what was needed: {error}; nothing was kept.", 2)
+    except MemoryError as error:
+        what = f" ({error})" if str(error) else ""
+        code = _say(errors, f"not enough memory{what}; close other programs, or give a smaller model.", 2)
     except KeyboardInterrupt:
         code = _say(errors, "interrupted; nothing was kept.", 130)
     raise typer.Exit(code)

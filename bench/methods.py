@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from bench.study import draw, run_study
 from prune.agreement import agreement
 from prune.choose import Method
 from prune.choose.score import score
@@ -43,9 +44,9 @@ def methods(
 ) -> None:
     """Cut by each method at each fraction, and measure."""
     generator = random.Random(seed)
-    scoring = generator.sample(read_squad(train), train_questions)
+    scoring = draw(generator, read_squad(train), train_questions)
     questions = read_squad(dev)
-    questions = generator.sample(questions, dev_questions) if dev_questions else questions
+    questions = draw(generator, questions, dev_questions) if dev_questions else questions
     subject = open_subject(model)
     windows = subject.windows(scoring)
     pad_token_id = pad_token_id_of(subject.tokenizer)
@@ -112,4 +113,4 @@ def _interval(change: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(methods)
+    run_study(methods)

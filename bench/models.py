@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape
+
+if TYPE_CHECKING:
+    from prune.source import Source
 
 Weights = Literal["trained", "random"]
 
@@ -49,11 +52,15 @@ class Opener:
     threads: int
     scratch: Path
 
-    def open(self, name: str) -> Model:
-        """The model that the user named. Raises InputError where it is none that can be measured."""
+    def open(self, name: str, *, dialect: str | None = None) -> Model:
+        """The model that the user named. Raises InputError where it is none that can be measured.
+
+        Where a graph is built from a model directory it is written in `dialect`, or in the one that serves
+        the runtime best; a file stays as it is.
+        """
         path = Path(name)
         if path.is_dir():
-            return self._open_directory(name, path)
+            return self._open_directory(name, path, dialect or self._dialect)
         if not path.is_file():
             raise InputError(
                 f"There is no file or directory {name}; give an .onnx file that prune-export wrote, "
@@ -102,6 +109,11 @@ class Opener:
                 f"{path} is an ONNX file, and --runtime {self.runtime} runs model directories; "
                 "give the directory (prune-export --save-model), or --runtime onnxruntime."
             )
+        if self.device == "tensorrt" and metadata.dialect != "portable":
+            raise InputError(
+                f"{path} is in the dialect {metadata.dialect}, whose fused operators TensorRT does not know: "
+                "they would silently run on CUDA; export again with prune-export ... --target portable."
+            )
         return Model(
             name=name,
             engine=self._engine(metadata.encoder, metadata.shape, path.resolve()),
@@ -112,27 +124,36 @@ class Opener:
             folder=path.resolve().parent,
         )
 
-    def _open_directory(self, name: str, path: Path) -> Model:
+    def _open_directory(self, name: str, path: Path, dialect: str | None) -> Model:
         from prune.source import check_directory
 
         source = check_directory(path, name)
         runnable = source.directory.resolve()
-        if self.runtime == "onnxruntime":
-            from export.weights import weights_of
-            from prune.checkpoint import load_source
-
-            runnable = self._write(
-                source.encoder, source.shape, weights_of(load_source(source)), str(self._dialect)
-            )
+        if dialect is not None:
+            runnable = self._export(source, dialect)
         return Model(
             name=name,
             engine=self._engine(source.encoder, source.shape, runnable),
             original_shape=source.original_shape,
-            dialect=self._dialect,
+            dialect=dialect,
             precision="fp32",
             weights="trained",
             folder=source.directory.resolve(),
         )
+
+    def _export(self, source: "Source", dialect: str) -> Path:
+        """The graph of trained weights; InputError where it does not compute what the model computes."""
+        from export.parity import ParityError, check_parity
+        from export.weights import weights_of
+        from prune.checkpoint import load_source
+
+        model = load_source(source)
+        path = self._write(source.encoder, source.shape, weights_of(model), dialect)
+        try:
+            check_parity(model, path)
+        except ParityError as error:
+            raise InputError(f"{source.name}: {error}") from error
+        return path
 
     def _random(self, name: str, encoder: Encoder, shape: ModelShape, dialect: str | None) -> Model:
         path = None

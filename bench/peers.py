@@ -18,6 +18,7 @@ from bench.environment import available_cores, environment
 from bench.measure import measure
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Effort, Engine, Workload
 from bench.stats import speedup
+from bench.study import run_study
 from prune.cost import multiply_adds
 from prune.qa.json_file import write_json
 from prune.shape import ModelShape
@@ -128,4 +129,4 @@ def _write_peers(work: Path) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(peers)
+    run_study(peers)

@@ -108,15 +108,13 @@ def _figure(value: float) -> str:
 def _accuracy_table(comparison: Comparison) -> RenderableType:
     table = Table(box=SIMPLE_HEAD)
     table.add_column("model")
-    for heading in ("EM", "F1", "F1 at best threshold", "questions"):
+    for heading in ("F1, best threshold", "EM, best threshold", "F1 as served", "questions"):
         table.add_column(heading, justify="right")
     for role in ROLES:
         if role not in comparison.accuracy:
             table.add_row(role, "none: random weights", "", "", "")
             continue
         accuracy = comparison.accuracy[role]
-        score = accuracy.score
-        table.add_row(
-            role, f"{score.exact:.2f}", f"{score.f1:.2f}", f"{accuracy.best_f1:.2f}", str(score.total)
-        )
+        figures = (accuracy.best_f1, accuracy.best_exact, accuracy.score.f1)
+        table.add_row(role, *(f"{figure:.2f}" for figure in figures), str(accuracy.score.total))
     return table

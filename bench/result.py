@@ -197,6 +197,16 @@ def _notes_on(comparison: Comparison) -> list[str]:
     notes = []
     if candidate.engine.shape == baseline.engine.shape:
         notes.append(f"{candidate.name} and {baseline.name} have the same shape: nothing was removed.")
+    if candidate.dialect != baseline.dialect:
+        notes.append(
+            f"The two graphs are in different dialects (candidate {candidate.dialect}, baseline "
+            f"{baseline.dialect}): the speed-up is not the cut's alone."
+        )
+    if comparison.accuracy:
+        notes.append(
+            "F1 and EM at each model's best null threshold on these questions; as served: with the threshold "
+            "of its decoding.json."
+        )
     if baseline.weights == "random" and comparison.accuracy:
         notes.append(
             f"The {baseline.name} has random weights: its times are true, an F1 it has not. "

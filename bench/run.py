@@ -61,13 +61,17 @@ def _pairs(request: Request, opener: Opener) -> list[dict[Role, Model]]:
         candidate, baseline = opener.paper_pair()
         return [{"baseline": baseline, "candidate": candidate}]
     candidates = [opener.open(name) for name in request.models]
-    given = opener.open(request.baseline) if request.baseline else None
-    for model in (*candidates, *([given] if given else [])):
+    dialects = dict.fromkeys(candidate.dialect for candidate in candidates) if request.baseline else {}
+    baselines = {dialect: opener.open(str(request.baseline), dialect=dialect) for dialect in dialects}
+    for model in (*candidates, *baselines.values()):
         _check_lengths(model.engine.encoder, request)
         if request.dev:
             check_accuracy(model)
     return [
-        {"baseline": given or opener.unpruned_twin(candidate), "candidate": candidate}
+        {
+            "baseline": baselines.get(candidate.dialect) or opener.unpruned_twin(candidate),
+            "candidate": candidate,
+        }
         for candidate in candidates
     ]
 

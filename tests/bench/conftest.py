@@ -49,9 +49,15 @@ def cut() -> ModelShape:
 def make_file(tmp_path: Path) -> MakeFile:
     """Writes an ONNX file of the given shape as prune-export would."""
 
-    def make(name: str = "out.onnx", shape: ModelShape = CUT, precision: str = "fp32") -> Path:
-        model = build_graph(TINY, shape, random_weights(TINY, shape))
-        stamp(model, Metadata(TINY, shape, WHOLE, "onnxruntime", precision, "tiny"))
+    def make(
+        name: str = "out.onnx",
+        shape: ModelShape = CUT,
+        precision: str = "fp32",
+        dialect: str = "onnxruntime",
+        original: ModelShape = WHOLE,
+    ) -> Path:
+        model = build_graph(TINY, shape, random_weights(TINY, shape), dialect=dialect)
+        stamp(model, Metadata(TINY, shape, original, dialect, precision, "tiny"))
         write_onnx(model, tmp_path / name)
         return tmp_path / name
 

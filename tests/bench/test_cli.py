@@ -1,14 +1,19 @@
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+
+from prune.checkpoint import random_model, save
+from prune.shape import ModelShape
 
 BENCH = Path(sys.executable).with_name("bench")
 QUICK = ("--launches", "2", "--rounds", "3", "--threads", "1", "--seq", "32")
@@ -22,13 +27,14 @@ def bench(tmp_path: Path) -> Bench:
     scratch = tmp_path / "temporary"
     scratch.mkdir()
 
-    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: object, **how: Any) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [BENCH, *map(str, arguments)],
             capture_output=True,
             text=True,
             env={**os.environ, "TMPDIR": str(scratch), "COLUMNS": "200"},
             timeout=300,
+            **how,
         )
         assert not list(scratch.iterdir())
         return done
@@ -60,6 +66,35 @@ def test_a_missed_limit_is_exit_1_and_json_can_be_piped(bench: Bench, make_file,
     assert found["comparisons"][0]["baseline"]["name"] == str(other)
     assert found["gates"][0]["met"] is False
     assert "--min-speedup 1000: MISSED" in done.stderr
+
+
+def test_a_portable_file_meets_a_portable_baseline(bench: Bench, make_file, encoder, whole, tmp_path) -> None:
+    save(random_model(encoder, whole), None, tmp_path / "model")
+    candidate = make_file(dialect="portable")
+    done = bench(candidate, "--baseline", tmp_path / "model", *QUICK, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (comparison,) = found["comparisons"]
+    assert comparison["candidate"]["dialect"] == comparison["baseline"]["dialect"] == "portable"
+    assert not any("dialects" in note for note in found["notes"])
+
+
+def test_a_disk_that_takes_no_more_is_one_sentence_and_exit_2(bench: Bench, make_file) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+
+    done = bench(make_file(), *QUICK, preexec_fn=limit)
+    assert done.returncode == 2
+    assert "File too large" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_twin_larger_than_memory_is_one_sentence_and_exit_2(bench: Bench, make_file) -> None:
+    monster = ModelShape.uniform(3, num_heads=4, intermediate_size=2**44)
+    done = bench(make_file(original=monster), *QUICK)
+    assert done.returncode == 2
+    assert "not enough memory" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def _not_onnx(folder: Path, whole: Path) -> Path:

@@ -9,6 +9,7 @@ from bench.inputs import random_inputs
 from bench.models import Opener
 from bench.runners import runner
 from bench.spec import BERT_BASE_SHAPE, Workload
+from export.graph import random_weights
 from prune.checkpoint import random_model, save
 from prune.errors import InputError
 
@@ -68,6 +69,35 @@ def test_tensorrt_gets_the_dialect_that_it_reads(opener: Opener, encoder, cut, t
     model = replace(opener, device="tensorrt").open(str(tmp_path / "model"))
     assert model.dialect == "portable"
     assert {imported.domain for imported in onnx.load(model.engine.path).opset_import} <= {"", "ai.onnx"}
+
+
+def test_tensorrt_refuses_a_file_whose_operators_it_does_not_know(opener: Opener, make_file) -> None:
+    on_tensorrt = replace(opener, device="tensorrt")
+    with pytest.raises(InputError, match=r"out.onnx is in the dialect onnxruntime.*--target portable"):
+        on_tensorrt.open(str(make_file()))
+    portable = make_file("portable.onnx", dialect="portable")
+    assert on_tensorrt.open(str(portable)).dialect == "portable"
+    assert opener.open(str(portable)).dialect == "portable"
+
+
+@pytest.mark.parametrize(("dialect", "fused"), [("onnxruntime", True), ("portable", False)])
+def test_a_directory_is_written_in_the_dialect_asked_for(
+    opener, encoder, cut, tmp_path, dialect, fused
+) -> None:
+    save(random_model(encoder, cut), None, tmp_path / "model")
+    model = opener.open(str(tmp_path / "model"), dialect=dialect)
+    assert model.dialect == dialect
+    operators = {node.op_type for node in onnx.load(model.engine.path).graph.node}
+    assert ("Attention" in operators) is fused
+
+
+def test_a_graph_that_is_not_the_model_is_not_measured(
+    opener, encoder, cut, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(random_model(encoder, cut), None, tmp_path / "model")
+    monkeypatch.setattr("export.weights.weights_of", lambda model: random_weights(encoder, cut))
+    with pytest.raises(InputError, match=r"model: The graph is not the model: start_logits differs by"):
+        opener.open(str(tmp_path / "model"))
 
 
 def test_torch_pairs_need_no_file(opener: Opener) -> None:

@@ -40,7 +40,7 @@ def _models(encoder, whole, cut) -> dict[Role, Model]:
 
 
 def _accuracy(f1: float, best_f1: float, *, found: bool = True) -> Accuracy:
-    score = SquadScore(50.0, f1, 10, None, None, 0, 50.0, f1, 10, best_f1=best_f1)
+    score = SquadScore(50.0, f1, 10, None, None, 0, 50.0, f1, 10, best_exact=52.5, best_f1=best_f1)
     return Accuracy(score, DecodingSettings(), found)
 
 
@@ -104,6 +104,14 @@ def test_notes_say_what_a_reader_must_know(comparison: Comparison, encoder, whol
     notes = " ".join(_result(comparison).notes())
     assert "twin has random weights: its times are true, an F1 it has not" in notes
     assert "No decoding.json lies beside out.onnx" in notes
+    assert "as served: with the threshold of its decoding.json" in notes
+    assert "dialects" not in notes
+    baseline = replace(comparison.models["baseline"], dialect="portable")
+    mixed = replace(comparison, models={**comparison.models, "baseline": baseline})
+    assert (
+        "The two graphs are in different dialects (candidate onnxruntime, baseline portable): "
+        "the speed-up is not the cut's alone." in _result(mixed).notes()
+    )
     same = replace(comparison, models=dict.fromkeys(("baseline", "candidate"), comparison.models["baseline"]))
     assert any("nothing was removed" in note for note in _result(same).notes())
 
@@ -122,6 +130,7 @@ def test_the_table_shows_what_was_found(comparison: Comparison) -> None:
     assert [line.split() for line in text.splitlines() if line.split()[:1] == ["1"]] == [
         ["1", "4", "3", "256", "128"]
     ]
-    assert "71.25" in text
+    assert "F1, best threshold EM, best threshold F1 as served questions" in flowing
+    assert "candidate 71.25 52.50 70.00 10" in flowing
     assert "--min-speedup 3: MISSED, 2.22 (out.onnx, batch 2, seq 16)" in text
     assert all(len(line) <= 80 for line in text.splitlines() if "ms" in line)
