@@ -200,6 +200,8 @@ class Encoder:
         return cls(**data)
 
 
+MOST_LAYERS = 1000
+
 _MAY_BE_ZERO = {"type_vocab_size", "pad_token_id"}
 
 
@@ -261,4 +263,8 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
         pad_token_id=pad_token_id,
         layer_norm_eps=architecture.norm_eps or config.get("layer_norm_eps", 1e-12),
     )
+    if sizes["num_layers"] > MOST_LAYERS:  # before anything is built as long as an untrusted number says
+        raise InputError(
+            f"The model's config has {sizes['num_layers']} layers; at most {MOST_LAYERS} are supported."
+        )
     return encoder, ModelShape.uniform(sizes["num_layers"], num_heads, sizes["intermediate_size"])
