@@ -160,7 +160,11 @@ class Opener:
         if dialect is not None:
             from export.graph import random_weights
 
-            path = self._write(encoder, shape, random_weights(encoder, shape), dialect)
+            try:
+                weights = random_weights(encoder, shape)
+            except ValueError as error:  # NumPy's for an array that no address reaches the end of
+                raise InputError(f"The {name} is larger than any memory; export that file again.") from error
+            path = self._write(encoder, shape, weights, dialect)
         return Model(name, self._engine(encoder, shape, path), shape, dialect, "fp32", "random", None)
 
     def _write(self, encoder: Encoder, shape: ModelShape, weights: Any, dialect: str) -> Path:

@@ -12,6 +12,7 @@ from bench.spec import BERT_BASE_SHAPE, Workload
 from export.graph import random_weights
 from prune.checkpoint import random_model, save
 from prune.errors import InputError
+from prune.shape import ModelShape
 
 
 @pytest.fixture
@@ -48,6 +49,12 @@ def test_the_twin_is_the_file_before_it_was_cut(opener: Opener, make_file, whole
 def test_a_twin_in_another_precision_is_not_made_up(opener: Opener, make_file) -> None:
     with pytest.raises(InputError, match="in int8, and only an fp32 twin"):
         opener.unpruned_twin(opener.open(str(make_file(precision="int8"))))
+
+
+def test_a_twin_of_absurd_size_is_refused(opener: Opener, make_file) -> None:
+    monster = ModelShape.uniform(3, num_heads=4, intermediate_size=2**60)
+    with pytest.raises(InputError, match="larger than any memory; export that file again"):
+        opener.unpruned_twin(opener.open(str(make_file(original=monster))))
 
 
 def test_a_directory_gives_the_same_logits_on_both_runtimes(opener: Opener, encoder, cut, tmp_path) -> None:
