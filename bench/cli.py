@@ -1,13 +1,11 @@
 """The command `bench`: reads what was asked, has it measured, prints, and answers with an exit code."""
 
 import json
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -20,6 +18,7 @@ from bench.report import print_report
 from bench.request import Request, parse_numbers
 from bench.result import Result
 from bench.spec import Device, Effort, Runtime, Workload
+from prune.command import end_cleanly_when_told_to
 from prune.errors import InputError
 from prune.qa.json_file import write_json
 from prune.staging import check_writable
@@ -100,7 +99,7 @@ def bench(
         typer.Option(help="Time to aim at per operating point; slow calls get fewer rounds, 3 at least."),
     ] = 150.0,
 ) -> None:
-    _end_cleanly_when_told_to()
+    end_cleanly_when_told_to()
     errors = Console(stderr=True)
     try:
         _check_destination(json_file)
@@ -148,16 +147,6 @@ def main() -> None:
 def _say(errors: Console, sentence: str, code: int) -> int:
     errors.print(f"bench: {sentence}", markup=False, highlight=False, soft_wrap=True)
     return code
-
-
-def _end_cleanly_when_told_to() -> None:
-    """Have SIGTERM and SIGHUP unwind the stack, which ends workers and removes scratch files."""
-
-    def leave(number: int, _: FrameType | None) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, leave)
 
 
 def _check_destination(json_file: str | None) -> None:

@@ -145,8 +145,9 @@ class Opener:
         """The graph of trained weights; InputError where it does not compute what the model computes."""
         from export.parity import ParityError, check_parity
         from export.weights import weights_of
-        from prune.checkpoint import load_source
+        from prune.checkpoint import load_source, quiet
 
+        quiet()
         model = load_source(source)
         path = self._write(source.encoder, source.shape, weights_of(model), dialect)
         try:

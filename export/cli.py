@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from export.request import Request, Target
 from prune.choose import Method
+from prune.command import end_cleanly_when_told_to
 from prune.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def prune_export(
     ] = False,
 ) -> None:
     errors = Console(stderr=True)
+    end_cleanly_when_told_to()
     try:
         request = Request(
             model=model,
@@ -140,6 +142,8 @@ def prune_export(
         code = _dry_run(request) if dry_run else _run(request, errors)
     except InputError as error:
         code = _say(errors, str(error), 2)
+    except (OSError, MemoryError) as error:  # a full disk, a name too long, a model too large for the memory
+        code = _say(errors, f"{error or type(error).__name__}; nothing was written to {out}.", 2)
     except KeyboardInterrupt:
         code = _say(errors, f"interrupted; {out} is as it was.", 130)
     raise typer.Exit(code)
@@ -155,8 +159,9 @@ def _run(request: Request, errors: Console) -> int:
     from export import pipeline
     from export.parity import ParityError
     from export.report import print_outcome
+    from prune.checkpoint import quiet
 
-    _quiet()
+    quiet()
     try:
         with _progress(errors) as report:
             outcome = pipeline.run(request, report)
@@ -169,18 +174,11 @@ def _run(request: Request, errors: Console) -> int:
 def _dry_run(request: Request) -> int:
     request.check_paths()
     from export.forecast import forecast
+    from prune.checkpoint import quiet
 
-    _quiet()
+    quiet()
     forecast(request, Console())
     return 0
-
-
-def _quiet() -> None:
-    """Keep libraries' own progress bars and notices out of the output; errors still show."""
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
 
 
 def _say(errors: Console, sentence: str, code: int) -> int:

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 
 import torch
 from rich.console import Console
+from rich.table import Table
 
 from export.pipeline import Data, read_data
-from export.report import SEQ
+from export.report import SEQ, layer_table
 from export.request import Request
+from prune.choose.random import random_scores
 from prune.cost import multiply_adds, parameters
-from prune.errors import InputError
+from prune.plan import plan_fractions
 from prune.qa.builtin import builtin_questions
 from prune.qa.json_file import read_json
 from prune.search import LARGEST_PERCENT
@@ -28,16 +30,18 @@ def forecast(request: Request, console: Console) -> None:
     """Print what `request` would do. Reads the model and the data sets; writes and trains nothing."""
     request.check_paths()
     if request.is_demo:
-        raise InputError(
-            "--dry-run needs a model that exists; demo trains one first. Run it without --dry-run."
-        )
+        console.print("The demo would be trained, which takes about five minutes, then cut and measured.")
+        return
     data = read_data(request)
     subject = open_subject(request.model, revision=request.revision)
     for line in _lines(request, subject, data):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        if isinstance(line, Table):
+            console.print(line)
+        else:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str]:
+def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Table]:
     source = subject.source
     whole = source.original_shape
     yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
@@ -46,8 +50,11 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str]:
         yield "It would be exported as it is."
         after = source.shape
     elif request.amount_given:
-        yield f"Units would be chosen by {request.method}; the layers come out unequal, the totals are these."
-        after = _wanted(request, source.shape)
+        after, layers_known = _wanted(request, source.shape)
+        if layers_known:
+            yield layer_table(source.name, after, whole)
+        else:
+            yield f"Units would be chosen by {request.method}: layers come out unequal, with these totals."
         if request.method != "random":
             passes += (
                 GAIN_COST * len(data.train) if data.train else (1 + GAIN_COST) * len(builtin_questions())
@@ -77,17 +84,24 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str]:
     yield f"Time: about {_seconds(subject) * (passes + 30):.0f} s, and some for reading and writing."
 
 
-def _wanted(request: Request, shape: ModelShape) -> ModelShape:
-    """The totals asked for; rounding widths up may add a little."""
+def _wanted(request: Request, shape: ModelShape) -> tuple[ModelShape, bool]:
+    """The shape asked for, and whether its layers are known; else only its totals are (see `_total`)."""
     if request.shape:
         wanted = ModelShape.from_dict(read_json(request.shape, "model shape"))
         wanted.check_within(shape)
-        return wanted
+        return wanted, True
+    heads, intermediate = request.prune_heads or 0.0, request.prune_ffn or 0.0
+    if request.method == "random":
+        scores = random_scores(shape, seed=request.seed)
+        multiple_of = request.multiple_of or 1
+        return plan_fractions(
+            scores, heads=heads, intermediate=intermediate, multiple_of=multiple_of
+        ).shape, True
     return _total(
-        shape.num_heads - round((request.prune_heads or 0) * shape.num_heads),
-        shape.intermediate_size - round((request.prune_ffn or 0) * shape.intermediate_size),
+        shape.num_heads - round(heads * shape.num_heads),
+        shape.intermediate_size - round(intermediate * shape.intermediate_size),
         shape,
-    )
+    ), False
 
 
 def _total(num_heads: int, intermediate_size: int, shape: ModelShape) -> ModelShape:

@@ -8,6 +8,7 @@ from prune.cost import multiply_adds, parameters
 from prune.qa.compare import Comparison
 from prune.qa.significance import Interval
 from prune.search import Search
+from prune.shape import ModelShape
 
 NOT_MEASURED = (
     "Agreement with the original on {questions}; accuracy on your data was NOT measured: give --dev FILE."
@@ -18,8 +19,8 @@ SEQ = 384
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
     """Print the layers, what they cost, what was found out about answers, and where the file is."""
-    console.print(layer_table(outcome))
     metadata = outcome.artifact.metadata
+    console.print(layer_table(metadata.model_name, metadata.shape, metadata.original_shape))
     heads, intermediate = metadata.shape.removed_from(metadata.original_shape)
     before, after = (
         multiply_adds(metadata.encoder, shape, batch=1, seq=SEQ)
@@ -50,16 +51,12 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def layer_table(outcome: Outcome) -> Table:
-    """Heads and feed-forward activations of each layer, before any cut and now."""
-    metadata = outcome.artifact.metadata
-    table = Table(title=metadata.model_name)
-    table.add_column("layer", justify="right")
-    table.add_column("heads", justify="right")
-    table.add_column("feed-forward", justify="right")
-    for index, (now, whole) in enumerate(
-        zip(metadata.shape.layers, metadata.original_shape.layers, strict=True)
-    ):
+def layer_table(name: str, shape: ModelShape, original: ModelShape) -> Table:
+    """Heads and feed-forward activations of each layer, now and before any cut."""
+    table = Table(title=name)
+    for heading in ("layer", "heads", "feed-forward"):
+        table.add_column(heading, justify="right")
+    for index, (now, whole) in enumerate(zip(shape.layers, original.layers, strict=True)):
         table.add_row(
             str(index),
             f"{now.num_heads} of {whole.num_heads}",

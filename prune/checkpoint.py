@@ -16,6 +16,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from prune.arch import Encoder
 from prune.auto import sized_class
@@ -26,6 +27,12 @@ from prune.source import SHAPE_KEY, Source, open_source
 from prune.staging import replace_directory
 
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
+
+
+def quiet() -> None:
+    """Keep transformers' own progress bars and notices out of a command's output; errors still show."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def load(model: str | Path, *, revision: str | None = None) -> PreTrainedModel:

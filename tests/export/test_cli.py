@@ -179,12 +179,22 @@ def test_dev_measures_both_models_and_sets_the_null_threshold(model_dir: Path, s
 
 def test_dry_run_says_what_would_be_done_and_writes_nothing(model_dir: Path, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    code, printed = run(model_dir, tmp_path / "o.onnx", "--prune-heads", 0.5, "--prune-ffn", 0.5, "--dry-run")
+    amount = ("--prune-heads", 0.5, "--prune-ffn", 0.5)
+    code, printed = run(model_dir, tmp_path / "o.onnx", *amount, "--dry-run")
     assert code == 0
     assert "Heads 8 → 4, feed-forward activations 24 → 12." in printed
     assert "Multiply-adds" in printed
     assert "Time: about" in printed
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_dry_run_shows_the_layers_where_they_are_known(model_dir: Path) -> None:
+    arguments = ("--method", "random", "--prune-ffn", 0.5, "--seed", 4)
+    _, forecast = run(model_dir, model_dir.parent / "o.onnx", *arguments, "--dry-run")
+    _, printed = exported(model_dir, *arguments)
+    rows = [line for line in printed.splitlines() if " of 12 " in line]
+    assert len(rows) == 2
+    assert all(row in forecast for row in rows)
 
 
 def _no_config(directory: Path) -> None:
