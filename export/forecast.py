@@ -13,7 +13,7 @@ from export.request import Request
 from prune.choose.random import random_scores
 from prune.cost import multiply_adds, parameters
 from prune.plan import plan_fractions
-from prune.qa.builtin import builtin_questions
+from prune.qa.builtin import builtin_questions, search_questions
 from prune.qa.json_file import read_json
 from prune.search import LARGEST_PERCENT
 from prune.shape import LayerShape, ModelShape
@@ -60,7 +60,7 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Tab
                 GAIN_COST * len(data.train) if data.train else (1 + GAIN_COST) * len(builtin_questions())
             )
     else:
-        questions = len(data.calibration or builtin_questions())
+        questions = len(data.calibration or search_questions(request.seed))
         scored, checked = (len(data.train), questions) if data.train else (questions // 2, questions // 2)
         trials = LARGEST_PERCENT.bit_length()
         passes += questions + GAIN_COST * scored + trials * checked

@@ -14,7 +14,7 @@ from prune.checkpoint import save
 from prune.choose.score import score
 from prune.layers import shape_of
 from prune.plan import Plan, plan_fractions, plan_shape
-from prune.qa.builtin import builtin_questions
+from prune.qa.builtin import builtin_questions, search_questions
 from prune.qa.compare import Comparison, compare
 from prune.qa.json_file import read_json, write_json
 from prune.qa.questions import Question
@@ -148,7 +148,7 @@ def choose(
         return plan, "removed what the command line asked for", None
     if source.shape != source.original_shape:
         return None, "the model is already cut and is exported as it is", None
-    questions = data.calibration or builtin_questions()
+    questions = data.calibration or search_questions(request.seed)
     found = search(
         subject.model,
         subject.tokenizer,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prune.errors import InputError
-from prune.qa.builtin import builtin_questions, halves
+from prune.qa.builtin import builtin_questions, halves, search_questions
 from prune.qa.questions import Question
 
 QUESTIONS = builtin_questions()
@@ -81,3 +81,11 @@ def test_halves_differ_by_at_most_one_paragraph(sizes: list[int], seed: int) -> 
 def test_one_paragraph_cannot_be_divided() -> None:
     with pytest.raises(InputError, match="1 paragraph"):
         halves([Question("a", "Who?", "Someone."), Question("b", "When?", "Someone.")], 0)
+
+
+def test_a_search_asks_four_questions_of_each_paragraph_in_order() -> None:
+    every, drawn = builtin_questions(), search_questions(3)
+    assert Counter(question.context for question in drawn) == dict.fromkeys({q.context for q in every}, 4)
+    assert drawn == [question for question in every if question in drawn]
+    assert drawn == search_questions(3) != search_questions(4)
+    assert 0.25 < sum(not question.answers for question in drawn) / len(drawn) < 0.42
