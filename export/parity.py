@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
 from prune.arch import Encoder
 from prune.layers import encoder_and_original
+from prune.modes import evaluating
 
 TOLERANCE = 1e-4
 """Largest difference allowed, as a share of the largest logit in the case (or of 1, if that is more)."""
@@ -106,19 +107,14 @@ def _case(encoder: Encoder, lengths: list[int], longest: int, name: str, *, toke
 
 
 def _torch_logits(model: PreTrainedModel, case: Case) -> dict[str, NDArray[Any]]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.train(False)  # a model left in training mode would drop out units and fake a difference
-    try:
-        with torch.no_grad():
-            inputs = {
-                name: torch.from_numpy(values).to(model.device)
-                for name, values in case.inputs.items()
-                if case.with_token_types or name != TOKEN_TYPE_IDS
-            }
-            outputs = model(**inputs)
-    finally:
-        for module, was_training in modes:
-            module.training = was_training
+    inputs = {
+        name: torch.from_numpy(values).to(model.device)
+        for name, values in case.inputs.items()
+        if case.with_token_types or name != TOKEN_TYPE_IDS
+    }
+    # a model left in training mode would drop out units and fake a difference
+    with evaluating(model), torch.no_grad():
+        outputs = model(**inputs)
     return {name: getattr(outputs, name).float().cpu().numpy() for name in OUTPUTS}
 
 

@@ -48,11 +48,6 @@ class Outcome:
     artifact: Artifact
     seconds: float
 
-    @property
-    def shape(self) -> ModelShape:
-        """The exported model's shape."""
-        return self.artifact.metadata.shape
-
 
 @dataclass(frozen=True)
 class Data:

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 
 from prune.errors import InputError
 from prune.gates import GatedModel
+from prune.modes import evaluating
 from prune.plan import Scores
 
 
@@ -18,14 +19,12 @@ def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]])
     example's cross-entropy, averaged over its start and its end. Dropout is off and only the gates get
     gradients. Raises InputError if there is no batch.
     """
-    modes = {module: module.training for module in model.modules()}
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     examples = 0
     try:
-        model.train(False)
         for parameter in trained:
             parameter.requires_grad_(False)
-        with GatedModel(model) as gated:
+        with evaluating(model), GatedModel(model) as gated:
             gates = list(gated.gates())
             sums = [torch.zeros(gate.units, dtype=torch.float64) for gate in gates]
             for batch in batches:
@@ -39,8 +38,6 @@ def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]])
                     total += gate.values.grad.abs().sum(dim=(0, 1)).double().cpu()
                 examples += size
     finally:
-        for module, mode in modes.items():
-            module.training = mode
         for parameter in trained:
             parameter.requires_grad_(True)
     if not examples:

@@ -87,6 +87,7 @@ def torch_runner(model: "PreTrainedModel") -> Run:
     import torch
 
     from prune.layers import encoder_and_original
+    from prune.modes import evaluating
 
     takes_token_types = encoder_and_original(model)[0].takes_token_types
 
@@ -97,13 +98,8 @@ def torch_runner(model: "PreTrainedModel") -> Run:
             for name, array in batch.inputs().items()
             if takes_token_types or name != "token_type_ids"
         }
-        was_training = model.training
-        model.train(False)
-        try:
-            with torch.no_grad():
-                output = model(**inputs)
-        finally:
-            model.train(was_training)
+        with evaluating(model), torch.no_grad():
+            output = model(**inputs)
         return output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
 
     return run
