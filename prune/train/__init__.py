@@ -1,0 +1,1 @@
+"""Continued training of a model, cut or whole, on its task or from a teacher."""
