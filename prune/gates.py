@@ -5,7 +5,8 @@ projection, and each feed-forward activation after GELU (section "Gates" of the 
 registered parameters of the wrapping module; a forward pre-hook on each consuming Linear applies them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from prune.choose import KINDS, Kind
 from prune.layers import layers_of
 from prune.plan import Plan
 
@@ -27,10 +29,13 @@ class Gate(nn.Module):
         super().__init__()
         self.units = units
         self.width = width
+        self.bypassed = False
         self.values = nn.Parameter(torch.ones(units, dtype=like.dtype, device=like.device))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """[batch, seq, units * width] → the same, gated."""
+        if self.bypassed:
+            return inputs
         slices = inputs.view(*inputs.shape[:-1], self.units, self.width)
         return (slices * self.values.unsqueeze(-1)).view(inputs.shape)
 
@@ -38,19 +43,25 @@ class Gate(nn.Module):
 class GatedModel(nn.Module):
     """A question-answering model with a gate on every head and every feed-forward activation.
 
+    Where only one of the `kinds` of units is gated, the sequence of the other's gates is empty.
+
     All gates start open (1), where the gated model computes what the model does. Usable as a context
     manager; leaving it, or `remove()`, takes the hooks off the model again.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, kinds: Collection[Kind] = KINDS) -> None:
         super().__init__()
         self.model = model
         layers = layers_of(model)
-        heads = [Gate(layer.num_heads, layer.head_size, layer.attention_output.weight) for layer in layers]
-        intermediate = [Gate(layer.intermediate_size, 1, layer.output.weight) for layer in layers]
-        self.head_gates: Sequence[Gate] = nn.ModuleList(heads)  # type: ignore[assignment]
-        self.intermediate_gates: Sequence[Gate] = nn.ModuleList(intermediate)  # type: ignore[assignment]
-        linears = [layer.attention_output for layer in layers] + [layer.output for layer in layers]
+        heads = layers if "heads" in kinds else []
+        intermediate = layers if "intermediate" in kinds else []
+        linears = [layer.attention_output for layer in heads] + [layer.output for layer in intermediate]
+        self.head_gates: Sequence[Gate] = nn.ModuleList(  # type: ignore[assignment]
+            Gate(layer.num_heads, layer.head_size, layer.attention_output.weight) for layer in heads
+        )
+        self.intermediate_gates: Sequence[Gate] = nn.ModuleList(  # type: ignore[assignment]
+            Gate(layer.intermediate_size, 1, layer.output.weight) for layer in intermediate
+        )
         self._hooks = [
             linear.register_forward_pre_hook(_applying(gate))
             for linear, gate in zip(linears, self.gates(), strict=True)
@@ -67,6 +78,17 @@ class GatedModel(nn.Module):
                 values = torch.zeros_like(gate.values)
                 values[list(indices)] = 1
                 gate.values.data.copy_(values)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """All gates open within: the model computes what it does without them."""
+        for gate in self.gates():
+            gate.bypassed = True
+        try:
+            yield
+        finally:
+            for gate in self.gates():
+                gate.bypassed = False
 
     def gates(self) -> list[Gate]:
         """All gates: heads of all layers first, then feed-forward activations of all layers."""

@@ -1,8 +1,9 @@
-"""Evaluation mode for a while: one way to borrow a model and give it back as it was."""
+"""Evaluation mode, frozen weights, another device: ways to borrow a model and give it back as it was."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
 
 
@@ -16,3 +17,27 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, was_training in modes:
             module.training = was_training
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """No weight of `model` gets a gradient within; afterwards those do that did before."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+
+@contextmanager
+def placed(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """`model` on `device` within; afterwards back where its first weight was."""
+    home = next(model.parameters()).device
+    model.to(device)
+    try:
+        yield
+    finally:
+        model.to(home)

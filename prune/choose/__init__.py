@@ -2,4 +2,10 @@
 
 from typing import Literal
 
-Method = Literal["gain", "random"]
+Method = Literal["l0", "gain", "random"]
+"""What decides which units go."""
+
+Kind = Literal["heads", "intermediate"]
+"""The two kinds of units: attention heads and feed-forward activations."""
+
+KINDS: tuple[Kind, ...] = ("heads", "intermediate")

@@ -7,7 +7,21 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from prune.layers import encoder_and_original
-from prune.qa.windows import Window, batches
+from prune.qa.windows import Batch, Window, batches
+
+
+def tensors_of(model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
+    """The model's inputs, and start_positions and end_positions, on its device."""
+    takes_token_types = encoder_and_original(model)[0].takes_token_types
+    arrays = batch.inputs() | {
+        "start_positions": batch.start_positions,
+        "end_positions": batch.end_positions,
+    }
+    return {
+        name: torch.from_numpy(array).to(model.device)
+        for name, array in arrays.items()
+        if takes_token_types or name != "token_type_ids"
+    }
 
 
 def training_batches(
@@ -18,22 +32,13 @@ def training_batches(
     batch_size: int = 8,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[dict[str, Tensor]]:
-    """The model's inputs with start_positions and end_positions, on its device; similar lengths together.
+    """The windows as `tensors_of` gives them, longest first.
 
     `progress` is called with (windows done, windows in all) after each batch was used.
     """
-    takes_token_types = encoder_and_original(model)[0].takes_token_types
     done = 0
     for indices, batch in batches(windows, batch_size, pad_token_id):
-        arrays = batch.inputs() | {
-            "start_positions": batch.start_positions,
-            "end_positions": batch.end_positions,
-        }
-        yield {
-            name: torch.from_numpy(array).to(model.device)
-            for name, array in arrays.items()
-            if takes_token_types or name != "token_type_ids"
-        }
+        yield tensors_of(model, batch)
         done += len(indices)
         if progress:
             progress(done, len(windows))

@@ -1,0 +1,108 @@
+"""Where gate training stands after a step: everything that the next step depends on, in one file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from prune.choose import KINDS, Kind
+from prune.choose.penalty import Penalty
+from prune.staging import replace_file
+
+STATE_FILE = "gates.safetensors"
+
+_BETAS, _EPSILON = (0.9, 0.999), 1e-6  # those of BERT's optimizer
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was seen at one step."""
+
+    step: int
+    """Counted from 1."""
+    loss: float
+    """The task's, mean over the batch, with gates drawn."""
+    removed: Mapping[Kind, float]
+    """Expected fraction of closed gates before the step's update."""
+    weight: Mapping[Kind, float]
+    """λ, per gate."""
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class GateState:
+    """log α of each kind, flat over the layers, with Adam's two moments and the penalties; all float64."""
+
+    step: int
+    """Updates done."""
+    log_alpha: Mapping[Kind, Tensor]
+    first_moment: Mapping[Kind, Tensor]
+    second_moment: Mapping[Kind, Tensor]
+    penalties: Mapping[Kind, Penalty]
+    log: tuple[Record, ...] = ()
+
+    @classmethod
+    def fresh(
+        cls, units: Mapping[Kind, int], penalties: Mapping[Kind, Penalty], initial: float
+    ) -> "GateState":
+        """Before the first step: all gates alike, `units` of them for each kind."""
+        log_alpha = {
+            kind: torch.full((count,), initial, dtype=torch.float64) for kind, count in units.items()
+        }
+        zeros = {kind: torch.zeros_like(values) for kind, values in log_alpha.items()}
+        return cls(0, log_alpha, zeros, zeros, dict(penalties))
+
+    def after(self, gradients: Mapping[Kind, Tensor], record: Record, progress: float) -> "GateState":
+        """The state after Adam has followed `gradients` and each penalty was steered; this one stays as it is."""
+        step = self.step + 1
+        log_alpha, first, second = {}, {}, {}
+        for kind, gradient in gradients.items():
+            first[kind] = torch.lerp(self.first_moment[kind], gradient, 1 - _BETAS[0])
+            second[kind] = torch.lerp(self.second_moment[kind], gradient**2, 1 - _BETAS[1])
+            mean, square = first[kind] / (1 - _BETAS[0] ** step), second[kind] / (1 - _BETAS[1] ** step)
+            log_alpha[kind] = self.log_alpha[kind] - record.learning_rate * mean / (square.sqrt() + _EPSILON)
+        penalties = {
+            kind: penalty.steered(record.removed[kind], progress) for kind, penalty in self.penalties.items()
+        }
+        return GateState(step, log_alpha, first, second, penalties, (*self.log, record))
+
+
+_MOMENTS = ("log_alpha", "first_moment", "second_moment")
+
+
+def write_state(state: GateState, directory: Path) -> None:
+    """Write `state` into `directory`; the one before it is replaced whole."""
+    tensors = {f"{name}.{kind}": getattr(state, name)[kind] for name in _MOMENTS for kind in state.log_alpha}
+    rest = {
+        "step": state.step,
+        "penalties": {kind: asdict(penalty) for kind, penalty in state.penalties.items()},
+        "log": [asdict(record) for record in state.log],
+    }
+    with replace_file(directory / STATE_FILE) as staging:
+        save_file(
+            {name: tensor.contiguous() for name, tensor in tensors.items()},
+            staging,
+            {"state": json.dumps(rest)},
+        )
+
+
+def read_state(directory: Path) -> GateState | None:
+    """The state that `write_state` left in `directory`; None where there is none."""
+    path = directory / STATE_FILE
+    if not path.is_file():
+        return None
+    with safe_open(path, framework="pt") as file:
+        rest = json.loads(file.metadata()["state"])
+        kinds = [kind for kind in KINDS if kind in rest["penalties"]]
+        tensors = [{kind: file.get_tensor(f"{name}.{kind}") for kind in kinds} for name in _MOMENTS]
+    return GateState(
+        rest["step"],
+        *tensors,
+        {kind: Penalty(**rest["penalties"][kind]) for kind in kinds},
+        tuple(Record(**record) for record in rest["log"]),
+    )

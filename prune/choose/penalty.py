@@ -1,0 +1,67 @@
+"""What an open gate costs while gates are trained: λ, given outright or steered to a wanted fraction.
+
+The loss is L_task + λ · (expected number of open gates). The paper's λ* keeps λ · (number of gates) the same
+for every size of model, so that its multiples 1, 2, 3, 4 mean alike on all of them.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+from prune.choose import Kind
+from prune.errors import InputError
+
+WHOLE_COST = {"heads": 0.72, "intermediate": 0.737}
+"""λ* times the number of gates: 384 heads × 1.875e-3, 98,304 activations × 7.5e-6 (BERT-large)."""
+
+RAMP = 0.6
+"""Share of the steps in which the wanted fraction rises from 0 to its full height."""
+
+_PROPORTIONAL, _INTEGRAL = 12.0, 0.3
+_LARGEST_LOG = math.log(1e4)
+
+
+def paper_weight(kind: Kind, num_gates: int, multiple: float) -> float:
+    """λ for one gate: `multiple` of the paper's λ*, carried over to a model with `num_gates` gates."""
+    return multiple * WHOLE_COST[kind] / num_gates
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """λ as it stands at one step. Raises InputError for a negative λ and a fraction outside (0, 1)."""
+
+    weight: float
+    """λ, in units of loss for one gate: constant, or where steering starts."""
+    target: float | None = None
+    """Fraction of the gates that is to be closed at the end; None where λ is constant."""
+    integral: float = 0.0
+    """What steering has learnt so far, in units of log λ."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.weight) and self.weight >= 0):
+            raise InputError(f"λ is {self.weight}; expected a finite number of at least 0.")
+        if self.target is not None and not 0 < self.target < 1:
+            raise InputError(
+                f"The fraction to remove is {self.target}; expected a number between 0 and 1, both excluded."
+            )
+
+    def steered(self, removed: float, progress: float) -> "Penalty":
+        """The penalty after a step at which the expected fraction `removed` is closed; progress is in [0, 1].
+
+        log λ follows the distance to the fraction wanted by now (proportional) and its sum over the steps
+        (integral): λ rises while too many gates are open, and falls as soon as too few are.
+        """
+        if self.target is None:
+            return self
+        integral = self.integral + _INTEGRAL * self._distance(removed, progress)
+        return replace(self, integral=max(-_LARGEST_LOG, min(_LARGEST_LOG, integral)))
+
+    def weight_at(self, removed: float, progress: float) -> float:
+        """λ for the step at which `removed` of the gates are closed."""
+        if self.target is None:
+            return self.weight
+        log = self.integral + _PROPORTIONAL * self._distance(removed, progress)
+        return self.weight * math.exp(max(-_LARGEST_LOG, min(_LARGEST_LOG, log)))
+
+    def _distance(self, removed: float, progress: float) -> float:
+        assert self.target is not None
+        return self.target * min(1.0, progress / RAMP) - removed
