@@ -12,8 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from export.request import Request, Target
 from prune.choose import Method
+from prune.choose.gate_settings import GateLoss, GateSettings
 from prune.command import end_cleanly_when_told_to
 from prune.errors import InputError
+from prune.qa.task import TaskName
+from prune.train.settings import Precision, TrainingSettings
 
 if TYPE_CHECKING:
     from prune.search import Progress as Report
@@ -43,6 +46,11 @@ _EXAMPLES = "\n\n".join(
                     "48 % of the heads and 65 % of the feed-forward activations",
                     "model_dir out/model.onnx --prune-heads 0.48 --prune-ffn 0.65 --train train-v2.0.json",
                 ),
+                (
+                    "the paper: gates, cut, one epoch of distillation",
+                    "model_dir out/model.onnx --method l0 --prune-heads 0.53 --prune-ffn 0.65 "
+                    "--train train-v2.0.json --distill 1 --dev dev-v2.0.json",
+                ),
                 ("for TensorRT or OpenVINO", "model_dir out/model.onnx --target portable"),
                 ("unchanged", "model_dir out/model.onnx --no-prune"),
             )
@@ -54,62 +62,254 @@ _EXAMPLES = "\n\n".join(
 )
 
 
+_AMOUNT, _GATES, _DATA = "How much goes", "Gates (--method l0)", "Data"
+_TRAINING, _OUTPUT = "Training after the cut", "What is written"
+
+
 @app.command(help=_HELP, epilog=_EXAMPLES)
 def prune_export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Directory, hub id, or demo.")],
     out: Annotated[Path, typer.Argument(metavar="OUT.onnx", help="The file to write.")],
     revision: Annotated[str | None, typer.Option(help="Revision of a hub id.")] = None,
+    method: Annotated[Method, typer.Option(help="What decides which units go.")] = "gain",
+    seed: Annotated[int, typer.Option(help="Of everything drawn at random.")] = 0,
     prune_heads: Annotated[
-        float | None, typer.Option(metavar="F", help="Fraction of all heads to remove, 0 up to below 1.")
+        float | None,
+        typer.Option(
+            metavar="F", help="Fraction of all heads to remove, 0 up to below 1.", rich_help_panel=_AMOUNT
+        ),
     ] = None,
     prune_ffn: Annotated[
-        float | None, typer.Option(metavar="F", help="Fraction of all feed-forward activations to remove.")
+        float | None,
+        typer.Option(
+            metavar="F",
+            help="Fraction of all feed-forward activations to remove.",
+            rich_help_panel=_AMOUNT,
+        ),
     ] = None,
+    lambda_heads: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="With l0: what an open head costs, as a multiple of the paper's λ*.",
+            rich_help_panel=_AMOUNT,
+        ),
+    ] = None,
+    lambda_ffn: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="The same for feed-forward activations.", rich_help_panel=_AMOUNT),
+    ] = None,
+    lambda_absolute: Annotated[
+        bool,
+        typer.Option("--lambda-absolute", help="Both λ are per gate, no multiples.", rich_help_panel=_AMOUNT),
+    ] = False,
     shape: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help='JSON of wanted sizes: {"num_heads": [...], "intermediate_size": [...]}.'
+            metavar="FILE",
+            help='JSON of wanted sizes: {"num_heads": [...], "intermediate_size": [...]}.',
+            rich_help_panel=_AMOUNT,
         ),
     ] = None,
-    no_prune: Annotated[bool, typer.Option("--no-prune", help="Export the model unchanged.")] = False,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep the very units that another run kept: what it wrote with --json.",
+            rich_help_panel=_AMOUNT,
+        ),
+    ] = None,
+    no_prune: Annotated[
+        bool, typer.Option("--no-prune", help="Cut nothing.", rich_help_panel=_AMOUNT)
+    ] = False,
     min_agreement: Annotated[
         float,
-        typer.Option(help="With no amount given: mean token F1, in percent, with the uncut model's answers."),
+        typer.Option(
+            help="With no amount given: mean token F1, in percent, with the uncut model's answers.",
+            rich_help_panel=_AMOUNT,
+        ),
     ] = 90.0,
-    calibration: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Questions (SQuAD JSON) in place of the built-in ones.")
-    ] = None,
-    method: Annotated[Method, typer.Option(help="What decides which units go.")] = "gain",
     multiple_of: Annotated[
         int | None,
         typer.Option(
-            help="Round feed-forward widths up to a multiple.", show_default="1; 8 with no amount given"
+            help="Round feed-forward widths up to a multiple.",
+            show_default="1; 8 with no amount given",
+            rich_help_panel=_AMOUNT,
         ),
     ] = None,
+    joint: Annotated[
+        bool,
+        typer.Option(
+            "--joint", help="Train gates of heads and of activations together.", rich_help_panel=_GATES
+        ),
+    ] = False,
+    gate_share: Annotated[
+        float, typer.Option(metavar="F", help="Share of --train to use.", rich_help_panel=_GATES)
+    ] = 1.0,
+    gate_epochs: Annotated[float, typer.Option(help="Times over that share.", rich_help_panel=_GATES)] = 1.0,
+    gate_loss: Annotated[
+        GateLoss,
+        typer.Option(
+            help="task: the annotated answers; distill: the ungated model's logits.", rich_help_panel=_GATES
+        ),
+    ] = "task",
+    gate_learning_rate: Annotated[float, typer.Option(help="Of log α.", rich_help_panel=_GATES)] = 0.1,
+    task: Annotated[
+        TaskName, typer.Option(help="The form of --train and --dev.", rich_help_panel=_DATA)
+    ] = "squad",
     train: Annotated[
-        str | None, typer.Option(metavar="FILE|ID", help="Annotated questions (SQuAD) to score units by.")
+        str | None,
+        typer.Option(
+            metavar="FILE|ID",
+            help="Annotated questions: to score units by, to train on.",
+            rich_help_panel=_DATA,
+        ),
     ] = None,
     train_questions: Annotated[
-        int, typer.Option(help="How many of --train to score by, drawn with --seed; 0 is all.")
+        int,
+        typer.Option(
+            help="How many of --train gain scores by, drawn with --seed; 0 is all.", rich_help_panel=_DATA
+        ),
     ] = 1000,
+    train_length: Annotated[
+        int | None,
+        typer.Option(
+            help="Tokens in a window to train on.",
+            show_default="as for answering: 384",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    null_share: Annotated[
+        float,
+        typer.Option(
+            metavar="F",
+            help="With nq: share of the windows without an answer to train on.",
+            rich_help_panel=_DATA,
+        ),
+    ] = 0.02,
     dev: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|ID", help="Annotated questions (SQuAD): measure F1 and EM, set the null threshold."
+            metavar="FILE|ID",
+            help="Annotated questions: measure what was lost, set the null threshold.",
+            rich_help_panel=_DATA,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of everything drawn at random.")] = 0,
+    calibration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="With no amount given: questions (SQuAD JSON) in place of the built-in ones.",
+            rich_help_panel=_DATA,
+        ),
+    ] = None,
+    retrain: Annotated[
+        float | None,
+        typer.Option(metavar="EPOCHS", help="Train on the annotated answers.", rich_help_panel=_TRAINING),
+    ] = None,
+    distill: Annotated[
+        float | None,
+        typer.Option(metavar="EPOCHS", help="Learn the uncut model's logits.", rich_help_panel=_TRAINING),
+    ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Learn from this model.",
+            show_default="the uncut one",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    temperature: Annotated[
+        float, typer.Option(help="Of both models' answers.", rich_help_panel=_TRAINING)
+    ] = 2.0,
+    task_weight: Annotated[
+        float,
+        typer.Option(
+            metavar="F",
+            help="Share of the annotated answers in the loss of --distill.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = 0.0,
+    hidden_weight: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            help="Weight of the teacher's hidden states, layer by layer, in it.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = 0.0,
+    learning_rate: Annotated[float, typer.Option(help="At its peak.", rich_help_panel=_TRAINING)] = 3e-5,
+    batch_size: Annotated[
+        int, typer.Option(help="Windows in a step, of gates too.", rich_help_panel=_TRAINING)
+    ] = 24,
+    micro_batch: Annotated[
+        int | None,
+        typer.Option(
+            help="Windows at once, where memory is short.",
+            show_default="all of a batch",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    held_out: Annotated[
+        float,
+        typer.Option(
+            metavar="F",
+            help="Share of the contexts to tell the best weights by, instead of training on them.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = 0.02,
+    evaluate_every: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EPOCHS",
+            help="How often to look at them.",
+            show_default="1",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(help="Stop after so many looks without a better one.", rich_help_panel=_TRAINING),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="F",
+            help="In place of the model's own rates; 0 is much faster on a CPU.",
+            rich_help_panel=_TRAINING,
+        ),
+    ] = None,
+    mixed_precision: Annotated[
+        Precision, typer.Option(help="auto: what the device has.", rich_help_panel=_TRAINING)
+    ] = "auto",
     target: Annotated[
-        Target, typer.Option(help="portable: standard operators; onnxruntime: its fused ones, faster there.")
+        Target,
+        typer.Option(
+            help="portable: standard operators; onnxruntime: its fused ones, faster there.",
+            rich_help_panel=_OUTPUT,
+        ),
     ] = "onnxruntime",
     save_model: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the cut model as a model directory too.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write the cut model as a model directory too.", rich_help_panel=_OUTPUT
+        ),
     ] = None,
     work: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where the demo is kept.", show_default="OUT.onnx.work")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keeps finished and half-finished stages: the same command goes on from there.",
+            show_default="OUT.onnx.work",
+            rich_help_panel=_OUTPUT,
+        ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write everything that was found as JSON.")
+        Path | None,
+        typer.Option(
+            "--json", metavar="FILE", help="Write everything that was found.", rich_help_panel=_OUTPUT
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
@@ -122,17 +322,50 @@ def prune_export(
             model=model,
             out=out,
             revision=revision,
+            task=task,
             prune_heads=prune_heads,
             prune_ffn=prune_ffn,
+            lambda_heads=lambda_heads,
+            lambda_ffn=lambda_ffn,
+            lambda_absolute=lambda_absolute,
             shape=shape,
+            plan=plan,
             no_prune=no_prune,
             min_agreement=min_agreement,
             method=method,
             multiple_of=multiple_of,
+            joint=joint,
+            gate_share=gate_share,
+            gates=GateSettings(
+                epochs=gate_epochs,
+                batch_size=batch_size,
+                micro_batch_size=micro_batch,
+                learning_rate=gate_learning_rate,
+                distill=gate_loss == "distill",
+                temperature=temperature,
+            ),
             train=train,
             train_questions=train_questions,
+            train_length=train_length,
+            null_share=null_share,
             dev=dev,
             calibration=calibration,
+            retrain=retrain,
+            distill=distill,
+            teacher=teacher,
+            training=TrainingSettings(
+                learning_rate=learning_rate,
+                batch_size=batch_size,
+                micro_batch_size=micro_batch,
+                temperature=temperature,
+                task_weight=task_weight,
+                hidden_weight=hidden_weight,
+                held_out=held_out,
+                evaluate_every=evaluate_every,
+                patience=patience,
+                dropout=dropout,
+                mixed_precision=mixed_precision,
+            ),
             seed=seed,
             target=target,
             save_model=save_model,
@@ -145,7 +378,8 @@ def prune_export(
     except (OSError, MemoryError) as error:  # a full disk, a name too long, a model too large for the memory
         code = _say(errors, f"{error or type(error).__name__}; nothing was written to {out}.", 2)
     except KeyboardInterrupt:
-        code = _say(errors, f"interrupted; {out} is as it was.", 130)
+        again = "; the same command goes on from here" if work or retrain or distill or method == "l0" else ""
+        code = _say(errors, f"interrupted; {out} is as it was{again}.", 130)
     raise typer.Exit(code)
 
 
@@ -167,7 +401,8 @@ def _run(request: Request, errors: Console) -> int:
             outcome = pipeline.run(request, report)
     except ParityError as error:
         return _say(errors, str(error), 1)
-    print_outcome(outcome, Console())
+    if outcome:  # None on all but the first of several processes
+        print_outcome(outcome, Console())
     return 0
 
 

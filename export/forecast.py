@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
-from export.pipeline import Data, read_data
+from export.choice import read_plan
+from export.data import Data, read_data
 from export.report import SEQ, layer_table
 from export.request import Request
 from prune.choose.random import random_scores
@@ -15,6 +17,7 @@ from prune.cost import multiply_adds, parameters
 from prune.plan import plan_fractions
 from prune.qa.builtin import builtin_questions, search_questions
 from prune.qa.json_file import read_json
+from prune.qa.task import Exam, TrainingData
 from prune.search import LARGEST_PERCENT
 from prune.shape import LayerShape, ModelShape
 from prune.subject import Subject, open_subject
@@ -24,6 +27,9 @@ TIMED_LENGTH = 128
 
 GAIN_COST = 3
 """A forward and a backward pass, in forward passes."""
+
+TRAINING_COST = 4
+"""The same with gradients of all weights, and their update."""
 
 
 def forecast(request: Request, console: Console) -> None:
@@ -45,25 +51,26 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Tab
     source = subject.source
     whole = source.original_shape
     yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
-    passes = 2 * len(data.dev or ())
+    passes = 2 * _count(data.dev)
+    choosing = 0.0
     if request.no_prune or (not request.amount_given and source.shape != whole):
         yield "It would be exported as it is."
         after = source.shape
     elif request.amount_given:
-        after, layers_known = _wanted(request, source.shape)
+        after, layers_known = _wanted(request, subject)
         if layers_known:
             yield layer_table(source.name, after, whole)
+        elif after is source.shape:
+            yield "Gates would be trained against λ: what they leave, only training can say. Were nothing to go:"
         else:
             yield f"Units would be chosen by {request.method}: layers come out unequal, with these totals."
-        if request.method != "random":
-            passes += (
-                GAIN_COST * len(data.train) if data.train else (1 + GAIN_COST) * len(builtin_questions())
-            )
+        choosing = 0.0 if request.plan else _choosing(request, data)
     else:
         questions = len(data.calibration or search_questions(request.seed))
-        scored, checked = (len(data.train), questions) if data.train else (questions // 2, questions // 2)
+        checked = questions if data.train else questions // 2
         trials = LARGEST_PERCENT.bit_length()
-        passes += questions + GAIN_COST * scored + trials * checked
+        choosing = questions + trials * checked
+        choosing += _choosing(request, data) if data.train else GAIN_COST * (questions // 2)
         yield (
             f"It would be cut as far as {request.min_agreement:g} % agreement on {questions} questions allows, in "
             f"{trials} trials; how far that is, only the search can say. Were half to go:"
@@ -81,11 +88,45 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Tab
         f"Multiply-adds at {SEQ} tokens: {before_cost / 1e9:.2f} → {after_cost / 1e9:.2f} G, "
         f"{before_cost / after_cost:.2f} times fewer; {request.out} about {size:.0f} MiB."
     )
-    yield f"Time: about {_seconds(subject) * (passes + 30):.0f} s, and some for reading and writing."
+    epochs = request.retrain or request.distill
+    if epochs:
+        share = after_cost / before_cost
+        teacher = 1 if request.distill else 0
+        choosing += epochs * _count(data.train) * (TRAINING_COST * share + teacher)
+        yield f"Then {'distilled' if request.distill else 'trained on'} for {epochs:g} epochs."
+    seconds = _seconds(subject) * (passes + choosing + 30)
+    yield f"Time: about {_duration(seconds)}, and some for reading and writing."
 
 
-def _wanted(request: Request, shape: ModelShape) -> tuple[ModelShape, bool]:
+def _choosing(request: Request, data: Data) -> float:
+    """Forward passes that scoring takes."""
+    if request.method == "random":
+        return 0
+    if request.method == "l0":
+        kinds = 1 if request.joint else 2
+        passes = GAIN_COST + (1 if request.gates.distill else 0)
+        return kinds * passes * request.gate_share * request.gates.epochs * _count(data.train)
+    if not data.train:
+        return (1 + GAIN_COST) * len(builtin_questions())
+    return GAIN_COST * min(request.train_questions or _count(data.train), _count(data.train))
+
+
+def _count(data: TrainingData | Exam[Any, Any] | None) -> int:
+    """Questions to read; 0 where nobody has counted them."""
+    return (data.num_questions or 0) if data else 0
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 300 else f"{seconds / 60:.0f} min"
+
+
+def _wanted(request: Request, subject: Subject) -> tuple[ModelShape, bool]:
     """The shape asked for, and whether its layers are known; else only its totals are (see `_total`)."""
+    shape = subject.source.shape
+    if request.plan:
+        return read_plan(request, subject).shape, True
+    if request.lambda_heads is not None or request.lambda_ffn is not None:
+        return shape, False
     if request.shape:
         wanted = ModelShape.from_dict(read_json(request.shape, "model shape"))
         wanted.check_within(shape)

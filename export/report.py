@@ -1,5 +1,7 @@
 """What a run of prune-export found, as a table for eyes."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -27,16 +29,19 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         for shape in (metadata.original_shape, metadata.shape)
     )
     weights = [parameters(metadata.encoder, shape) for shape in (metadata.original_shape, metadata.shape)]
+    how, searched = outcome.choice.how, outcome.choice.search
     lines = [
-        f"{outcome.how[0].upper()}{outcome.how[1:]}.",
+        f"{how[0].upper()}{how[1:]}.",
         f"Removed {heads:.1%} of heads and {intermediate:.1%} of feed-forward activations.",
         f"Multiply-adds at {SEQ} tokens: {before / 1e9:.2f} → {after / 1e9:.2f} G, {before / after:.2f} times fewer; "
         f"parameters: {weights[0] / 1e6:.1f} → {weights[1] / 1e6:.1f} M.",
     ]
-    if outcome.search and outcome.search.agreement:
-        lines.append(_agreement(outcome.search))
+    if searched and searched.agreement:
+        lines.append(_agreement(searched))
+    if outcome.training:
+        lines.append(_training(outcome.training))
     lines += _accuracy(outcome.accuracy) if outcome.accuracy else []
-    if outcome.search and not outcome.accuracy:
+    if searched and not outcome.accuracy:
         questions = (
             "the questions of --calibration" if outcome.own_questions else "built-in English questions"
         )
@@ -63,6 +68,13 @@ def layer_table(name: str, shape: ModelShape, original: ModelShape) -> Table:
             f"{now.intermediate_size} of {whole.intermediate_size}",
         )
     return table
+
+
+def _training(training: dict[str, Any]) -> str:
+    return (
+        f"Trained for {training['steps']} steps in {training['seconds'] / 60:.1f} min; kept the weights of step "
+        f"{training['best_step']}."
+    )
 
 
 def _agreement(search: Search) -> str:

@@ -1,12 +1,16 @@
 """What the user asked prune-export for, checked for contradictions before any work is done."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from prune.choose import Method
+from prune.choose.gate_settings import GateSettings
 from prune.errors import InputError
+from prune.qa.task import TaskName
 from prune.staging import check_writable
+from prune.train.settings import TrainingSettings
 
 Target = Literal["onnxruntime", "portable"]
 
@@ -23,17 +27,31 @@ class Request:
     model: str
     out: Path
     revision: str | None = None
+    task: TaskName = "squad"
     prune_heads: float | None = None
     prune_ffn: float | None = None
+    lambda_heads: float | None = None
+    lambda_ffn: float | None = None
+    lambda_absolute: bool = False
     shape: Path | None = None
+    plan: Path | None = None
     no_prune: bool = False
     min_agreement: float = 90.0
     method: Method = "gain"
     multiple_of: int | None = None
+    joint: bool = False
+    gate_share: float = 1.0
+    gates: GateSettings = field(default_factory=GateSettings)
     train: str | None = None
     train_questions: int = 1000
+    train_length: int | None = None
+    null_share: float = 0.02
     dev: str | None = None
     calibration: str | None = None
+    retrain: float | None = None
+    distill: float | None = None
+    teacher: str | None = None
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     seed: int = 0
     target: Target = "onnxruntime"
     save_model: Path | None = None
@@ -41,39 +59,95 @@ class Request:
     json_file: Path | None = None
 
     def __post_init__(self) -> None:
-        fractions = {"--prune-heads": self.prune_heads, "--prune-ffn": self.prune_ffn}
-        for flag, fraction in fractions.items():
-            if fraction is not None and not 0 <= fraction < 1:
-                raise InputError(f"{flag} is {fraction:g}; expected a fraction of at least 0 and below 1.")
-        given = [flag for flag, fraction in fractions.items() if fraction is not None]
-        if self.shape and given:
-            raise InputError(f"--shape and {given[0]} both say how much to remove; give one of them.")
-        if self.no_prune and (self.shape or given):
-            flag = "--shape" if self.shape else given[0]
-            raise InputError(f"--no-prune and {flag} contradict each other; give one of them.")
+        self._check_amount()
+        self._check_method()
+        self._check_training()
         if self.multiple_of is not None and self.multiple_of < 1:
             raise InputError(f"--multiple-of is {self.multiple_of}; expected a whole number of at least 1.")
         if self.seed < 0:
             raise InputError(f"--seed is {self.seed}; expected a whole number of at least 0.")
-        if self.no_prune and self.calibration:
-            raise InputError("--no-prune and --calibration contradict each other; give one of them.")
         if self.train_questions < 0:
             raise InputError(f"--train-questions is {self.train_questions}; expected 0 (all) or more.")
+        if self.no_prune and self.calibration:
+            raise InputError("--no-prune and --calibration contradict each other; give one of them.")
         if self.calibration and self.amount_given:
             raise InputError(
                 "--calibration guides the search for how much to remove, and you said how much; "
                 "to score by questions of your own, give them with --train."
             )
 
+    def _check_amount(self) -> None:
+        fractions = {"--prune-heads": self.prune_heads, "--prune-ffn": self.prune_ffn}
+        for flag, fraction in fractions.items():
+            if fraction is not None and not 0 <= fraction < 1:
+                raise InputError(f"{flag} is {fraction:g}; expected a fraction of at least 0 and below 1.")
+        weights = {"--lambda-heads": self.lambda_heads, "--lambda-ffn": self.lambda_ffn}
+        for flag, weight in weights.items():
+            if weight is not None and not (math.isfinite(weight) and weight >= 0):
+                raise InputError(f"{flag} is {weight:g}; expected a number of at least 0.")
+        amounts = fractions | weights | {"--shape": self.shape, "--plan": self.plan}
+        given = [flag for flag, value in amounts.items() if value is not None]
+        for first, second in (("--prune-heads", "--lambda-heads"), ("--prune-ffn", "--lambda-ffn")):
+            if first in given and second in given:
+                raise InputError(f"{first} and {second} both say how much to remove; give one of them.")
+        for flag in ("--shape", "--plan"):
+            others = [other for other in given if other != flag]
+            if flag in given and others:
+                raise InputError(f"{flag} and {others[0]} both say how much to remove; give one of them.")
+        if self.no_prune and given:
+            raise InputError(f"--no-prune and {given[-1]} contradict each other; give one of them.")
+
+    def _check_method(self) -> None:
+        weighted = self.lambda_heads is not None or self.lambda_ffn is not None
+        if weighted and self.method != "l0":
+            raise InputError(
+                f"--lambda-heads and --lambda-ffn weigh gates of --method l0, not {self.method}."
+            )
+        if self.method == "l0" and not (self.train or self.no_prune or self.plan):
+            raise InputError("--method l0 trains gates on annotated questions; name them with --train.")
+        if not 0 < self.gate_share <= 1:
+            raise InputError(f"--gate-share is {self.gate_share:g}; expected a fraction above 0, at most 1.")
+
+    def _check_training(self) -> None:
+        if self.retrain is not None and self.distill is not None:
+            raise InputError("--retrain and --distill are two ways to go on training; give one of them.")
+        flag = "--retrain" if self.retrain is not None else "--distill"
+        if self.trains and not self.train:
+            raise InputError(f"{flag} trains on questions; name them with --train.")
+        if self.teacher and self.distill is None:
+            raise InputError("--teacher is whom --distill learns from; say for how many epochs: --distill 1.")
+        if self.distill is not None and self.no_prune and not self.teacher:
+            raise InputError(
+                "An uncut model has nothing to learn from itself; name another --teacher, or use --retrain."
+            )
+
+    @property
+    def trains(self) -> bool:
+        """Whether the model goes on training after the cut."""
+        return self.retrain is not None or self.distill is not None
+
     @property
     def amount_given(self) -> bool:
         """Whether the user says how much to remove; otherwise the model's own answers decide."""
-        return self.shape is not None or self.prune_heads is not None or self.prune_ffn is not None
+        amounts = (
+            self.shape,
+            self.plan,
+            self.prune_heads,
+            self.prune_ffn,
+            self.lambda_heads,
+            self.lambda_ffn,
+        )
+        return any(amount is not None for amount in amounts)
 
     @property
     def is_demo(self) -> bool:
         """Whether the word `demo` is meant; an existing directory of that name wins."""
         return self.model == "demo" and not Path(self.model).is_dir()
+
+    @property
+    def keeps_work(self) -> bool:
+        """Whether there are stages long enough to be worth keeping."""
+        return self.is_demo or self.trains or self.method == "l0" or self.work is not None
 
     @property
     def work_directory(self) -> Path:
@@ -102,7 +176,7 @@ class Request:
             raise InputError(
                 f"--json {self.json_file} is a file that the export writes itself; name another."
             )
-        if self.is_demo and self.work_directory.exists() and not self.work_directory.is_dir():
+        if self.keeps_work and self.work_directory.exists() and not self.work_directory.is_dir():
             raise InputError(f"--work {self.work_directory} is a file; name a directory.")
 
 

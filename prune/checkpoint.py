@@ -4,6 +4,8 @@ A cut model is an instance of the stock transformers class whose Linears are nar
 made for that class works on it; only building one anew needs to know the shape (prune.auto).
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
@@ -26,6 +28,9 @@ from prune.shape import ModelShape
 from prune.source import SHAPE_KEY, Source, open_source
 from prune.staging import replace_directory
 
+_SAYS_NOTHING = {"_name_or_path", "transformers_version", "architectures"}
+"""Of a config: what may differ between equal models."""
+
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
 
 
@@ -38,6 +43,16 @@ def quiet() -> None:
 def load(model: str | Path, *, revision: str | None = None) -> PreTrainedModel:
     """Load a question-answering model, cut or whole, in float32 and eval mode. Raises InputError."""
     return load_source(open_source(str(model), revision=revision))
+
+
+def weights_digest(model: PreTrainedModel) -> str:
+    """Names the model by what it computes: its config, and the name, shape and bytes of each of its tensors."""
+    config = {key: value for key, value in model.config.to_dict().items() if key not in _SAYS_NOTHING}
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def load_source(source: Source) -> PreTrainedModel:

@@ -4,7 +4,9 @@ A unit is one attention head or one feed-forward activation; a higher score is w
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +42,26 @@ class Plan:
         pairs = zip(self.heads, self.intermediate, strict=True)
         return ModelShape(tuple(LayerShape(len(heads), len(units)) for heads, units in pairs))
 
+    def to_dict(self) -> dict[str, list[list[int]]]:
+        """Plain values, for JSON."""
+        return {
+            "heads": [list(kept) for kept in self.heads],
+            "intermediate": [list(kept) for kept in self.intermediate],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> "Plan":
+        """Inverse of `to_dict`; raises InputError for what is no plan."""
+        if not isinstance(data, Mapping) or set(data) != {"heads", "intermediate"}:
+            came = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
+            raise InputError(f"A plan has 'heads' and 'intermediate', and nothing else; this has {came}.")
+        heads, intermediate = (_kept(data[kind], kind) for kind in ("heads", "intermediate"))
+        if len(heads) != len(intermediate):
+            raise InputError(
+                f"The plan has heads of {len(heads)} layers and activations of {len(intermediate)}."
+            )
+        return cls(heads, intermediate)
+
 
 def keep_all(shape: ModelShape) -> Plan:
     """The plan that removes nothing."""
@@ -64,8 +86,8 @@ def plan_fractions(scores: Scores, *, heads: float, intermediate: float, multipl
             f"Widths are to be multiples of {multiple_of}; expected a whole number of at least 1."
         )
     return Plan(
-        _keep(_ranks(scores.heads), heads, 1),
-        _keep(_ranks(scores.intermediate), intermediate, multiple_of),
+        _keep(_ranks(scores.heads), round(heads * _count(scores.heads)), 1),
+        _keep(_ranks(scores.intermediate), round(intermediate * _count(scores.intermediate)), multiple_of),
     )
 
 
@@ -85,6 +107,26 @@ def plan_shape(scores: Scores, shape: ModelShape) -> Plan:
     )
 
 
+def plan_above(scores: Scores, threshold: float, *, multiple_of: int = 1) -> Plan:
+    """Keep the units whose score is above `threshold`, however many those are; widths as in `plan_fractions`."""
+    return Plan(
+        _keep(_ranks(scores.heads), _count_up_to(scores.heads, threshold), 1),
+        _keep(_ranks(scores.intermediate), _count_up_to(scores.intermediate, threshold), multiple_of),
+    )
+
+
+def _kept(data: Any, kind: str) -> Kept:
+    if not isinstance(data, list):
+        raise InputError(f"The plan's {kind} are a {type(data).__name__}; expected one list for each layer.")
+    for layer, indices in enumerate(data):
+        is_list = isinstance(indices, list) and all(type(index) is int and index >= 0 for index in indices)
+        if not is_list or indices != sorted(set(indices)):
+            raise InputError(
+                f"The plan's {kind} of layer {layer} are not whole numbers of at least 0, each once and ascending."
+            )
+    return tuple(tuple(indices) for indices in data)
+
+
 def _check_fraction(what: str, fraction: float) -> None:
     if not (isinstance(fraction, int | float) and 0 <= fraction < 1):
         raise InputError(f"The fraction of {what} to remove is {fraction}; expected at least 0 and below 1.")
@@ -101,8 +143,15 @@ def _ranks(scores: LayerScores) -> tuple[NDArray[np.int64], ...]:
     return tuple(np.split(ranks, np.cumsum([len(layer) for layer in scores])[:-1]))
 
 
-def _keep(ranks: tuple[NDArray[np.int64], ...], fraction: float, multiple_of: int) -> Kept:
-    removed = round(fraction * sum(len(layer) for layer in ranks))
+def _count(scores: LayerScores) -> int:
+    return sum(len(layer) for layer in scores)
+
+
+def _count_up_to(scores: LayerScores, threshold: float) -> int:
+    return sum(int((layer <= threshold).sum()) for layer in scores)
+
+
+def _keep(ranks: tuple[NDArray[np.int64], ...], removed: int, multiple_of: int) -> Kept:
     kept = []
     for layer in ranks:
         count = int((layer >= removed).sum())

@@ -8,21 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
 from prune.agreement import Agreement, agreement
 from prune.choose import Method
 from prune.choose.score import score
 from prune.errors import InputError
 from prune.layers import shape_of
 from prune.plan import Plan, Scores, plan_fractions
-from prune.qa.answer import answer, torch_runner
 from prune.qa.builtin import halves
 from prune.qa.questions import Answer, Question
-from prune.qa.settings import DecodingSettings
 from prune.qa.spans import Prediction
-from prune.qa.windows import make_windows, pad_token_id_of
+from prune.qa.windows import pad_token_id_of
 from prune.shrink import shrink
+from prune.subject import Subject
 
 NEARLY_CONSTANT = 0.9
 """Share of one and the same answer at which a model's answers say nothing about what it needs."""
@@ -56,27 +53,23 @@ class Search:
 
 
 def own_answers(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    subject: Subject,
     questions: Sequence[Question],
-    settings: DecodingSettings,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Question]:
     """The same questions with what the model answers as their only answer, or with none where it refuses."""
-    predictions = answer(questions, tokenizer, torch_runner(model), settings=settings, progress=progress)
+    threshold = subject.settings.null_threshold
     return [
-        replace(question, answers=_as_label(prediction, settings.null_threshold))
-        for question, prediction in zip(questions, predictions, strict=True)
+        replace(question, answers=_as_label(prediction, threshold))
+        for question, prediction in zip(questions, subject.answer(questions, progress=progress), strict=True)
     ]
 
 
 def search(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    subject: Subject,
     questions: Sequence[Question],
     *,
-    settings: DecodingSettings,
-    train: Sequence[Question] | None = None,
+    scores: Scores | None = None,
     method: Method = "gain",
     min_agreement: float = 90.0,
     multiple_of: int = 8,
@@ -86,8 +79,9 @@ def search(
     """Bisect for the largest common fraction of heads and activations that keeps the model's own answers.
 
     A cut passes where the mean token F1 with the uncut model's answers on the checking half is at least
-    `min_agreement` percent. Where there are annotated questions to `train` on, those are scored by, and all
-    of `questions` check. Raises InputError for an agreement outside 0..100, and for too few questions.
+    `min_agreement` percent; units are scored by `method` on the other half. Where there are `scores`
+    already, by whatever method, all of `questions` check. Raises InputError for an agreement outside 0..100,
+    and for too few questions.
     """
     if not 0 <= min_agreement <= 100:
         raise InputError(f"The agreement to keep is {min_agreement}; expected a percentage from 0 to 100.")
@@ -97,35 +91,26 @@ def search(
     def report(what: str) -> Callable[[int, int], None] | None:
         return (lambda done, total: progress(what, done, total)) if progress else None
 
-    labelled = own_answers(model, tokenizer, questions, settings, report("asking the model"))
-    scoring, checking = (list(train), labelled) if train else halves(labelled, seed)
+    labelled = own_answers(subject, questions, report("asking the model"))
+    scoring, checking = ([], labelled) if scores else halves(labelled, seed)
     found = Search(None, 0, None, _nearly_constant(labelled), (), len(scoring), len(checking))
     if found.reason:
         return found
-    windows = make_windows(
-        scoring,
-        tokenizer,
-        max_length=settings.max_length,
-        stride=settings.stride,
-        max_question_length=settings.max_question_length,
-    )
-    scores = score(
+    scores = scores or score(
         method,
-        model,
-        windows,
-        pad_token_id=pad_token_id_of(tokenizer),
+        subject.model,
+        subject.windows(scoring),
+        pad_token_id=pad_token_id_of(subject.tokenizer),
         seed=seed,
         progress=report("scoring heads and activations"),
     )
-    return _bisect(found, model, tokenizer, checking, settings, scores, min_agreement, multiple_of, report)
+    return _bisect(found, subject, checking, scores, min_agreement, multiple_of, report)
 
 
 def _bisect(
     found: Search,
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
+    subject: Subject,
     checking: Sequence[Question],
-    settings: DecodingSettings,
     scores: Scores,
     min_agreement: float,
     multiple_of: int,
@@ -137,14 +122,9 @@ def _bisect(
         percent = (passes + fails) // 2
         fraction = percent / 100
         plan = plan_fractions(scores, heads=fraction, intermediate=fraction, multiple_of=multiple_of)
-        predictions = answer(
-            checking,
-            tokenizer,
-            torch_runner(shrink(model, plan)),
-            settings=settings,
-            progress=report(f"trying {percent} % removed"),
-        )
-        texts = [prediction.answer(settings.null_threshold) for prediction in predictions]
+        cut = shrink(subject.model, plan)
+        predictions = subject.answer(checking, cut, report(f"trying {percent} % removed"))
+        texts = [prediction.answer(subject.settings.null_threshold) for prediction in predictions]
         kept = agreement(checking, reference, texts)
         found = replace(found, trials=(*found.trials, Trial(percent, kept)))
         if kept.mean >= min_agreement:
@@ -152,7 +132,7 @@ def _bisect(
             found = replace(found, plan=plan, percent=percent, agreement=kept)
         else:
             fails = percent
-    if found.plan is None or found.plan.shape == shape_of(model):  # rounding up may give everything back
+    if found.plan is None or found.plan.shape == shape_of(subject.model):  # rounding may give everything back
         reason = f"no cut keeps {min_agreement:g} % agreement with the model's own answers"
         return replace(found, plan=None, percent=0, agreement=None, reason=reason)
     return found

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prune.checkpoint import check_vocabulary, load_source, load_tokenizer
+from prune.errors import InputError
 from prune.qa.answer import answer, torch_runner
 from prune.qa.questions import Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
@@ -56,3 +57,19 @@ def open_subject(name: str, *, revision: str | None = None) -> Subject:
     tokenizer = load_tokenizer(source.directory)
     check_vocabulary(tokenizer, source.encoder, source.name)
     return Subject(source, load_source(source), tokenizer, settings.clipped(source.encoder.max_length))
+
+
+def open_teacher(name: str, student: Subject) -> Subject:
+    """A model for `student` to learn from. Raises InputError where it reads text as other tokens."""
+    teacher = open_subject(name)
+    ours, theirs = (_vocabulary(subject.tokenizer) for subject in (student, teacher))
+    if ours != theirs:
+        raise InputError(
+            f"The teacher {teacher.source.name} has another vocabulary than {student.source.name}: what one "
+            "reads means nothing to the other; name a teacher with the same tokenizer."
+        )
+    return teacher
+
+
+def _vocabulary(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    return dict(tokenizer.get_vocab())

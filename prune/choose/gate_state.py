@@ -16,7 +16,8 @@ from prune.staging import replace_file
 
 STATE_FILE = "gates.safetensors"
 
-_BETAS, _EPSILON = (0.9, 0.999), 1e-6  # those of BERT's optimizer
+_BETAS = (0.9, 0.999)  # of BERT's optimizer
+_EPSILON = 1e-12  # its 1e-6 is above the gradients of a large model's gates, which would hardly move
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Record:
     weight: Mapping[Kind, float]
     """λ, per gate."""
     learning_rate: float
+
+    def in_words(self) -> str:
+        """The figures to watch."""
+        closed = ", ".join(f"{removed:.0%}" for removed in self.removed.values())
+        return f"{closed} closed, loss {self.loss:.2f}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class GateState:
         zeros = {kind: torch.zeros_like(values) for kind, values in log_alpha.items()}
         return cls(0, log_alpha, zeros, zeros, dict(penalties))
 
-    def after(self, gradients: Mapping[Kind, Tensor], record: Record, progress: float) -> "GateState":
+    def after(self, gradients: Mapping[Kind, Tensor], record: Record, steps: int) -> "GateState":
         """The state after Adam has followed `gradients` and each penalty was steered; this one stays as it is."""
         step = self.step + 1
         log_alpha, first, second = {}, {}, {}
@@ -67,7 +73,8 @@ class GateState:
             mean, square = first[kind] / (1 - _BETAS[0] ** step), second[kind] / (1 - _BETAS[1] ** step)
             log_alpha[kind] = self.log_alpha[kind] - record.learning_rate * mean / (square.sqrt() + _EPSILON)
         penalties = {
-            kind: penalty.steered(record.removed[kind], progress) for kind, penalty in self.penalties.items()
+            kind: penalty.steered(record.removed[kind], self.step, steps)
+            for kind, penalty in self.penalties.items()
         }
         return GateState(step, log_alpha, first, second, penalties, (*self.log, record))
 
@@ -99,10 +106,14 @@ def read_state(directory: Path) -> GateState | None:
     with safe_open(path, framework="pt") as file:
         rest = json.loads(file.metadata()["state"])
         kinds = [kind for kind in KINDS if kind in rest["penalties"]]
-        tensors = [{kind: file.get_tensor(f"{name}.{kind}") for kind in kinds} for name in _MOMENTS]
+        log_alpha, first, second = (
+            {kind: file.get_tensor(f"{name}.{kind}") for kind in kinds} for name in _MOMENTS
+        )
     return GateState(
         rest["step"],
-        *tensors,
+        log_alpha,
+        first,
+        second,
         {kind: Penalty(**rest["penalties"][kind]) for kind in kinds},
         tuple(Record(**record) for record in rest["log"]),
     )

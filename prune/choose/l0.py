@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from transformers import PreTrainedModel
 
 from prune.choose import Kind
 from prune.choose.batches import tensors_of
+from prune.choose.gate_settings import GateSettings
 from prune.choose.gate_state import GateState, Record, read_state, write_state
 from prune.choose.hard_concrete import probability_open, sample
 from prune.choose.penalty import Penalty
@@ -38,55 +39,32 @@ Progress = Callable[[Record, int], None]
 
 
 @dataclass(frozen=True)
-class GateSettings:
-    """How gates are trained; the defaults are the paper's where it states any. Raises InputError."""
-
-    epochs: float = 1.0
-    batch_size: int = 24
-    micro_batch_size: int | None = None
-    """Windows that go through the model at once, on all processes together; None is the whole batch."""
-    learning_rate: float = 0.1
-    warmup: float = 0.1
-    """Fraction of the steps in which the learning rate rises to its peak; then it falls to 0."""
-    initial_log_alpha: float = 2.5
-    """98 % of the gates start open."""
-    distill: bool = False
-    """Whether the loss is the distance to the ungated model's own logits instead of the annotated answers."""
-    temperature: float = 2.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("learning_rate", 0), ("temperature", 0)):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > least):
-                raise InputError(f"The gates' {name} is {value}; expected a number above {least}.")
-        for name in ("batch_size", "micro_batch_size"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"The gates' {name} is {value}; expected a whole number of at least 1.")
-        if not 0 <= self.warmup <= 1:
-            raise InputError(f"The gates' warmup is {self.warmup}; expected a fraction from 0 to 1.")
-
-    def steps(self, windows: int) -> int:
-        """Updates of log α in all, for a training set of so many windows."""
-        return max(1, round(self.epochs * math.ceil(windows / self.batch_size)))
-
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate of a step counted from 0: up over the warm-up, then down to 0."""
-        rising = math.ceil(self.warmup * steps)
-        if step < rising:
-            return self.learning_rate * (step + 1) / rising
-        return self.learning_rate * (steps - step) / max(1, steps - rising)
-
-
-@dataclass(frozen=True)
 class TrainedGates:
     """What training found: one log α per unit and layer for each kind, and what was seen on the way."""
 
     log_alpha: Mapping[Kind, LayerScores]
     log: tuple[Record, ...]
     seconds_per_step: float
-    """Median over the steps of this process; NaN where all were taken by an earlier one."""
+    """Median over the steps of this process; 0 where all were taken by an earlier one."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "log_alpha": {
+                kind: [layer.tolist() for layer in layers] for kind, layers in self.log_alpha.items()
+            },
+            "log": [asdict(record) for record in self.log],
+            "seconds_per_step": self.seconds_per_step,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "TrainedGates":
+        """Inverse of `to_dict`."""
+        return cls(
+            {kind: tuple(map(np.array, layers)) for kind, layers in data["log_alpha"].items()},
+            tuple(Record(**record) for record in data["log"]),
+            data["seconds_per_step"],
+        )
 
 
 def train_gates(
@@ -139,7 +117,7 @@ def train_gates(
     return TrainedGates(
         {kind: _split(state.log_alpha[kind], gates[kind]) for kind in gates},
         state.log,
-        float(np.median(seconds)) if seconds else math.nan,
+        float(np.median(seconds)) if seconds else 0.0,
     )
 
 
@@ -166,13 +144,12 @@ class _Training:
         log_alpha = {kind: values.clone().requires_grad_() for kind, values in state.log_alpha.items()}
         drawn = {kind: sample(log_alpha[kind], self._uniform(kind, state)) for kind in log_alpha}
         loss, gradients = self._task(drawn, self._rows(state.step))
-        progress = state.step / max(1, self.steps - 1)
         rate = self.settings.rate(state.step, self.steps)
         expected, weights, values = {}, {}, {}
         for kind, log in log_alpha.items():
             probabilities = probability_open(log)
             removed = 1 - float(probabilities.detach().mean())
-            weights[kind] = state.penalties[kind].weight_at(removed, progress)
+            weights[kind] = state.penalties[kind].weight_at(removed, state.step, self.steps)
             # Two roots in one pass: the task's gradient enters at the drawn gates, the penalty's at its sum.
             torch.autograd.backward(
                 [drawn[kind], weights[kind] * probabilities.sum()], [gradients[kind], None]
@@ -181,7 +158,7 @@ class _Training:
             expected[kind] = removed
             values[kind] = log.grad
         record = Record(state.step + 1, loss, expected, weights, rate)
-        return state.after(values, record, progress), record
+        return state.after(values, record, self.steps), record
 
     def _task(
         self, drawn: Mapping[Kind, Tensor], rows: NDArray[np.int64]

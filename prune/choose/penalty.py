@@ -16,7 +16,9 @@ WHOLE_COST = {"heads": 0.72, "intermediate": 0.737}
 RAMP = 0.6
 """Share of the steps in which the wanted fraction rises from 0 to its full height."""
 
-_PROPORTIONAL, _INTEGRAL = 12.0, 0.3
+_PROPORTIONAL, _INTEGRAL = 30.0, 0.3
+_LEAD = 20
+"""Steps by which steering looks ahead: about as many as a gate needs to close once λ has risen."""
 _LARGEST_LOG = math.log(1e4)
 
 
@@ -35,6 +37,8 @@ class Penalty:
     """Fraction of the gates that is to be closed at the end; None where λ is constant."""
     integral: float = 0.0
     """What steering has learnt so far, in units of log λ."""
+    last_removed: float | None = None
+    """The expected fraction of closed gates one step before; None before the first."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.weight) and self.weight >= 0):
@@ -44,24 +48,26 @@ class Penalty:
                 f"The fraction to remove is {self.target}; expected a number between 0 and 1, both excluded."
             )
 
-    def steered(self, removed: float, progress: float) -> "Penalty":
-        """The penalty after a step at which the expected fraction `removed` is closed; progress is in [0, 1].
+    def weight_at(self, removed: float, step: int, steps: int) -> float:
+        """λ for one step, counted from 0, at which the expected fraction `removed` of the gates is closed.
 
-        log λ follows the distance to the fraction wanted by now (proportional) and its sum over the steps
-        (integral): λ rises while too many gates are open, and falls as soon as too few are.
+        Steering: log λ follows the distance between the fraction wanted some steps ahead and the fraction that
+        will be closed by then if all goes on as it does (proportional), and this distance summed up (integral).
         """
         if self.target is None:
-            return self
-        integral = self.integral + _INTEGRAL * self._distance(removed, progress)
-        return replace(self, integral=max(-_LARGEST_LOG, min(_LARGEST_LOG, integral)))
-
-    def weight_at(self, removed: float, progress: float) -> float:
-        """λ for the step at which `removed` of the gates are closed."""
-        if self.target is None:
             return self.weight
-        log = self.integral + _PROPORTIONAL * self._distance(removed, progress)
+        log = self.integral + _PROPORTIONAL * self._distance(removed, step, steps)
         return self.weight * math.exp(max(-_LARGEST_LOG, min(_LARGEST_LOG, log)))
 
-    def _distance(self, removed: float, progress: float) -> float:
+    def steered(self, removed: float, step: int, steps: int) -> "Penalty":
+        """The penalty after that step."""
+        if self.target is None:
+            return self
+        integral = self.integral + _INTEGRAL * self._distance(removed, step, steps)
+        return replace(self, integral=max(-_LARGEST_LOG, min(_LARGEST_LOG, integral)), last_removed=removed)
+
+    def _distance(self, removed: float, step: int, steps: int) -> float:
         assert self.target is not None
-        return self.target * min(1.0, progress / RAMP) - removed
+        wanted = self.target * min(1.0, (step + _LEAD) / (RAMP * steps))
+        speed = 0.0 if self.last_removed is None else removed - self.last_removed
+        return wanted - (removed + _LEAD * speed)

@@ -31,6 +31,11 @@ class Comparison:
     f1_change: Interval
     has_answer_f1_change: Interval | None
 
+    @property
+    def null_threshold(self) -> float | None:
+        """What the model after should be served with; None where there is nothing to learn refusing from."""
+        return self.after.null_threshold if self.after.score.no_answer_total else None
+
 
 def compare(
     questions: Sequence[Question], before: Sequence[Prediction], after: Sequence[Prediction]

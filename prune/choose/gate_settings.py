@@ -1,0 +1,51 @@
+"""How gates are trained; importing this is light."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from prune.errors import InputError
+
+GateLoss = Literal["task", "distill"]
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """How gates are trained; the defaults are the paper's where it states any. Raises InputError."""
+
+    epochs: float = 1.0
+    batch_size: int = 24
+    micro_batch_size: int | None = None
+    """Windows that go through the model at once, on all processes together; None is the whole batch."""
+    learning_rate: float = 0.1
+    warmup: float = 0.1
+    """Fraction of the steps in which the learning rate rises to its peak; then it falls to 0."""
+    initial_log_alpha: float = 1.5
+    """96 % of the gates drawn at first are open."""
+    distill: bool = False
+    """Whether the loss is the distance to the ungated model's own logits instead of the annotated answers."""
+    temperature: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 0), ("learning_rate", 0), ("temperature", 0)):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > least):
+                raise InputError(f"The gates' {name} is {value}; expected a number above {least}.")
+        for name in ("batch_size", "micro_batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"The gates' {name} is {value}; expected a whole number of at least 1.")
+        if not 0 <= self.warmup <= 1:
+            raise InputError(f"The gates' warmup is {self.warmup}; expected a fraction from 0 to 1.")
+
+    def steps(self, windows: int) -> int:
+        """Updates of log α in all, for a training set of so many windows."""
+        return max(1, round(self.epochs * math.ceil(windows / self.batch_size)))
+
+    def rate(self, step: int, steps: int) -> float:
+        """Learning rate of a step counted from 0: up over the warm-up, then down to 0."""
+        rising = math.ceil(self.warmup * steps)
+        if step < rising:
+            return self.learning_rate * (step + 1) / rising
+        return self.learning_rate * (steps - step) / max(1, steps - rising)

@@ -1,0 +1,121 @@
+"""SQuAD as a task: what to train on and what to measure on, from any source that `read_squad` reads."""
+
+import hashlib
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from prune.qa.answer import Progress, Run, answer
+from prune.qa.compare import Comparison, compare
+from prune.qa.questions import Question
+from prune.qa.settings import DecodingSettings
+from prune.qa.spans import Prediction
+from prune.qa.windows import Window, make_windows
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class SquadTraining:
+    """Questions with their answers; windows of one context have one group."""
+
+    questions: Sequence[Question]
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the questions and their answers."""
+        return fingerprint(self.questions)
+
+    @property
+    def num_questions(self) -> int:
+        """All of them."""
+        return len(self.questions)
+
+    def windows(
+        self, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
+    ) -> Iterator[tuple[int, Window]]:
+        """Every window to train on, each with the number of its context."""
+        groups: dict[str, int] = {}
+        for window in _windows(self.questions, tokenizer, settings):
+            context = self.questions[window.question].context
+            yield groups.setdefault(context, len(groups)), window
+
+    def sample(
+        self, count: int, seed: int, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
+    ) -> list[Window]:
+        """The windows of `count` questions drawn at random; 0 is all questions."""
+        questions = self.questions
+        if 0 < count < len(questions):
+            questions = random.Random(seed).sample(questions, count)
+        return _windows(questions, tokenizer, settings)
+
+
+@dataclass(frozen=True)
+class SquadExam:
+    """Questions to measure on."""
+
+    questions: Sequence[Question]
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the questions and their answers."""
+        return fingerprint(self.questions)
+
+    @property
+    def num_questions(self) -> int:
+        """All of them."""
+        return len(self.questions)
+
+    def ask(
+        self,
+        run: Run,
+        tokenizer: "PreTrainedTokenizerBase",
+        settings: DecodingSettings,
+        progress: Progress | None = None,
+    ) -> list[Prediction]:
+        """What the engine answers, in the order of the questions."""
+        return answer(self.questions, tokenizer, run, settings=settings, progress=progress)
+
+    def to_json(self, answers: list[Prediction]) -> Any:
+        """The predictions as plain values; infinite odds, which JSON has not, as null."""
+        return [
+            asdict(prediction)
+            | {"null_odds": prediction.null_odds if math.isfinite(prediction.null_odds) else None}
+            for prediction in answers
+        ]
+
+    def from_json(self, data: Any) -> list[Prediction]:
+        """Inverse of `to_json`."""
+        return [
+            Prediction(
+                **entry | {"null_odds": math.inf if entry["null_odds"] is None else entry["null_odds"]}
+            )
+            for entry in data
+        ]
+
+    def compare(self, before: list[Prediction], after: list[Prediction]) -> Comparison:
+        """Score two models, each at its best null threshold, and the paired change between them."""
+        return compare(self.questions, before, after)
+
+
+def fingerprint(questions: Sequence[Question]) -> str:
+    """A digest of the questions, their contexts and their answers."""
+    digest = hashlib.sha256()
+    for question in questions:
+        digest.update(repr(question).encode())
+    return digest.hexdigest()
+
+
+def _windows(
+    questions: Sequence[Question], tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
+) -> list[Window]:
+    return make_windows(
+        questions,
+        tokenizer,
+        max_length=settings.max_length,
+        stride=settings.stride,
+        max_question_length=settings.max_question_length,
+    )

@@ -1,0 +1,183 @@
+"""The long parts of the road, each looked up in the work folder before it is computed."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors.torch import load_model, save_model
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from prune.checkpoint import weights_digest
+from prune.choose import Kind
+from prune.choose.gate_settings import GateSettings
+from prune.choose.l0 import TrainedGates, train_gates
+from prune.choose.penalty import Penalty
+from prune.qa.answer import torch_runner
+from prune.qa.json_file import read_json, write_json
+from prune.qa.settings import DecodingSettings
+from prune.qa.stored import StoredWindows, store_windows
+from prune.qa.task import Exam, TrainingData
+from prune.qa.windows import pad_token_id_of
+from prune.staging import replace_file
+from prune.subject import Subject
+from prune.train.precision import autocast, precision_of
+from prune.train.settings import TrainingSettings
+from prune.train.trainer import train
+from prune.work import Work
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is done, units done, units in all)."""
+
+Answers = TypeVar("Answers")
+Comparison = TypeVar("Comparison")
+
+_UNIT_NAMES: dict[Kind, str] = {"heads": "heads", "intermediate": "feed-forward activations"}
+_WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingWindows:
+    """Windows to train on, and a name that tells them from any others."""
+
+    stored: StoredWindows
+    key: str
+
+    def share(self, share: float, seed: int) -> "TrainingWindows":
+        """Those of about `share` of the contexts, drawn at random."""
+        if share == 1:
+            return self
+        return TrainingWindows(self.stored.split(share, seed)[1], f"{self.key} share {share} seed {seed}")
+
+
+def stored_windows(
+    work: Work, data: TrainingData, subject: Subject, settings: DecodingSettings, progress: Progress
+) -> TrainingWindows:
+    """All windows of `data` as `settings` cut them, on disk."""
+    inputs = {
+        "data": data.fingerprint,
+        "tokenizer": _tokenizer_digest(subject.tokenizer),
+        "max_length": settings.max_length,
+        "stride": settings.stride,
+        "max_question_length": settings.max_question_length,
+    }
+
+    def compute(directory: Path) -> None:
+        progress("cutting the training data into windows", 0, 1)
+        store_windows(data.windows(subject.tokenizer, settings), directory / "windows")
+
+    _, directory = work.stage("windows", inputs, compute)
+    return TrainingWindows(StoredWindows.open(directory / "windows"), directory.name)
+
+
+def trained_gates(
+    work: Work,
+    subject: Subject,
+    windows: TrainingWindows,
+    penalties: Mapping[Kind, Penalty],
+    settings: GateSettings,
+    precision: str,
+    progress: Progress,
+) -> TrainedGates:
+    """Gates for the kinds of units that have a penalty, trained jointly where there are two."""
+    what = f"training gates of {' and '.join(_UNIT_NAMES[kind] for kind in penalties)}"
+
+    def compute(directory: Path) -> dict[str, Any]:
+        gates = train_gates(
+            subject.model,
+            windows.stored,
+            penalties,
+            settings,
+            pad_token_id=pad_token_id_of(subject.tokenizer),
+            directory=directory,
+            autocast=lambda: autocast(precision),
+            progress=lambda record, steps: progress(f"{what} ({record.in_words()})", record.step, steps),
+        )
+        return gates.to_dict()
+
+    inputs = {
+        "model": weights_digest(subject.model),
+        "windows": windows.key,
+        "penalties": {kind: asdict(penalty) for kind, penalty in penalties.items()},
+        "settings": asdict(settings),
+        "precision": precision,
+    }
+    result, _ = work.stage("gates", inputs, compute, together=True)
+    return TrainedGates.from_dict(result)
+
+
+def continued_training(
+    work: Work,
+    model: PreTrainedModel,
+    subject: Subject,
+    windows: TrainingWindows,
+    settings: TrainingSettings,
+    teacher: PreTrainedModel | None,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Train `model` in place, by its task or from `teacher`; what was seen on the way, as plain values."""
+    what = "distilling" if teacher else "training on"
+    precision = precision_of(settings.mixed_precision, model.dtype)
+
+    def compute(directory: Path) -> dict[str, Any]:
+        outcome = train(
+            model,
+            windows.stored,
+            settings,
+            pad_token_id=pad_token_id_of(subject.tokenizer),
+            directory=directory / "checkpoints",
+            teacher=teacher,
+            progress=lambda done, total, figures: progress(f"{what} ({figures})", done, total),
+        )
+        if work.is_main:
+            with replace_file(directory / _WEIGHTS) as staging:
+                save_model(model, str(staging))
+            shutil.rmtree(directory / "checkpoints")  # several times the size of the weights
+        return asdict(outcome)
+
+    inputs = {
+        "model": weights_digest(model),
+        "teacher": weights_digest(teacher) if teacher else None,
+        "windows": windows.key,
+        "settings": asdict(settings),
+        "precision": precision,
+    }
+    result, directory = work.stage("training", inputs, compute, together=True)
+    load_model(model, directory / _WEIGHTS)
+    return dict(result)
+
+
+def asked(
+    work: Work,
+    exam: Exam[Answers, Comparison],
+    subject: Subject,
+    model: PreTrainedModel,
+    what: str,
+    progress: Progress,
+) -> Answers:
+    """What `model`, the subject or a cut one of it, answers in the exam."""
+    settings = subject.settings
+
+    def compute(directory: Path) -> None:
+        answers = exam.ask(
+            torch_runner(model), subject.tokenizer, settings, lambda done, total: progress(what, done, total)
+        )
+        write_json(directory / "answers.json", exam.to_json(answers))
+
+    inputs = {
+        "model": weights_digest(model),
+        "tokenizer": _tokenizer_digest(subject.tokenizer),
+        "questions": exam.fingerprint,
+        "settings": settings.to_dict(),
+    }
+    _, directory = work.stage("answers", inputs, compute)
+    return exam.from_json(read_json(directory / "answers.json", "file of answers"))
+
+
+def _tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    backend: Any = tokenizer
+    text = json.dumps([backend.backend_tokenizer.to_str(), tokenizer.model_input_names])
+    return hashlib.sha256(text.encode()).hexdigest()
