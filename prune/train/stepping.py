@@ -141,7 +141,7 @@ class KeepCheckpoints(TrainerCallback):
         self._evaluate_steps = evaluate_steps
         self._save_steps = save_steps
         self._progress = progress if ranks().is_main else None
-        self._said = ""
+        self._said: dict[str, str] = {}
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """A checkpoint follows each look, and notes precede it, so that going on from it forgets nothing."""
@@ -153,15 +153,15 @@ class KeepCheckpoints(TrainerCallback):
         )
         control.should_log |= control.should_save
         if self._progress:
-            self._progress(step, state.max_steps, self._said)
+            self._progress(step, state.max_steps, "; ".join(self._said.values()))
 
     def on_log(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Put the latest figures into words."""
         logs = kwargs["logs"]
         if "loss" in logs:
-            self._said = f"loss {logs['loss']:.3f}"
-        elif "eval_loss" in logs:
-            self._said = f"held-out loss {logs['eval_loss']:.3f}, exact {100 * logs['eval_exact_span']:.1f} %"
+            self._said["training"] = f"loss {logs['loss']:.3f}"
+        if "eval_loss" in logs:
+            self._said["look"] = f"held-out {logs['eval_loss']:.3f}, exact {logs['eval_exact_span']:.1%}"
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """The files are written, by all ranks: now the checkpoint counts, and older ones can go."""

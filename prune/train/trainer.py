@@ -150,7 +150,6 @@ def _arguments(
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available() and not uses_cpu(),
         ddp_find_unused_parameters=False,
-        ddp_broadcast_buffers=False,
     )
     visible: Any = arguments
     visible._n_gpu = min(arguments.n_gpu, 1)  # one process, one device: DataParallel would take more
@@ -168,16 +167,19 @@ def _longest_first(windows: StoredWindows) -> StoredWindows:
 
 
 def _precision(settings: TrainingSettings, model: PreTrainedModel) -> str:
-    """What mixed_precision comes to on this device: no, bf16 or fp16."""
-    if settings.mixed_precision != "auto":
-        return settings.mixed_precision
+    """What mixed_precision comes to on this device: no, bf16 or fp16. Raises InputError if it cannot do it."""
+    on_cpu, on_cuda = uses_cpu(), torch.cuda.is_available() and not uses_cpu()
+    has_bf16 = not on_cuda or torch.cuda.is_bf16_supported(including_emulation=False)
+    wanted = settings.mixed_precision
+    if (wanted == "fp16" and on_cpu) or (wanted == "bf16" and not has_bf16):
+        raise InputError(f"This device does not compute in {wanted}; set mixed_precision to auto.")
+    if wanted != "auto":
+        return wanted
     if model.dtype != torch.float32:
         return "no"
-    if uses_cpu():
+    if on_cpu:
         features: dict[str, Any] = getattr(
             torch.cpu, "get_capabilities", dict
-        )()  # torch before 2.10 does not tell
+        )()  # torch before 2.10: unknown
         return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "no"
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    return "no"
+    return ("bf16" if has_bf16 else "fp16") if on_cuda else "no"
