@@ -20,6 +20,10 @@ class Accuracy:
     null_threshold: float
     has_answer_f1: float | None
     """F1 over the questions that have an answer, none of them refused: what pruning costs shows here first."""
+    f1_by_question: tuple[float, ...]
+    """0 to 1, in the order of the questions, at the null threshold: to be paired with any other model's."""
+    unrefused_f1_by_question: tuple[float, ...]
+    """The same for the questions that have an answer, none of them refused."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ def compare(
         unrefused.append(100 * best[answerable])
         score = score_predictions(questions, predictions, null_threshold=threshold)
         mean = float(unrefused[-1].mean()) if answerable.any() else None
-        accuracies.append(Accuracy(score, threshold, mean))
+        by_question = (tuple((values / 100).round(6).tolist()) for values in (f1[-1], unrefused[-1]))
+        accuracies.append(Accuracy(score, threshold, mean, *by_question))
     first, second = accuracies
     return Comparison(
         first,

@@ -1,0 +1,73 @@
+"""The commands of the study: run, speed, draw."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.paper.cells import Recipe, cells
+from prune.errors import InputError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+Store = Annotated[Path, typer.Option(help="Folder of the stored numbers.")]
+Work = Annotated[Path, typer.Option(help="Folder for everything else; may be thrown away.")]
+
+
+@app.command()
+def run(
+    model: Annotated[str, typer.Argument(metavar="MODEL")],
+    train: Annotated[str, typer.Option(help="Questions to train on.")],
+    dev: Annotated[str, typer.Option(help="Questions to measure on.")],
+    store: Store,
+    work: Work,
+    points: Annotated[str, typer.Option(help="Operating points, multiples of the paper's λ*.")] = "1,2",
+    seeds: Annotated[int, typer.Option(help="How often the methods are compared.")] = 1,
+    only: Annotated[str, typer.Option(help="Cells whose name begins so.")] = "",
+) -> None:
+    """Run the cells that are not stored yet."""
+    from bench.paper.run import places, run_cells
+
+    chosen = [
+        cell
+        for cell in cells(Recipe(seeds=seeds), tuple(map(int, points.split(","))))
+        if cell.name.startswith(only)
+    ]
+    store.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    run_cells(chosen, places(model, train, dev, work), store, work, lambda name: console.log(name))
+
+
+@app.command()
+def speed(
+    store: Store,
+    work: Work,
+    batch: Annotated[int, typer.Option()] = 1,
+    seq: Annotated[int, typer.Option()] = 384,
+) -> None:
+    """Measure how much faster each stored point is than the uncut model, in paired runs. Needs a calm machine."""
+    from bench.paper.speed import measure_speeds
+
+    measure_speeds(store, work, batch, seq)
+
+
+@app.command()
+def draw(
+    store: Store,
+    out: Annotated[Path, typer.Option(help="Folder for the figures and their numbers.")],
+    form: Annotated[str, typer.Option(help="svg or png.")] = "svg",
+) -> None:
+    """Draw all figures from the stored numbers."""
+    from bench.paper.draw import draw_all
+
+    draw_all(store, out, form)
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None

@@ -1,0 +1,120 @@
+"""What is to be found out, as commands: pure values, in the order in which they are worth having."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from prune.choose import Method
+
+Kind = Literal["heads", "ffn"]
+Part = Literal["point", "curve"]
+
+POINTS = {1: (0.440, 0.481), 2: (0.531, 0.649), 3: (0.576, 0.737), 4: (0.601, 0.784)}
+"""Fractions of heads and of feed-forward activations that the paper's multiples of λ* removed (BERT-large)."""
+
+CURVE = (0.2, 0.4, 0.6, 0.8)
+"""Fractions at which the methods are compared, heads and feed-forward apart (Fig. 1)."""
+
+WHOLE = "whole-retrain"
+YARDSTICK = "yardstick"
+
+
+MODEL, TRAIN, DEV = "MODEL", "TRAIN", "DEV"
+CURVE_DEV = "CURVE_DEV"
+"""Questions of DEV that have an answer: fewer, as many cells are asked them."""
+TEACHER = "TEACHER"
+"""The unpruned model, trained as long as all others."""
+SMALLER = "SMALLER"
+"""The model with every second layer left out."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is the same for all cells of a study."""
+
+    task: str = "squad"
+    epochs: float = 1
+    gate_share: float = 0.5
+    curve_gate_share: float = 0.2
+    options: tuple[str, ...] = ("--train-length", "256", "--dropout", "0", "--learning-rate", "1e-4")
+    task_weight: float = 0.5
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of prune-export: its name, and its arguments but for where it writes.
+
+    What lies elsewhere for everybody stands under the names above, such as TRAIN.
+    """
+
+    name: str
+    part: Part
+    arguments: tuple[str, ...]
+    saves_model: bool = False
+    """Whether later cells need the model that comes out."""
+
+
+def cells(recipe: Recipe, points: tuple[int, ...] = (1, 2)) -> Iterator[Cell]:
+    """All cells of a study; those that others need come first."""
+    yield whole_cell(recipe)
+    for point in points:
+        yield from _point_cells(recipe, point)
+    yield Cell(
+        f"{YARDSTICK}-distill",
+        "point",
+        (SMALLER, *_common(recipe), "--no-prune", *_distilled(recipe)),
+    )
+    for seed in range(recipe.seeds):
+        yield from _curve_cells(recipe, seed)
+
+
+def whole_cell(recipe: Recipe) -> Cell:
+    """The unpruned model, trained as long as the pruned ones: the baseline, and everybody's teacher."""
+    arguments = (MODEL, *_common(recipe), "--no-prune", "--retrain", f"{recipe.epochs:g}")
+    return Cell(WHOLE, "point", arguments, saves_model=True)
+
+
+def _point_cells(recipe: Recipe, point: int) -> Iterator[Cell]:
+    """One operating point: not trained after the cut, distilled, retrained."""
+    heads, ffn = POINTS[point]
+    cut = (
+        MODEL,
+        *_common(recipe),
+        *("--method", "l0", "--gate-share", f"{recipe.gate_share:g}"),
+        *("--prune-heads", f"{heads:g}", "--prune-ffn", f"{ffn:g}"),
+    )
+    name = f"l0-{point}-{point}"
+    yield Cell(name, "point", cut)
+    yield Cell(f"{name}-distill", "point", (*cut, *_distilled(recipe)))
+    yield Cell(f"{name}-retrain", "point", (*cut, "--retrain", f"{recipe.epochs:g}"))
+
+
+def _curve_cells(recipe: Recipe, seed: int) -> Iterator[Cell]:
+    methods: tuple[Method, ...] = ("random", "gain", "l0")
+    for kind in ("heads", "ffn"):
+        for fraction in CURVE:
+            for method in methods:
+                share = ("--gate-share", f"{recipe.curve_gate_share:g}") if method == "l0" else ()
+                yield Cell(
+                    f"{method}-{kind}-{round(100 * fraction)}-seed-{seed}",
+                    "curve",
+                    (
+                        MODEL,
+                        *("--task", recipe.task, "--train", TRAIN, "--dev", CURVE_DEV),
+                        *recipe.options,
+                        *("--method", method, *share, "--seed", str(seed)),
+                        *(f"--prune-{kind}", f"{fraction:g}"),
+                    ),
+                )
+
+
+def _common(recipe: Recipe) -> tuple[str, ...]:
+    return "--task", recipe.task, "--train", TRAIN, "--dev", DEV, *recipe.options
+
+
+def _distilled(recipe: Recipe) -> tuple[str, ...]:
+    return (
+        *("--distill", f"{recipe.epochs:g}", "--teacher", TEACHER),
+        *("--task-weight", f"{recipe.task_weight:g}"),
+    )

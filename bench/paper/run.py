@@ -1,0 +1,91 @@
+"""Runs the cells of a study one after the other, each in a process of its own, and stores what they find."""
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.paper.cells import CURVE_DEV, DEV, MODEL, SMALLER, TEACHER, TRAIN, WHOLE, Cell
+from bench.paper.store import is_stored, write_cell
+from bench.paper.yardstick import write_smaller
+from prune.errors import InputError
+from prune.qa.squad import read_squad, write_squad
+
+_PROGRAM = "from export.cli import main; main()"
+CURVE_QUESTIONS = 400
+
+
+def places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
+    """Where the things that cells name lie; what is made of others is made in `work`."""
+    work.mkdir(parents=True, exist_ok=True)
+    curve_dev = work / "curve-dev.json"
+    if not curve_dev.exists():
+        answerable = [question for question in read_squad(dev) if question.answers]
+        chosen = random.Random(0).sample(answerable, min(CURVE_QUESTIONS, len(answerable)))
+        write_squad(chosen, curve_dev)
+    smaller = work / "smaller"
+    if not smaller.exists():
+        write_smaller(model, smaller)
+    return {
+        MODEL: model,
+        TRAIN: train,
+        DEV: dev,
+        CURVE_DEV: str(curve_dev),
+        SMALLER: str(smaller),
+        TEACHER: str(_directory(work, WHOLE) / "model"),
+    }
+
+
+def run_cells(
+    cells: Sequence[Cell], where: Mapping[str, str], store: Path, work: Path, say: Callable[[str], None]
+) -> None:
+    """Run all cells that are not stored yet. Raises InputError where one fails."""
+    for cell in cells:
+        if is_stored(store, cell.name, cell.arguments):
+            continue
+        say(cell.name)
+        found = _run(cell, where, work)
+        write_cell(store, cell.name, cell.part, cell.arguments, trimmed(found))
+
+
+def onnx_file(work: Path, name: str) -> Path:
+    """Where the cell's exported model lies."""
+    return _directory(work, name) / "model.onnx"
+
+
+def trimmed(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What prune-export found, without what says where and when it ran; of gates every twentieth step."""
+    kept = {key: value for key, value in found.items() if key not in ("path", "seconds", "format")}
+    kept["gates"] = [{"log": _thinned(gates["log"])} for gates in found["gates"]]
+    return kept
+
+
+def _thinned(log: Sequence[Any]) -> list[Any]:
+    return [entry for index, entry in enumerate(log) if index % 20 == 0 or index == len(log) - 1]
+
+
+def _run(cell: Cell, where: Mapping[str, str], work: Path) -> dict[str, Any]:
+    directory = _directory(work, cell.name)
+    directory.mkdir(parents=True, exist_ok=True)
+    results, model = directory / "found.json", directory / "model"
+    arguments = [where.get(argument, argument) for argument in cell.arguments]
+    arguments[1:1] = [str(onnx_file(work, cell.name))]
+    arguments += ["--work", str(work / "stages"), "--json", str(results)]
+    if cell.saves_model and not model.exists():
+        arguments += ["--save-model", str(model)]
+    command = [sys.executable, "-c", _PROGRAM, *arguments]
+    with (directory / "log.txt").open("a", encoding="utf-8") as log:
+        code = subprocess.run(command, stdout=log, stderr=log, check=False).returncode
+    if code:
+        raise InputError(f"The cell {cell.name} ended with exit code {code}; see {directory / 'log.txt'}.")
+    if cell.part == "curve":
+        onnx_file(work, cell.name).unlink()  # many, and only points are timed
+    found: dict[str, Any] = json.loads(results.read_bytes())
+    return found
+
+
+def _directory(work: Path, name: str) -> Path:
+    return work / "cells" / name

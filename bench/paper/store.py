@@ -1,0 +1,53 @@
+"""The stored numbers: one JSON file for each cell, written as it finishes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prune.errors import InputError
+from prune.qa.json_file import read_json, write_json
+
+_FORMAT = 1
+
+
+def path_of(store: Path, name: str) -> Path:
+    """Where the cell of that name is kept."""
+    return store / f"{name}.json"
+
+
+def is_stored(store: Path, name: str, arguments: Sequence[str]) -> bool:
+    """Whether the cell is there; raises InputError where it is, but from other arguments."""
+    path = path_of(store, name)
+    if not path.is_file():
+        return False
+    found = read_cell(path)
+    if found["arguments"] != list(arguments):
+        raise InputError(
+            f"{path} was found with other arguments ({' '.join(found['arguments'])}); name another --store, or "
+            "remove it."
+        )
+    return True
+
+
+def write_cell(store: Path, name: str, part: str, arguments: Sequence[str], found: Mapping[str, Any]) -> None:
+    """Keep what prune-export found in the cell."""
+    cell = {"format": _FORMAT, "name": name, "part": part, "arguments": list(arguments), "found": found}
+    write_json(path_of(store, name), cell)
+
+
+def read_cell(path: Path) -> dict[str, Any]:
+    """One stored cell; raises InputError where it is none."""
+    cell = read_json(path, "stored cell")
+    if not isinstance(cell, dict) or cell.get("format") != _FORMAT:
+        raise InputError(
+            f"{path} is no cell of a study in the format {_FORMAT}; name the folder of a --store."
+        )
+    return cell
+
+
+def read_store(store: Path) -> dict[str, dict[str, Any]]:
+    """All stored cells by name. Raises InputError where there are none."""
+    found = {cell["name"]: cell for cell in map(read_cell, sorted(store.glob("*.json")))}
+    if not found:
+        raise InputError(f"{store} holds no stored cells; run the study first.")
+    return found
