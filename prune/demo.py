@@ -5,13 +5,12 @@ Importing this module is light; torch and transformers come with `train_demo`.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prune.errors import InputError
 from prune.qa.demo import demo_questions
@@ -20,6 +19,7 @@ from prune.qa.questions import Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.squad import write_squad
 from prune.staging import replace_directory
+from prune.train.borrow import quiet
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -91,7 +91,7 @@ def train_demo(
     fingerprint = _fingerprint(plan, encoder, [*train, *dev])
     if _is_finished(directory, fingerprint):
         return
-    with replace_directory(directory) as staging, _quiet_transformers():
+    with replace_directory(directory) as staging, quiet():
         model, tokenizer = _load(encoder, plan.seed)
         _fit(model, tokenizer, train, plan, progress)
         model.save_pretrained(staging)
@@ -159,71 +159,33 @@ def _fit(
     progress: Progress | None,
 ) -> None:
     """Train `model` in place."""
-    import torch
-    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+    from prune.qa.stored import StoredWindows
+    from prune.qa.windows import make_windows, pad_token_id_of
+    from prune.train.settings import TrainingSettings
+    from prune.train.trainer import train
 
-    from prune.qa.windows import collate, make_windows, pad_token_id_of
-
-    pad_token_id = pad_token_id_of(tokenizer)
     windows = make_windows(questions, tokenizer, max_length=plan.max_length)
-
-    def batch_of(items: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        batch = collate([item["window"] for item in items], pad_token_id)
-        positions = {"start_positions": batch.start_positions, "end_positions": batch.end_positions}
-        return {name: torch.from_numpy(array) for name, array in {**batch.inputs(), **positions}.items()}
-
-    class ReportSteps(TrainerCallback):
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            if progress:
-                progress(state.global_step, state.max_steps)
-
-    # transformers 5 renamed the switch that puts windows of like length into one batch.
-    is_renamed = "train_sampling_strategy" in {field.name for field in fields(TrainingArguments)}
-    by_length: dict[str, Any] = (
-        {"train_sampling_strategy": "group_by_length"} if is_renamed else {"group_by_length": True}
+    settings = TrainingSettings(
+        epochs=plan.epochs,
+        learning_rate=plan.learning_rate,
+        batch_size=plan.batch_size,
+        warmup=plan.warmup,
+        weight_decay=plan.weight_decay,
+        held_out=0,
+        save_every=None,
+        seed=plan.seed,
     )
-    steps = -(-len(windows) // plan.batch_size) * plan.epochs
+
+    def report(done: int, total: int, said: str) -> None:
+        if progress:
+            progress(done, total)
+
     with TemporaryDirectory() as scratch:
-        trainer = Trainer(
-            model=model,
-            args=TrainingArguments(
-                output_dir=scratch,
-                num_train_epochs=plan.epochs,
-                per_device_train_batch_size=plan.batch_size,
-                learning_rate=plan.learning_rate,
-                lr_scheduler_type="linear",
-                warmup_steps=round(plan.warmup * steps),
-                weight_decay=plan.weight_decay,
-                seed=plan.seed,
-                save_strategy="no",
-                logging_strategy="no",
-                report_to=[],
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                dataloader_pin_memory=torch.cuda.is_available(),
-                **by_length,
-            ),
-            data_collator=batch_of,
-            # input_ids is what windows are grouped by; the rest travels inside the window.
-            train_dataset=[{"input_ids": window.input_ids, "window": window} for window in windows],
-            callbacks=[ReportSteps()],
+        train(
+            model,
+            StoredWindows.of((window.question, window) for window in windows),
+            settings,
+            pad_token_id=pad_token_id_of(tokenizer),
+            directory=Path(scratch),
+            progress=report,
         )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """No notices of a fresh head, which is meant, and no progress bars beside our own."""
-    from transformers.utils import logging as library
-
-    logging: Any = library  # its functions are not annotated
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()

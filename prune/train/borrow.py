@@ -13,7 +13,7 @@ _PRECISION = "ACCELERATE_MIXED_PRECISION"  # Trainer of transformers 4 leaves it
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """No notices and no progress bars of transformers within."""
+    """No notices of transformers within, a fresh head's included, and no progress bars beside our own."""
     from transformers.utils import logging as library
 
     logging: Any = library  # its functions are not annotated
@@ -30,17 +30,14 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def borrowed(model: "PreTrainedModel", *, dropout: float | None, precision: str) -> Iterator[None]:
-    """Give `model` to a Trainer: afterwards only its weights have changed.
+    """Give `model` to a Trainer: afterwards nothing is left of it but other weights.
 
     Within, `dropout` replaces all its dropout rates, unless None. Weights of no elements, which a cut layer
     may have, take no part: they need no gradient, and would be missed by those who gather gradients.
     """
-    import torch
-
-    modes = [(module, module.training) for module in model.modules()]
     empty = [weight for weight in model.parameters() if weight.requires_grad and not weight.numel()]
     rates = _dropout_rates(model)
-    device, environment = model.device, os.environ.get(_PRECISION)
+    environment = os.environ.get(_PRECISION)
     # Mixed precision wraps forward and flags the model as done; Trainer of transformers 5 sets use_cache.
     attributes, config = dict(vars(model)), dict(vars(model.config))
     os.environ[_PRECISION] = precision
@@ -59,10 +56,7 @@ def borrowed(model: "PreTrainedModel", *, dropout: float | None, precision: str)
             weight.requires_grad_(True)
         for module, name, rate in rates:
             setattr(module, name, rate)
-        for module, was_training in modes:
-            module.training = was_training
         model.zero_grad(set_to_none=True)
-        model.to(torch.device(device))  # type: ignore[arg-type]
         if environment is None:
             os.environ.pop(_PRECISION, None)
         else:

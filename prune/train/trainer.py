@@ -10,12 +10,13 @@ from transformers import PreTrainedModel, TrainingArguments
 
 from prune.errors import InputError
 from prune.layers import encoder_and_original
-from prune.modes import evaluating
+from prune.modes import evaluating, placed
 from prune.qa.stored import StoredWindows
 from prune.ranks import ranks, uses_cpu, wait
 from prune.train import checkpoints
 from prune.train.borrow import borrowed, quiet
 from prune.train.outcome import TrainingOutcome, outcome_of
+from prune.train.precision import precision_of
 from prune.train.rows import StoredRows, TrainingRows
 from prune.train.settings import TrainingSettings
 from prune.train.stepping import KeepCheckpoints, Progress, SpanTrainer, is_out_of_patience
@@ -48,15 +49,15 @@ def train(
     steps = max(1, round(settings.epochs * steps_per_epoch))
     last = _begin(directory)
     state = checkpoints.state_of(directory, last) if last is not None else None
-    precision = _precision(settings, model)
+    precision = precision_of(settings.mixed_precision, model.dtype)
     if state is None or not (last == steps or is_out_of_patience(state, settings)):
         with ExitStack() as stack:
-            stack.enter_context(quiet())
+            for context in (quiet(), placed(model, here.device), evaluating(model)):
+                stack.enter_context(context)
             stack.enter_context(borrowed(model, dropout=settings.dropout, precision=precision))
             if teacher is not None:
-                stack.enter_context(borrowed(teacher, dropout=None, precision=precision))
+                stack.enter_context(placed(teacher, here.device))
                 stack.enter_context(evaluating(teacher))
-                teacher.to(here.device)  # type: ignore[arg-type]
             rows = TrainingRows(
                 kept, pad_token_id, batch_size=settings.batch_size, steps=steps, seed=settings.seed
             )
@@ -71,11 +72,17 @@ def train(
             arguments = _arguments(settings, directory, steps, steps_per_epoch, precision)
             trainer = SpanTrainer(model, teacher, settings, arguments, rows, checks, flow)
             resume = None if last is None else str(checkpoints.path_of(directory, last))
-            trainer.train(resume_from_checkpoint=resume)
+            try:
+                trainer.train(resume_from_checkpoint=resume)
+            except torch.OutOfMemoryError as error:
+                raise InputError(
+                    f"Memory does not do for {arguments.per_device_train_batch_size} windows at once on "
+                    f"{here.device}; set a lower micro_batch_size."
+                ) from error
             state = vars(trainer.state)
     outcome = outcome_of(state, steps_per_epoch)
-    wait()
     load_model(model, checkpoints.path_of(directory, outcome.best_step) / "model.safetensors")
+    wait()  # nobody needs the directory any more
     return outcome
 
 
@@ -164,22 +171,3 @@ def _every(epochs: float, steps_per_epoch: int) -> int:
 def _longest_first(windows: StoredWindows) -> StoredWindows:
     """Like lengths together; memory fails early."""
     return windows.select((-windows.lengths).argsort(kind="stable"))
-
-
-def _precision(settings: TrainingSettings, model: PreTrainedModel) -> str:
-    """What mixed_precision comes to on this device: no, bf16 or fp16. Raises InputError if it cannot do it."""
-    on_cpu, on_cuda = uses_cpu(), torch.cuda.is_available() and not uses_cpu()
-    has_bf16 = not on_cuda or torch.cuda.is_bf16_supported(including_emulation=False)
-    wanted = settings.mixed_precision
-    if (wanted == "fp16" and on_cpu) or (wanted == "bf16" and not has_bf16):
-        raise InputError(f"This device does not compute in {wanted}; set mixed_precision to auto.")
-    if wanted != "auto":
-        return wanted
-    if model.dtype != torch.float32:
-        return "no"
-    if on_cpu:
-        features: dict[str, Any] = getattr(
-            torch.cpu, "get_capabilities", dict
-        )()  # torch before 2.10: unknown
-        return "bf16" if features.get("avx512_bf16") or features.get("amx_bf16") else "no"
-    return ("bf16" if has_bf16 else "fp16") if on_cuda else "no"

@@ -74,5 +74,5 @@ def test_dropout_is_as_set(tmp_path: Path, model_type: str) -> None:
         batch["start_positions"],
         batch["end_positions"],
     )
-    assert losses[0] == pytest.approx(expected.mean().item(), abs=1e-5)
+    assert losses[0] == pytest.approx(expected.mean().item(), abs=1e-4)  # transformers 4 rounds it
     assert len({round(loss or 0, 5) for loss in losses}) == 3

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from prune.errors import InputError
 from prune.loss import task_losses
 from prune.qa.stored import StoredWindows
+from prune.shape import ModelShape
 from prune.shrink import shrink
 from prune.train.outcome import TrainingOutcome
 from prune.train.rows import StoredRows
@@ -72,52 +73,6 @@ def test_an_easy_task_is_learnt(tmp_path: Path) -> None:
     assert 0 < seconds[0] < seconds[-1] == outcome.seconds
 
 
-@pytest.mark.parametrize("micro", [4, 2, 1])
-@pytest.mark.parametrize("count", [4, 3])
-@pytest.mark.parametrize("max_grad_norm", [0.0, 0.5])
-def test_one_step_is_adamw_by_hand(tmp_path: Path, micro: int, count: int, max_grad_norm: float) -> None:
-    """At the first step Adam's moments are the gradient g itself: −η (g / (|g| + ε) + decay · w)."""
-    model = shrink(tiny.model("bert").double(), tiny.UNEVEN)
-    windows, rate, decay = training.windows(count), 1e-3, 0.1
-    by_hand = copy.deepcopy(model)
-    batch = StoredRows(windows, 0).__getitems__(range(count))
-    outputs = by_hand(**inputs_for(by_hand, batch))
-    losses = task_losses(
-        outputs.start_logits,
-        outputs.end_logits,
-        batch["attention_mask"],
-        batch["start_positions"],
-        batch["end_positions"],
-    )
-    losses.mean().backward()
-    gradients = {name: weight.grad for name, weight in by_hand.named_parameters() if weight.numel()}
-    norm = torch.cat([g.flatten() for g in gradients.values() if g is not None]).norm()
-    scale = min(1.0, float(max_grad_norm / (norm + 1e-6))) if max_grad_norm else 1.0
-    assert (scale < 1) == bool(max_grad_norm)
-    expected = _weights(by_hand)
-    for name, gradient in gradients.items():
-        assert gradient is not None
-        g = gradient * scale
-        is_decayed = not (name.endswith("bias") or "LayerNorm" in name)
-        expected[name] -= rate * (g / (g.abs() + 1e-8) + is_decayed * decay * expected[name])
-    settings = TrainingSettings(
-        epochs=1,
-        learning_rate=rate,
-        batch_size=4,
-        micro_batch_size=micro,
-        warmup=0,
-        weight_decay=decay,
-        max_grad_norm=max_grad_norm,
-        held_out=0,
-        dropout=0.0,
-    )
-    outcome = _train(model, windows, tmp_path, settings)
-    assert outcome.steps == 1
-    assert outcome.log[0].loss == pytest.approx(losses.mean().item(), abs=1e-6)
-    assert outcome.log[0].learning_rate == rate
-    assert _furthest(model, expected) < 1e-9
-
-
 def test_nothing_is_learnt_from_oneself(tmp_path: Path) -> None:
     """KL and hidden distance have no gradient at the teacher, so weights move by rounding alone."""
     model = tiny.model("bert").double()
@@ -126,8 +81,6 @@ def test_nothing_is_learnt_from_oneself(tmp_path: Path) -> None:
     outcome = _train(model, training.windows(40), tmp_path, settings, teacher=copy.deepcopy(model))
     assert _furthest(model, before) < 1e-7
     assert max(entry.loss for entry in outcome.log if entry.loss is not None) < 1e-12
-    _train(model, training.windows(40), tmp_path / "2", replace(settings, learning_rate=0.0), teacher=model)
-    assert _furthest(model, before) < 1e-7
 
 
 def test_a_student_comes_to_answer_as_its_teacher(tmp_path: Path) -> None:
@@ -285,12 +238,12 @@ def test_diverged_training_says_so(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     model = tiny.model("bert")
+    with pytest.raises(InputError, match="does not compute in fp16"):
+        _train(model, training.windows(8), tmp_path, replace(SETTINGS, mixed_precision="fp16"))
     with pytest.raises(InputError, match="no windows to train on"):
         _train(model, StoredWindows.of([]), tmp_path, SETTINGS)
     with pytest.raises(InputError, match="A window has 65 tokens and the model reads at most 64"):
         _train(model, training.windows(4, shortest=65, longest=65), tmp_path, SETTINGS)
-    from prune.shape import ModelShape
-
     deeper = tiny.model("bert", ModelShape.uniform(3, tiny.NUM_HEADS, tiny.INTERMEDIATE_SIZE))
     with pytest.raises(InputError, match="3 layers of hidden size 16 and the model 2 of 16"):
         _train(model, training.windows(8), tmp_path, replace(SETTINGS, hidden_weight=1.0), teacher=deeper)
