@@ -14,7 +14,7 @@ from export.request import Request
 from prune.checkpoint import save
 from prune.qa.json_file import write_json
 from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.ranks import ranks
+from prune.ranks import main_first, ranks
 from prune.shrink import shrink
 from prune.source import PROVENANCE_FILE, Source
 from prune.stages import Progress, TrainingWindows, asked, continued_training, stored_windows
@@ -154,12 +154,13 @@ def _with_demo(request: Request, progress: Progress) -> Request:
     encoder = find_encoder()  # before anything is made
     directory = request.work_directory / "demo"
     directory.parent.mkdir(parents=True, exist_ok=True)
-    train_demo(
-        directory,
-        TrainingPlan(seed=request.seed),
-        encoder=encoder,
-        progress=lambda done, total: progress("training the demo", done, total),
-    )
+    with main_first():
+        train_demo(
+            directory,
+            TrainingPlan(seed=request.seed),
+            encoder=encoder,
+            progress=lambda done, total: progress("training the demo", done, total),
+        )
     return replace(request, model=str(directory), dev=request.dev or str(directory / DEV_FILE))
 
 

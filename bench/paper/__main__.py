@@ -12,6 +12,8 @@ from prune.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+console = Console()
+
 Store = Annotated[Path, typer.Option(help="Folder of the stored numbers.")]
 Work = Annotated[Path, typer.Option(help="Folder for everything else; may be thrown away.")]
 
@@ -51,6 +53,32 @@ def speed(
     from bench.paper.speed import measure_speeds
 
     measure_speeds(store, work, batch, seq)
+
+
+@app.command()
+def cost(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A directory, bert-large, or roberta-large.")],
+    batch: Annotated[int, typer.Option()] = 24,
+    micro_batch: Annotated[int | None, typer.Option()] = None,
+    seq: Annotated[int, typer.Option()] = 384,
+    steps: Annotated[int, typer.Option(help="Steps of a stage in one turn.")] = 3,
+    rounds: Annotated[int, typer.Option(help="Turns of each stage.")] = 3,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers.")] = None,
+) -> None:
+    """Measure what a step of each stage takes, in seconds and in memory."""
+    from bench.paper.cost import Load, cost_of
+    from prune.qa.json_file import write_json
+
+    found = cost_of(Load(model, batch, micro_batch, seq, steps), rounds)
+    for stage, numbers in found["stages"].items():
+        console.print(
+            f"{stage}: {numbers['seconds']:.2f} s a step, {numbers['against_retraining'][0]:.2f} times retraining "
+            f"({numbers['against_retraining'][1]:.2f} to {numbers['against_retraining'][2]:.2f}); "
+            f"peak memory {numbers['peak_bytes'] / 2**30:.1f} GiB",
+            highlight=False,
+        )
+    if json_file:
+        write_json(json_file, found, indent=2)
 
 
 @app.command()

@@ -1,0 +1,183 @@
+"""What a step of each stage costs, in seconds and in memory: gates of either kind, retraining, distilling.
+
+For time the stages take turns in one process, so that the machine's drift falls on all alike; for memory each
+runs in a process of its own.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import geometric_mean
+from typing import Any, Literal, get_args
+
+import numpy as np
+from transformers import PreTrainedModel
+
+from prune.arch import ARCHITECTURES, Encoder
+from prune.checkpoint import load, random_model
+from prune.choose.gate_settings import GateSettings
+from prune.choose.l0 import train_gates
+from prune.choose.penalty import Penalty, paper_weight
+from prune.layers import encoder_and_original, shape_of
+from prune.qa.stored import StoredWindows
+from prune.qa.windows import Window
+from prune.shape import ModelShape
+from prune.train.precision import autocast, precision_of
+from prune.train.settings import TrainingSettings
+from prune.train.trainer import train
+
+Stage = Literal["gates of heads", "gates of activations", "retrain", "distill"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+LARGE = ("bert-large", "roberta-large")
+"""Sizes that need no model directory: random weights cost the same."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a step works on."""
+
+    model: str
+    """A model directory, or one of LARGE."""
+    batch: int = 24
+    micro_batch: int | None = None
+    seq: int = 384
+    steps: int = 3
+    """In one turn; the first of them does not count."""
+
+
+def cost_of(load: Load, rounds: int) -> dict[str, Any]:
+    """All that there is to know, as plain values: seconds, ratio to a step of retraining, peak memory."""
+    costs = seconds_per_step(load, rounds)
+    stages = {
+        stage: {
+            "seconds": float(np.median(costs[stage])),
+            "turns": costs[stage],
+            "against_retraining": ratio(costs, stage, "retrain"),
+            "peak_bytes": peak_memory(load, stage),
+        }
+        for stage in STAGES
+    }
+    return {"format": 1, "load": asdict(load), "stages": stages}
+
+
+def seconds_per_step(load: Load, rounds: int) -> dict[Stage, list[float]]:
+    """The median step of each turn, [rounds] for each stage; the stages take turns."""
+    model = open_model(load.model)
+    found: dict[Stage, list[float]] = {stage: [] for stage in STAGES}
+    for turn in range(rounds):
+        for stage in STAGES if turn % 2 == 0 else reversed(STAGES):
+            found[stage].append(_turn(model, stage, load))
+    return found
+
+
+def ratio(costs: dict[Stage, list[float]], stage: Stage, to: Stage) -> tuple[float, float, float]:
+    """How many times a step of `to` a step of `stage` takes: geometric mean over the turns, least, largest."""
+    ratios = [one / other for one, other in zip(costs[stage], costs[to], strict=True)]
+    return geometric_mean(ratios), min(ratios), max(ratios)
+
+
+def peak_memory(load: Load, stage: Stage) -> int:
+    """Bytes that a process needs for a few steps of one stage, all that it loads included."""
+    command = [sys.executable, "-m", "bench.paper.cost", json.dumps(asdict(load)), stage]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1])
+
+
+def open_model(name: str) -> PreTrainedModel:
+    """The model of that name with its weights, or of that size with random ones."""
+    if name not in LARGE:
+        return load(name)
+    kind = name.removesuffix("-large")
+    follows_padding = ARCHITECTURES[kind].positions_follow_padding
+    encoder = Encoder(
+        model_type=kind,
+        vocab_size=50265 if kind == "roberta" else 30522,
+        embedding_size=1024,
+        hidden_size=1024,
+        head_size=64,
+        max_position_embeddings=514 if follows_padding else 512,
+        type_vocab_size=1 if kind == "roberta" else 2,
+        pad_token_id=1 if follows_padding else 0,
+        layer_norm_eps=1e-5 if kind == "roberta" else 1e-12,
+    )
+    return random_model(encoder, ModelShape.uniform(24, 16, 4096))
+
+
+def _turn(model: PreTrainedModel, stage: Stage, load: Load) -> float:
+    """Median seconds of a step, over all of a turn but its first."""
+    stamps = [time.perf_counter()]
+
+    def stamp(*_: Any) -> None:
+        stamps.append(time.perf_counter())
+
+    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
+        _steps(model, stage, load, Path(scratch), stamp)
+    return float(np.median(np.diff(stamps)[1:]))
+
+
+def _steps(
+    model: PreTrainedModel, stage: Stage, load: Load, directory: Path, progress: Callable[..., None]
+) -> None:
+    encoder, _ = encoder_and_original(model)
+    windows = StoredWindows.of(_windows(encoder, load))
+    precision = precision_of("auto", model.dtype)
+    if stage.startswith("gates"):
+        shape = shape_of(model)
+        penalty = (
+            {"heads": Penalty(paper_weight("heads", shape.num_heads, 1))}
+            if stage == "gates of heads"
+            else {"intermediate": Penalty(paper_weight("intermediate", shape.intermediate_size, 1))}
+        )
+        train_gates(
+            model,
+            windows,
+            penalty,  # type: ignore[arg-type]
+            GateSettings(batch_size=load.batch, micro_batch_size=load.micro_batch),
+            pad_token_id=encoder.pad_token_id,
+            directory=directory,
+            autocast=lambda: autocast(precision),
+            progress=progress,
+        )
+        return
+    settings = TrainingSettings(
+        batch_size=load.batch,
+        micro_batch_size=load.micro_batch,
+        learning_rate=0.0,
+        weight_decay=0.0,
+        held_out=0.0,
+        save_every=None,
+        dropout=0.0,
+    )
+    train(
+        model,
+        windows,
+        settings,
+        pad_token_id=encoder.pad_token_id,
+        directory=directory,
+        teacher=open_model(load.model) if stage == "distill" else None,
+        progress=progress,
+    )
+
+
+def _windows(encoder: Encoder, load: Load) -> Iterator[tuple[int, Window]]:
+    """Full windows of random tokens, for as many steps as are to be made."""
+    generator = np.random.default_rng(0)
+    for number in range(load.batch * load.steps):
+        ids = generator.integers(encoder.pad_token_id + 1, encoder.vocab_size, load.seq, dtype=np.int32)
+        types = np.zeros(load.seq, np.int32) if encoder.architecture.has_token_types else None
+        start = int(generator.integers(1, load.seq - 8))
+        yield number, Window(number, ids, types, np.empty((0, 2), np.int32), start, start + 3)
+
+
+if __name__ == "__main__":
+    wanted = Load(**json.loads(sys.argv[1]))
+    stage_wanted: Any = sys.argv[2]
+    _turn(open_model(wanted.model), stage_wanted, wanted)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
