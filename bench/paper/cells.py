@@ -34,7 +34,7 @@ class Recipe:
 
     task: str = "squad"
     epochs: float = 1
-    gate_share: float = 0.5
+    gate_share: float = 0.3
     curve_gate_share: float = 0.2
     options: tuple[str, ...] = ("--train-length", "256", "--dropout", "0", "--learning-rate", "1e-4")
     task_weight: float = 0.5
@@ -56,15 +56,20 @@ class Cell:
 
 
 def cells(recipe: Recipe, points: tuple[int, ...] = (1, 2)) -> Iterator[Cell]:
-    """All cells of a study; those that others need come first."""
+    """All cells of a study, those first that others need, then those that answer most."""
     yield whole_cell(recipe)
     for point in points:
-        yield from _point_cells(recipe, point)
+        cut, distilled, _ = _point_cells(recipe, point)
+        yield cut
+        yield distilled
     yield Cell(
         f"{YARDSTICK}-distill",
         "point",
         (SMALLER, *_common(recipe), "--no-prune", *_distilled(recipe)),
     )
+    for point in points:
+        *_, retrained = _point_cells(recipe, point)
+        yield retrained
     for seed in range(recipe.seeds):
         yield from _curve_cells(recipe, seed)
 
@@ -75,7 +80,7 @@ def whole_cell(recipe: Recipe) -> Cell:
     return Cell(WHOLE, "point", arguments, saves_model=True)
 
 
-def _point_cells(recipe: Recipe, point: int) -> Iterator[Cell]:
+def _point_cells(recipe: Recipe, point: int) -> tuple[Cell, Cell, Cell]:
     """One operating point: not trained after the cut, distilled, retrained."""
     heads, ffn = POINTS[point]
     cut = (
@@ -85,9 +90,11 @@ def _point_cells(recipe: Recipe, point: int) -> Iterator[Cell]:
         *("--prune-heads", f"{heads:g}", "--prune-ffn", f"{ffn:g}"),
     )
     name = f"l0-{point}-{point}"
-    yield Cell(name, "point", cut)
-    yield Cell(f"{name}-distill", "point", (*cut, *_distilled(recipe)))
-    yield Cell(f"{name}-retrain", "point", (*cut, "--retrain", f"{recipe.epochs:g}"))
+    return (
+        Cell(name, "point", cut),
+        Cell(f"{name}-distill", "point", (*cut, *_distilled(recipe))),
+        Cell(f"{name}-retrain", "point", (*cut, "--retrain", f"{recipe.epochs:g}")),
+    )
 
 
 def _curve_cells(recipe: Recipe, seed: int) -> Iterator[Cell]:
