@@ -1,13 +1,14 @@
 """The commands of the study: run, speed, draw."""
 
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from bench.paper.cells import Recipe, cells
+from bench.paper.cells import NATURAL_QUESTIONS, Cell, Recipe, cells, transfer_cells
 from prune.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -18,28 +19,46 @@ Store = Annotated[Path, typer.Option(help="Folder of the stored numbers.")]
 Work = Annotated[Path, typer.Option(help="Folder for everything else; may be thrown away.")]
 
 
+Train = Annotated[str, typer.Option(help="Questions to train on.")]
+Dev = Annotated[str, typer.Option(help="Questions to measure on.")]
+Points = Annotated[str, typer.Option(help="Operating points, multiples of the paper's λ*.")]
+Only = Annotated[str, typer.Option(help="Cells whose name begins so.")]
+
+
 @app.command()
-def run(
+def squad(
     model: Annotated[str, typer.Argument(metavar="MODEL")],
-    train: Annotated[str, typer.Option(help="Questions to train on.")],
-    dev: Annotated[str, typer.Option(help="Questions to measure on.")],
+    train: Train,
+    dev: Dev,
     store: Store,
     work: Work,
-    points: Annotated[str, typer.Option(help="Operating points, multiples of the paper's λ*.")] = "1,2",
+    points: Points = "1,2",
     seeds: Annotated[int, typer.Option(help="How often the methods are compared.")] = 1,
-    only: Annotated[str, typer.Option(help="Cells whose name begins so.")] = "",
+    only: Only = "",
 ) -> None:
-    """Run the cells that are not stored yet."""
-    from bench.paper.run import places, run_cells
+    """Run the cells of the study on SQuAD that are not stored yet."""
+    from bench.paper.run import squad_places
 
-    chosen = [
-        cell
-        for cell in cells(Recipe(seeds=seeds), tuple(map(int, points.split(","))))
-        if cell.name.startswith(only)
-    ]
-    store.mkdir(parents=True, exist_ok=True)
-    console = Console(stderr=True)
-    run_cells(chosen, places(model, train, dev, work), store, work, lambda name: console.log(name))
+    chosen = cells(Recipe(seeds=seeds), _numbers(points))
+    _run(chosen, squad_places(model, train, dev, work), store, work, only)
+
+
+@app.command()
+def nq(
+    model: Annotated[str, typer.Argument(metavar="MODEL")],
+    train: Train,
+    dev: Dev,
+    plans: Annotated[Path, typer.Option(help="--store of the study on SQuAD: its gates are used.")],
+    store: Store,
+    work: Work,
+    points: Points = "1,2",
+    only: Only = "",
+) -> None:
+    """The same on Natural Questions, with the gates that were trained on SQuAD."""
+    from bench.paper.run import transfer_places
+
+    chosen = transfer_cells(NATURAL_QUESTIONS, _numbers(points))
+    _run(chosen, transfer_places(model, train, dev, plans, work), store, work, only)
 
 
 @app.command()
@@ -91,6 +110,21 @@ def draw(
     from bench.paper.draw import draw_all
 
     draw_all(store, out, form)
+
+
+def _run(chosen: Iterable[Cell], where: Mapping[str, str], store: Path, work: Path, only: str) -> None:
+    from bench.paper.run import run_cells
+
+    store.mkdir(parents=True, exist_ok=True)
+    wanted = [cell for cell in chosen if cell.name.startswith(only)]
+    run_cells(wanted, where, store, work, Console(stderr=True).log)
+
+
+def _numbers(points: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(point) for point in points.split(","))
+    except ValueError:
+        raise InputError(f"--points is {points!r}; expected numbers such as 1,2.") from None
 
 
 if __name__ == "__main__":

@@ -28,6 +28,14 @@ SMALLER = "SMALLER"
 """The model with every second layer left out."""
 
 
+_QUICK = ("--dropout", "0", "--learning-rate", "1e-4")
+
+
+def plan_name(point: int) -> str:
+    """Stands for the units that were kept at that operating point of another task."""
+    return f"PLAN_{point}"
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What is the same for all cells of a study."""
@@ -36,9 +44,13 @@ class Recipe:
     epochs: float = 1
     gate_share: float = 0.3
     curve_gate_share: float = 0.2
-    options: tuple[str, ...] = ("--train-length", "256", "--dropout", "0", "--learning-rate", "1e-4")
+    options: tuple[str, ...] = ("--train-length", "256", *_QUICK)
     task_weight: float = 0.5
     seeds: int = 1
+
+
+NATURAL_QUESTIONS = Recipe(task="nq", options=("--null-share", "0.1", *_QUICK), epochs=1)
+"""The documents at hand have few windows, so that more of those without an answer are kept than usual."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,24 @@ def cells(recipe: Recipe, points: tuple[int, ...] = (1, 2)) -> Iterator[Cell]:
         yield retrained
     for seed in range(recipe.seeds):
         yield from _curve_cells(recipe, seed)
+
+
+def transfer_cells(recipe: Recipe, points: tuple[int, ...] = (1, 2), epochs: float = 2) -> Iterator[Cell]:
+    """Gates of one task on another: the model learns the new task whole, is cut as for the old one, goes on.
+
+    The unpruned model goes on as long as the cut ones, so that what it gains is not put down to them.
+    """
+    learning = (MODEL, *_common(recipe), "--no-prune", "--retrain", f"{epochs:g}")
+    yield Cell(WHOLE, "point", learning, saves_model=True)
+    longer = (TEACHER, *_common(recipe), "--no-prune", "--retrain", f"{recipe.epochs:g}")
+    yield Cell(f"{WHOLE}-longer", "point", longer)
+    for point in points:
+        cut = (TEACHER, *_common(recipe), "--plan", plan_name(point))
+        name = f"transferred-{point}-{point}"
+        yield Cell(name, "point", cut)
+        mixed = ("--distill", f"{recipe.epochs:g}", "--task-weight", f"{recipe.task_weight:g}")
+        yield Cell(f"{name}-distill", "point", (*cut, *mixed))
+        yield Cell(f"{name}-retrain", "point", (*cut, "--retrain", f"{recipe.epochs:g}"))
 
 
 def whole_cell(recipe: Recipe) -> Cell:

@@ -2,25 +2,27 @@
 
 import json
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.paper.cells import CURVE_DEV, DEV, MODEL, SMALLER, TEACHER, TRAIN, WHOLE, Cell
-from bench.paper.store import is_stored, write_cell
+from bench.paper.cells import CURVE_DEV, DEV, MODEL, SMALLER, TEACHER, TRAIN, WHOLE, Cell, plan_name
+from bench.paper.store import is_stored, read_store, write_cell
 from bench.paper.yardstick import write_smaller
 from prune.errors import InputError
+from prune.qa.json_file import write_json
 from prune.qa.squad import read_squad, write_squad
 
 _PROGRAM = "from export.cli import main; main()"
 CURVE_QUESTIONS = 400
 
 
-def places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
+def squad_places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
     """Where the things that cells name lie; what is made of others is made in `work`."""
-    work.mkdir(parents=True, exist_ok=True)
+    where = _places(model, train, dev, work)
     curve_dev = work / "curve-dev.json"
     if not curve_dev.exists():
         answerable = [question for question in read_squad(dev) if question.answers]
@@ -29,14 +31,23 @@ def places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
     smaller = work / "smaller"
     if not smaller.exists():
         write_smaller(model, smaller)
-    return {
-        MODEL: model,
-        TRAIN: train,
-        DEV: dev,
-        CURVE_DEV: str(curve_dev),
-        SMALLER: str(smaller),
-        TEACHER: str(_directory(work, WHOLE) / "model"),
-    }
+    return where | {CURVE_DEV: str(curve_dev), SMALLER: str(smaller)}
+
+
+def transfer_places(model: str, train: str, dev: str, plans: Path, work: Path) -> dict[str, str]:
+    """The same where the units kept are those of another study's stored points, in `plans`."""
+    where = _places(model, train, dev, work)
+    for name, cell in read_store(plans).items():
+        if match := re.fullmatch(r"l0-(\d)-\1", name):
+            path = work / f"plan-{match[1]}.json"
+            write_json(path, cell["found"]["plan"])
+            where[plan_name(int(match[1]))] = str(path)
+    return where
+
+
+def _places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
+    work.mkdir(parents=True, exist_ok=True)
+    return {MODEL: model, TRAIN: train, DEV: dev, TEACHER: str(_directory(work, WHOLE) / "model")}
 
 
 def run_cells(
