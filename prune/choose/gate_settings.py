@@ -36,6 +36,12 @@ class GateSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"The gates' {name} is {value}; expected a whole number of at least 1.")
+        if not math.isfinite(self.initial_log_alpha):
+            raise InputError(
+                f"The gates' initial_log_alpha is {self.initial_log_alpha}; expected a finite number."
+            )
+        if self.seed < 0:
+            raise InputError(f"The gates' seed is {self.seed}; expected a whole number of at least 0.")
         if not 0 <= self.warmup <= 1:
             raise InputError(f"The gates' warmup is {self.warmup}; expected a fraction from 0 to 1.")
 

@@ -24,12 +24,15 @@ _LARGEST_LOG = math.log(1e4)
 
 def paper_weight(kind: Kind, num_gates: int, multiple: float) -> float:
     """λ for one gate: `multiple` of the paper's λ*, carried over to a model with `num_gates` gates."""
-    return multiple * WHOLE_COST[kind] / num_gates
+    return multiple * WHOLE_COST[kind] / max(num_gates, 1)
 
 
 @dataclass(frozen=True)
 class Penalty:
-    """λ as it stands at one step. Raises InputError for a negative λ and a fraction outside (0, 1)."""
+    """λ as it stands at one step.
+
+    Raises InputError for a negative λ, one of 0 that is to be steered, and a fraction outside (0, 1).
+    """
 
     weight: float
     """λ, in units of loss for one gate: constant, or where steering starts."""
@@ -47,6 +50,8 @@ class Penalty:
             raise InputError(
                 f"The fraction to remove is {self.target}; expected a number between 0 and 1, both excluded."
             )
+        if self.target is not None and not self.weight:
+            raise InputError("λ is 0, from which no steering leads away; start from a number above 0.")
 
     def weight_at(self, removed: float, step: int, steps: int) -> float:
         """λ for one step, counted from 0, at which the expected fraction `removed` of the gates is closed.
