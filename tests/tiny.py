@@ -1,5 +1,6 @@
 """Encoders of every architecture and a tokenizer, small enough to be built anew in each test."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,16 @@ import torch
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from prune.arch import ARCHITECTURES, Encoder
 from prune.checkpoint import random_model
 from prune.layers import encoder_and_original, shape_of
 from prune.plan import Kept, Plan, keep_all
+from prune.qa.settings import DecodingSettings
 from prune.shape import ModelShape
+from prune.source import Source
+from prune.subject import Subject
 
 MODEL_TYPES = tuple(ARCHITECTURES)
 NUM_LAYERS, NUM_HEADS, HEAD_SIZE, INTERMEDIATE_SIZE = 2, 4, 4, 12
@@ -139,6 +143,15 @@ def tokenizer(text: list[str]) -> PreTrainedTokenizerFast:
         sep_token="[SEP]",
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
+
+
+def subject(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: DecodingSettings
+) -> Subject:
+    """A model that came from nowhere, as the rest of the road takes it."""
+    sizes, original = encoder_and_original(model)
+    source = Source("tiny", Path("tiny"), {}, sizes, shape_of(model), original, ())
+    return Subject(source, model, tokenizer, settings)
 
 
 def same_weights(first: PreTrainedModel, second: PreTrainedModel) -> bool:

@@ -12,8 +12,10 @@ import tiny
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from prune.agreement import agreement
+from prune.choose.random import random_scores
 from prune.errors import InputError
 from prune.layers import shape_of
+from prune.plan import plan_fractions
 from prune.qa.answer import answer, torch_runner
 from prune.qa.builtin import halves
 from prune.qa.questions import Question
@@ -52,8 +54,10 @@ def tokenizer() -> PreTrainedTokenizerFast:
 @pytest.fixture
 def find(tokenizer: PreTrainedTokenizerFast) -> Find:
     def find(model: PreTrainedModel | None = None, **options: Any) -> Search:
-        defaults: dict[str, Any] = {"settings": SETTINGS, "multiple_of": 1, "questions": QUESTIONS}
-        return search(model or tiny.model(seed=1), tokenizer, **(defaults | options))
+        settings = options.pop("settings", SETTINGS)
+        subject = tiny.subject(model or tiny.model(seed=1), tokenizer, settings)
+        defaults: dict[str, Any] = {"multiple_of": 1, "questions": QUESTIONS}
+        return search(subject, **(defaults | options))
 
     return find
 
@@ -153,12 +157,16 @@ def test_a_cut_model_can_be_searched_further(find: Find) -> None:
     found.plan.shape.check_within(shape_of(cut))
 
 
-def test_annotated_questions_score_and_all_others_check(
-    find: Find, tokenizer: PreTrainedTokenizerFast
-) -> None:
-    train = own_answers(tiny.model(seed=2), tokenizer, QUESTIONS[:8], SETTINGS)
-    found = find(train=train)
-    assert (found.scoring_questions, found.checking_questions) == (8, 32)
+def test_where_there_are_scores_already_all_questions_check_the_cut_they_make(find: Find) -> None:
+    scores = random_scores(tiny.WHOLE, seed=5)
+    told: set[str] = set()
+    found = find(scores=scores, min_agreement=50, progress=lambda what, done, total: told.add(what))
+    assert (found.scoring_questions, found.checking_questions) == (0, 32)
+    assert "scoring heads and activations" not in told
+    fraction = found.percent / 100
+    assert found.plan == plan_fractions(scores, heads=fraction, intermediate=fraction)
+    alone = find(scores=scores, min_agreement=50, questions=QUESTIONS[:4])  # one paragraph: nothing to halve
+    assert alone.checking_questions == 4
 
 
 def test_a_models_own_answers_lie_in_their_context_and_refusals_have_none(
@@ -167,7 +175,7 @@ def test_a_models_own_answers_lie_in_their_context_and_refusals_have_none(
     model = tiny.model(seed=1)
     odds = [one.null_odds for one in answer(QUESTIONS, tokenizer, torch_runner(model), settings=SETTINGS)]
     half_refused = replace(SETTINGS, null_threshold=float(np.median(odds)))
-    labelled = own_answers(model, tokenizer, QUESTIONS, half_refused)
+    labelled = own_answers(tiny.subject(model, tokenizer, half_refused), QUESTIONS)
     assert [(one.id, one.context) for one in labelled] == [(one.id, one.context) for one in QUESTIONS]
     assert Counter(len(question.answers) for question in labelled) == {0: 16, 1: 16}
     for question in labelled:
@@ -194,6 +202,6 @@ def test_too_few_questions_are_refused(find: Find) -> None:
     with pytest.raises(InputError, match="no questions to ask"):
         find(questions=[])
     with pytest.raises(InputError, match="no questions to ask"):
-        find(questions=[], train=QUESTIONS)
+        find(questions=[], scores=random_scores(tiny.WHOLE))
     with pytest.raises(InputError, match=r"1 paragraph\(s\); at least two"):
         find(questions=QUESTIONS[:4])
