@@ -60,8 +60,10 @@ class GateState:
         log_alpha = {
             kind: torch.full((count,), initial, dtype=torch.float64) for kind, count in units.items()
         }
-        zeros = {kind: torch.zeros_like(values) for kind, values in log_alpha.items()}
-        return cls(0, log_alpha, zeros, zeros, dict(penalties))
+        first, second = (
+            {kind: torch.zeros_like(values) for kind, values in log_alpha.items()} for _ in range(2)
+        )
+        return cls(0, log_alpha, first, second, dict(penalties))
 
     def after(self, gradients: Mapping[Kind, Tensor], record: Record, steps: int) -> "GateState":
         """The state after Adam has followed `gradients` and each penalty was steered; this one stays as it is."""
