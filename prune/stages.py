@@ -27,7 +27,7 @@ from prune.subject import Subject
 from prune.train.precision import autocast, precision_of
 from prune.train.settings import TrainingSettings
 from prune.train.trainer import train
-from prune.work import Work
+from prune.work import Work, reading
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is done, units done, units in all)."""
@@ -70,7 +70,8 @@ def stored_windows(
         store_windows(data.windows(subject.tokenizer, settings), directory / "windows")
 
     _, directory = work.stage("windows", inputs, compute)
-    return TrainingWindows(StoredWindows.open(directory / "windows"), directory.name)
+    with reading(directory):
+        return TrainingWindows(StoredWindows.open(directory / "windows"), directory.name)
 
 
 def trained_gates(
@@ -105,8 +106,9 @@ def trained_gates(
         "settings": asdict(settings),
         "precision": precision,
     }
-    result, _ = work.stage("gates", inputs, compute, together=True)
-    return TrainedGates.from_dict(result)
+    result, directory = work.stage("gates", inputs, compute, together=True)
+    with reading(directory):
+        return TrainedGates.from_dict(result)
 
 
 def continued_training(
@@ -135,7 +137,6 @@ def continued_training(
         if work.is_main:
             with replace_file(directory / _WEIGHTS) as staging:
                 save_model(model, str(staging))
-            shutil.rmtree(directory / "checkpoints")  # several times the size of the weights
         return asdict(outcome)
 
     inputs = {
@@ -146,7 +147,12 @@ def continued_training(
         "precision": precision,
     }
     result, directory = work.stage("training", inputs, compute, together=True)
-    load_model(model, directory / _WEIGHTS)
+    with reading(directory):
+        load_model(model, directory / _WEIGHTS)
+    if work.is_main and (checkpoints := directory / "checkpoints").exists():
+        shutil.rmtree(
+            checkpoints
+        )  # several times the size of the weights, and of use until the stage is whole
     return dict(result)
 
 
@@ -174,7 +180,8 @@ def asked(
         "settings": settings.to_dict(),
     }
     _, directory = work.stage("answers", inputs, compute)
-    return exam.from_json(read_json(directory / "answers.json", "file of answers"))
+    with reading(directory):
+        return exam.from_json(read_json(directory / "answers.json", "file of answers"))
 
 
 def _tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -7,12 +7,16 @@ written last says that it is whole. Another model, another flag, another questio
 import fcntl
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from textwrap import shorten
+from typing import IO, Any
+
+from safetensors import SafetensorError
 
 from prune.errors import InputError
 from prune.qa.json_file import write_json
@@ -47,7 +51,8 @@ class Work:
 
         `inputs` is everything that the result depends on, as plain values. `compute` gets the stage's folder,
         in which it may find what it left there when it was cut off. Of several processes the first computes
-        and the others wait, or all do `together`; all return what was written down.
+        and the others wait, or all do `together`; all return what was written down. Raises InputError where
+        the folder cannot be made, and where what was left in it cannot be read.
         """
         described = {"format": _FORMAT, "stage": name, **inputs}
         text = json.dumps(described, sort_keys=True, allow_nan=False)
@@ -58,21 +63,39 @@ class Work:
         if not marker.is_file():
             wait()
             if group.is_main:
-                directory.mkdir(exist_ok=True)
-                write_json(directory / _INPUTS, described, indent=2)
+                _begin(directory, described)
             wait()
-            result = compute(directory) if together or group.is_main else None
+            with reading(directory, (SafetensorError,)):
+                result = compute(directory) if together or group.is_main else None
             if group.is_main:
                 write_json(marker, {"result": result})
             wait()
-        return json.loads(marker.read_bytes())["result"], directory
+        with reading(directory):
+            return json.loads(marker.read_bytes())["result"], directory
+
+
+_UNREADABLE = (InputError, SafetensorError, OSError, RuntimeError, ValueError, LookupError, TypeError)
+"""What readers of damaged files raise."""
+
+
+@contextmanager
+def reading(directory: Path, errors: tuple[type[Exception], ...] = _UNREADABLE) -> Iterator[None]:
+    """Read within what a stage left in its folder. Raises InputError, which says what to do, for `errors`."""
+    try:
+        yield
+    except errors as error:
+        raise InputError(
+            f"What a stage left in {directory} is damaged ({shorten(str(error), 200)}); remove that folder, and "
+            "the same command makes it anew."
+        ) from error
 
 
 @contextmanager
 def open_work(root: Path | None) -> Iterator[Work]:
     """Open the work folder at `root`, which is made if need be, or a passing one where there is no root.
 
-    Raises InputError where it cannot be made, is something else, or another command is at work in it.
+    A new one in which no stage was begun vanishes again. Raises InputError where it cannot be made, is
+    something else, or another command is at work in it.
     """
     if root is None:
         with tempfile.TemporaryDirectory(prefix="espalier-") as passing:
@@ -80,6 +103,7 @@ def open_work(root: Path | None) -> Iterator[Work]:
         return
     if root.exists() and not root.is_dir():
         raise InputError(f"The work folder {root} is a file; name a directory with --work.")
+    is_new = not root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = (root / _LOCK).open("a")
@@ -89,10 +113,38 @@ def open_work(root: Path | None) -> Iterator[Work]:
         ) from error
     with lock:
         if ranks().is_main:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise InputError(
-                    f"Another command is at work in {root}; wait for it, or name another folder with --work."
-                ) from None
-        yield Work(root)
+            _lock(lock, root)
+        try:
+            yield Work(root)
+        finally:
+            if is_new and ranks().is_main and [path.name for path in root.iterdir()] == [_LOCK]:
+                with suppress(OSError):
+                    (root / _LOCK).unlink()
+                    root.rmdir()
+
+
+def _lock(lock: IO[str], root: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InputError(
+            f"Another command is at work in {root}; wait for it, or name another folder with --work."
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"The work folder {root} cannot be locked ({error}); name one on a local disk with --work."
+        ) from error
+
+
+def _begin(directory: Path, described: Mapping[str, Any]) -> None:
+    """Make a stage's folder, or rid it of the half-written files of one that was killed."""
+    try:
+        directory.mkdir(exist_ok=True)
+        for left in directory.glob(".*"):  # as prune.staging names them
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    except OSError as error:
+        raise InputError(
+            f"The stage folder {directory} cannot be made ({error}); clear the way, or name another folder "
+            "with --work."
+        ) from error
+    write_json(directory / _INPUTS, described, indent=2)
