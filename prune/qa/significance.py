@@ -1,16 +1,17 @@
 """Whether one model answers better than another on the same questions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 _CHUNK = 500  # resamples drawn at once: bounds memory, leaves the figures as they are
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean difference and its 95 % confidence interval, in the units of the scores."""
+    """A difference of means, or of ratios of sums, and its 95 % confidence interval, in the scores' units."""
 
     mean_difference: float
     low: float
@@ -27,14 +28,56 @@ def paired_bootstrap(a: ArrayLike, b: ArrayLike, *, samples: int = 10_000, seed:
     if first.shape != second.shape or first.ndim != 1 or not first.size:
         raise ValueError(f"paired scores need one length of at least 1, not {first.shape} and {second.shape}")
     difference = first - second
-    rng = np.random.default_rng(seed)
     means = np.concatenate(
+        [difference[drawn].mean(1) for drawn in _resamples(difference.size, samples, seed)]
+    )
+    return _interval(float(difference.mean()), means)
+
+
+def paired_ratio_bootstrap(
+    a_parts: ArrayLike,
+    a_wholes: ArrayLike,
+    b_parts: ArrayLike,
+    b_wholes: ArrayLike,
+    *,
+    samples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """sum(a_parts) / sum(a_wholes) less the same of b, with its interval from resampling the questions.
+
+    For figures that are no mean over questions, as an F1 of counts is none. One part and one whole, at least
+    0, per question and model ([questions] each, same order); a ratio whose wholes add up to 0 is 0. The same
+    seed gives the same interval. Raises ValueError where lengths differ or are 0.
+    """
+    rows = [np.asarray(row, np.float64) for row in (a_parts, a_wholes, b_parts, b_wholes)]
+    if any(row.shape != rows[0].shape or row.ndim != 1 or not row.size for row in rows):
+        shapes = ", ".join(str(row.shape) for row in rows)
+        raise ValueError(f"paired ratios need one length of at least 1, not {shapes}")
+    differences = np.concatenate(
         [
-            difference[rng.integers(0, difference.size, (min(_CHUNK, samples - done), difference.size))].mean(
-                1
-            )
-            for done in range(0, samples, _CHUNK)
+            _ratio_difference([row[drawn].sum(1) for row in rows])
+            for drawn in _resamples(rows[0].size, samples, seed)
         ]
     )
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(float(difference.mean()), float(low), float(high))
+    return _interval(float(_ratio_difference([row.sum(keepdims=True) for row in rows])[0]), differences)
+
+
+def _ratio_difference(sums: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    a_parts, a_wholes, b_parts, b_wholes = sums
+    a, b = (
+        np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
+        for part, whole in ((a_parts, a_wholes), (b_parts, b_wholes))
+    )
+    return a - b
+
+
+def _resamples(size: int, samples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """[up to _CHUNK, size] at a time: which questions each resample is made of."""
+    rng = np.random.default_rng(seed)
+    for done in range(0, samples, _CHUNK):
+        yield rng.integers(0, size, (min(_CHUNK, samples - done), size))
+
+
+def _interval(difference: float, resampled: NDArray[np.float64]) -> Interval:
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return Interval(difference, float(low), float(high))

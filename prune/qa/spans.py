@@ -48,17 +48,12 @@ def best_spans(
     best_text = [""] * len(questions)
     best_start = [-1] * len(questions)
     for window, raw_start, raw_end in zip(windows, start_logits, end_logits, strict=True):
-        length = len(window.input_ids)
-        start, end = np.asarray(raw_start[:length], np.float64), np.asarray(raw_end[:length], np.float64)
         question = questions[window.question]
-        if not (np.isfinite(start).all() and np.isfinite(end).all()):
-            raise InputError(
-                f"The model gave logits that are not finite numbers for question {question.id!r}."
-            )
+        start, end = (finite_logits(raw, window, question) for raw in (raw_start, raw_end))
         null_score[window.question] = min(
             null_score[window.question], start[NULL_POSITION] + end[NULL_POSITION]
         )
-        first, last, score = _best_span(start, end, window.offsets[:, 0] >= 0, max_answer_length)
+        first, last, score = best_span(start, end, window.offsets[:, 0] >= 0, max_answer_length)
         if score > best_score[window.question]:
             best_score[window.question] = score
             best_start[window.question] = begin = int(window.offsets[first, 0])
@@ -71,10 +66,21 @@ def best_spans(
     ]
 
 
-def _best_span(
+def finite_logits(logits: NDArray[np.floating], window: Window, question: Question) -> NDArray[np.float64]:
+    """The logits of the tokens of `window`, [length]; raises InputError where one is not finite."""
+    values = np.asarray(logits[: len(window.input_ids)], np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"The model gave logits that are not finite numbers for question {question.id!r}.")
+    return values
+
+
+def best_span(
     start: NDArray[np.float64], end: NDArray[np.float64], in_context: NDArray[np.bool_], longest: int
 ) -> tuple[int, int, float]:
-    """(first token, last token, score) of the best span; the score is -inf where no token is in context."""
+    """(first token, last token, score) of the best span of at most `longest` tokens; arrays are [length].
+
+    Of equals the earliest, then the shortest wins. The score is -inf where no token is in context.
+    """
     longest = min(longest, len(start))
     allowed_end = np.where(in_context, end, -np.inf)
     padded = np.concatenate([allowed_end, np.full(longest - 1, -np.inf)])
