@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prune.qa.nq.examine import NqExam
+from prune.qa.nq.examine import NqAnswers
 from prune.qa.nq.metrics import AnswerScore, Floats, at_threshold, best_threshold
 from prune.qa.nq.outcomes import MIN_ANNOTATORS, Outcomes, long_outcomes, short_outcomes
 from prune.qa.significance import Interval, paired_ratio_bootstrap
@@ -40,15 +40,17 @@ class NqComparison:
     short_f1_change: Interval
 
     @property
-    def null_threshold(self) -> float:
+    def null_threshold(self) -> float | None:
         """What the model after should be served with, where short answers are wanted.
 
-        Null odds are the score the other way round, in a passage of one window.
+        Null odds are the score the other way round, in a passage of one window. None where no short answer is
+        right, so that there is nothing to learn refusing from.
         """
-        return -self.after.short.score.threshold
+        score = self.after.short.score
+        return -score.threshold if score.f1 else None
 
 
-def compare(before: NqExam, after: NqExam, *, min_annotators: int = MIN_ANNOTATORS) -> NqComparison:
+def compare(before: NqAnswers, after: NqAnswers, *, min_annotators: int = MIN_ANNOTATORS) -> NqComparison:
     """Score two models that were asked the same questions, see `long_outcomes`, each at its best thresholds.
 
     Raises InputError where their questions are not the same, and where `long_outcomes` does.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class NqExam:
+class NqAnswers:
     """Questions and answers, in the same order: all that scoring needs, without the documents."""
 
     golds: tuple[Gold, ...]
@@ -29,7 +29,7 @@ class NqExam:
         return {"questions": [gold.to_json() for gold in self.golds], **to_json(self.predictions)}
 
     @classmethod
-    def from_json(cls, data: Any, place: str = "The answers") -> "NqExam":
+    def from_json(cls, data: Any, place: str = "The answers") -> "NqAnswers":
         """Inverse of `to_json`; raises InputError, naming `place`, where something is wrong in `data`."""
         data = checked(data, dict, place)
         golds = (Gold.from_json(one, there) for there, one in entries(data, "questions", place))
@@ -44,7 +44,7 @@ def examine(
     settings: DecodingSettings,
     batch_size: int = 16,
     progress: Progress | None = None,
-) -> NqExam:
+) -> NqAnswers:
     """Answer the questions of `source`, see `shards`, in its order; memory holds a few documents at a time.
 
     Every question gets its best answer; `settings.null_threshold` plays no part, since scoring finds it.
@@ -64,4 +64,4 @@ def examine(
         windows = windows_of(passages, tokenizer, settings)
         start, end = run_windows(windows, run, pad_token_id=pad_token_id, batch_size=batch_size)
         predictions += decode(passages, windows, start, end, max_answer_length=settings.max_answer_length)
-    return NqExam(tuple(golds.values()), tuple(predictions))
+    return NqAnswers(tuple(golds.values()), tuple(predictions))

@@ -1,13 +1,13 @@
 """Windows to train on: those that hold the answer, and a few of the many that do not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from prune.errors import InputError
-from prune.qa.nq.passages import read_passages, windows_of
+from prune.qa.nq.passages import Passage, read_passages, windows_of
 from prune.qa.settings import DecodingSettings
 from prune.qa.windows import NULL_POSITION, Window
 
@@ -34,24 +34,37 @@ def training_windows(
     `Window.question` counts the documents. Raises InputError for a document without annotations, and where
     `read_documents` or `make_windows` does.
     """
-    if not 0 <= null_share <= 1:
-        raise InputError(f"The share of windows without an answer is {null_share}; expected 0 to 1.")
     before = 0
     for passages in read_passages(source):
-        for passage in passages:
-            if not passage.gold.annotations:
-                raise InputError(
-                    f"Question {passage.gold.id} of {source} has no annotations; "
-                    "train on a set that was annotated."
-                )
-        windows = windows_of(passages, tokenizer, settings)
-        for index, of_one in groupby(windows, key=lambda window: window.question):
-            name = passages[index].gold.id
-            for place, window in enumerate(of_one):
-                has_answer = window.end_position != NULL_POSITION
-                if has_answer or _fraction(f"{seed} {place} {name}") < null_share:
-                    yield group_of(name), replace(window, question=before + index)
+        for window in kept_windows(passages, tokenizer, settings, null_share=null_share, seed=seed):
+            name = passages[window.question].gold.id
+            yield group_of(name), replace(window, question=before + window.question)
         before += len(passages)
+
+
+def kept_windows(
+    passages: Sequence[Passage],
+    tokenizer: "PreTrainedTokenizerBase",
+    settings: DecodingSettings,
+    *,
+    null_share: float,
+    seed: int,
+) -> Iterator[Window]:
+    """The windows of `passages` to train on, see `training_windows`."""
+    if not 0 <= null_share <= 1:
+        raise InputError(f"The share of windows without an answer is {null_share}; expected 0 to 1.")
+    for passage in passages:
+        if not passage.gold.annotations:
+            raise InputError(
+                f"Question {passage.gold.id} has no annotations; train on a set that was annotated."
+            )
+    windows = windows_of(passages, tokenizer, settings)
+    for index, of_one in groupby(windows, key=lambda window: window.question):
+        name = passages[index].gold.id
+        for place, window in enumerate(of_one):
+            has_answer = window.end_position != NULL_POSITION
+            if has_answer or _fraction(f"{seed} {place} {name}") < null_share:
+                yield window
 
 
 def group_of(example_id: str) -> int:
