@@ -106,7 +106,7 @@ POINTS: dict[str, tuple[Any, str]] = {
 """Where a process can kill itself: right after a call of the function named."""
 
 
-def kill_after(point: str, call: int, *, truncate: bool) -> None:
+def kill_after(point: str, call: int, *, truncate: bool = False) -> None:
     """Have this process killed after that call; `truncate` first leaves half of the file written last."""
     owner, name = POINTS[point]
     original = getattr(owner, name)
@@ -135,8 +135,9 @@ def _counts(point: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 def launched_run(run: Run, num_processes: int) -> Result:
     """The result of `run` in several processes that work together."""
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={num_processes}"]
-    _call([*torchrun, __file__, run.directory, json.dumps([asdict(run), None])])
+    done = _launch(run, num_processes, None)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr
     model, _ = run.models()
     load_model(model, Path(run.directory).with_suffix(".safetensors"))
     noted = json.loads(Path(run.directory).with_suffix(".json").read_text())
@@ -144,24 +145,37 @@ def launched_run(run: Run, num_processes: int) -> Result:
     return Result(model, TrainingOutcome(**noted, log=log))
 
 
+def killed_launch(run: Run, num_processes: int, point: str, call: int) -> None:
+    """Start `run` in several processes, the first of which is killed there; torchrun ends the others."""
+    assert "SIGKILL" in _launch(run, num_processes, {"point": point, "call": call}).stderr
+
+
+def _launch(run: Run, num_processes: int, kill: dict[str, Any] | None) -> "subprocess.CompletedProcess[str]":
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={num_processes}"]
+    return _start([*torchrun, __file__, run.directory, json.dumps([asdict(run), kill])])
+
+
 def killed_runs(run: Run, kills: list[dict[str, Any]]) -> list[int]:
     """Start `run` once for each of `kills`, in processes that are killed so; the first step each one made.
 
-    A kill is {"point", "call", "truncate"}, or {"after": seconds} for one from outside, which may come late.
+    A kill is {"point", "call", "truncate"}, or {"after": seconds}: from outside, so long after the first
+    step, which may be too late; then there are no further ones.
     """
-    first_steps: list[int] = json.loads(_call([__file__, run.directory, json.dumps([asdict(run), kills])]))
+    done = _start([__file__, run.directory, json.dumps([asdict(run), kills])])
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    first_steps: list[int] = json.loads(done.stdout)
     return first_steps
 
 
-def _call(arguments: list[str]) -> str:
+def _start(arguments: list[str]) -> "subprocess.CompletedProcess[str]":
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert not done.stderr, done.stderr
-    return done.stdout
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
 
 
-def _run_and_write(run: Run) -> None:
+def _run_and_write(run: Run, kill: dict[str, Any] | None) -> None:
+    """As one of several processes."""
+    if kill and ranks().is_main:
+        kill_after(kill["point"], kill["call"])
     result = run.start()
     if ranks().is_main:
         save_model(result.model, str(Path(run.directory).with_suffix(".safetensors")))
@@ -188,6 +202,12 @@ def _run_and_die(run: Run, kills: list[dict[str, Any]]) -> None:
             run.start(note)
             os._exit(3)
         if "after" in kill:
+            finished = 0
+            while not finished and noted.read_text() in ("", "0"):
+                time.sleep(0.01)
+                finished, _ = os.waitpid(child, os.WNOHANG)
+            if finished:
+                break
             time.sleep(kill["after"])
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
@@ -198,7 +218,7 @@ def _run_and_die(run: Run, kills: list[dict[str, Any]]) -> None:
 
 if __name__ == "__main__":
     described, asked = json.loads(sys.argv[2])
-    if asked is None:
-        _run_and_write(Run(**described))
-    else:
+    if isinstance(asked, list):
         _run_and_die(Run(**described), asked)
+    else:
+        _run_and_write(Run(**described), asked)

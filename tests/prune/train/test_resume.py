@@ -66,8 +66,8 @@ def test_killed_anywhere_it_comes_to_the_same(tmp_path: Path, distilled: bool) -
 def test_killed_by_somebody_else_at_any_time(tmp_path: Path) -> None:
     straight = Run(str(tmp_path / "straight"), SETTINGS).start()
     run = Run(str(tmp_path / "killed"), SETTINGS)
-    first_steps = training.killed_runs(run, [{"after": 0.1 + 0.07 * attempt} for attempt in range(8)])
-    assert len(set(first_steps)) > 2  # some attempts came far enough for the next to go on from
+    first_steps = training.killed_runs(run, [{"after": 0.03 + 0.05 * attempt} for attempt in range(8)])
+    assert max(first_steps) > 1  # some attempts came far enough for the next to go on from
     _same(run.start(), straight)
 
 
