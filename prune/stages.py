@@ -121,7 +121,7 @@ def continued_training(
     progress: Progress,
 ) -> dict[str, Any]:
     """Train `model` in place, by its task or from `teacher`; what was seen on the way, as plain values."""
-    what = "distilling" if teacher else "training on"
+    what = "distilling" if teacher else "retraining"
     precision = precision_of(settings.mixed_precision, model.dtype)
 
     def compute(directory: Path) -> dict[str, Any]:
