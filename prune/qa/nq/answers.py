@@ -59,7 +59,7 @@ class Gold:
     def from_json(cls, entry: Any, place: str) -> "Gold":
         """Inverse of `to_json`; raises InputError, naming `place`, where `entry` is no such thing."""
         entry = checked(entry, dict, place)
-        annotations = (answer_from_json(one, there) for there, one in entries(entry, "annotations", place))
+        annotations = [answer_from_json(one, there) for there, one in entries(entry, "annotations", place)]
         return cls(example_id(entry, place), tuple(annotations))
 
 
