@@ -1,25 +1,20 @@
 """The command `prune-export`: reads what was asked, has it done, prints, and answers with an exit code."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from export.flags import called_by_flag
 from export.request import Request, Target
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
 from prune.command import end_cleanly_when_told_to
 from prune.errors import InputError
+from prune.progress import shown
 from prune.qa.task import TaskName
 from prune.train.settings import Precision, TrainingSettings
-
-if TYPE_CHECKING:
-    from prune.search import Progress as Report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -317,7 +312,30 @@ def prune_export(
 ) -> None:
     errors = Console(stderr=True)
     end_cleanly_when_told_to()
+    request = None
     try:
+        with called_by_flag():
+            gates = GateSettings(
+                epochs=gate_epochs,
+                batch_size=batch_size,
+                micro_batch_size=micro_batch,
+                learning_rate=gate_learning_rate,
+                distill=gate_loss == "distill",
+                temperature=temperature,
+            )
+            training = TrainingSettings(
+                learning_rate=learning_rate,
+                batch_size=batch_size,
+                micro_batch_size=micro_batch,
+                temperature=temperature,
+                task_weight=task_weight,
+                hidden_weight=hidden_weight,
+                held_out=held_out,
+                evaluate_every=evaluate_every,
+                patience=patience,
+                dropout=dropout,
+                mixed_precision=mixed_precision,
+            )
         request = Request(
             model=model,
             out=out,
@@ -336,14 +354,7 @@ def prune_export(
             multiple_of=multiple_of,
             joint=joint,
             gate_share=gate_share,
-            gates=GateSettings(
-                epochs=gate_epochs,
-                batch_size=batch_size,
-                micro_batch_size=micro_batch,
-                learning_rate=gate_learning_rate,
-                distill=gate_loss == "distill",
-                temperature=temperature,
-            ),
+            gates=gates,
             train=train,
             train_questions=train_questions,
             train_length=train_length,
@@ -353,19 +364,7 @@ def prune_export(
             retrain=retrain,
             distill=distill,
             teacher=teacher,
-            training=TrainingSettings(
-                learning_rate=learning_rate,
-                batch_size=batch_size,
-                micro_batch_size=micro_batch,
-                temperature=temperature,
-                task_weight=task_weight,
-                hidden_weight=hidden_weight,
-                held_out=held_out,
-                evaluate_every=evaluate_every,
-                patience=patience,
-                dropout=dropout,
-                mixed_precision=mixed_precision,
-            ),
+            training=training,
             seed=seed,
             target=target,
             save_model=save_model,
@@ -378,7 +377,7 @@ def prune_export(
     except (OSError, MemoryError) as error:  # a full disk, a name too long, a model too large for the memory
         code = _say(errors, f"{error or type(error).__name__}; nothing was written to {out}.", 2)
     except KeyboardInterrupt:
-        again = "; the same command goes on from here" if work or retrain or distill or method == "l0" else ""
+        again = "; the same command goes on from here" if request and request.keeps_work else ""
         code = _say(errors, f"interrupted; {out} is as it was{again}.", 130)
     raise typer.Exit(code)
 
@@ -394,10 +393,11 @@ def _run(request: Request, errors: Console) -> int:
     from export.parity import ParityError
     from export.report import print_outcome
     from prune.checkpoint import quiet
+    from prune.ranks import ranks
 
     quiet()
     try:
-        with _progress(errors) as report:
+        with shown(errors, is_main=ranks().is_main) as report:
             outcome = pipeline.run(request, report)
     except ParityError as error:
         return _say(errors, str(error), 1)
@@ -419,18 +419,3 @@ def _dry_run(request: Request) -> int:
 def _say(errors: Console, sentence: str, code: int) -> int:
     errors.print(f"prune-export: {sentence}", markup=False, highlight=False, soft_wrap=True)
     return code
-
-
-@contextmanager
-def _progress(errors: Console) -> Iterator["Report"]:
-    """A bar for the stage under way, on stderr and only where somebody watches."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not sys.stderr.isatty()) as bars:
-        task = bars.add_task("loading", total=None)
-
-        def report(what: str, done: int, total: int) -> None:
-            if bars.tasks[0].description != what:
-                bars.reset(task, description=what)
-            bars.update(task, completed=done, total=total)
-
-        yield report

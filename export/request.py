@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from export.flags import called_by_flag
+from export.outputs import COMPANIONS, check_folder
 from prune.choose import Method
 from prune.choose.gate_settings import GateSettings
 from prune.errors import InputError
@@ -14,10 +16,8 @@ from prune.train.settings import TrainingSettings
 
 Target = Literal["onnxruntime", "portable"]
 
-_OURS = ("config.json", "tokenizer.json", "tokenizer_config.json", "decoding.json")
-"""What is written beside the ONNX file, so that its folder is enough to answer questions."""
-
-_MODEL_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+_SHORTEST = 16
+"""Tokens of a window: with fewer, special tokens and a few of the question leave the context next to none."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +61,12 @@ class Request:
     def __post_init__(self) -> None:
         self._check_amount()
         self._check_method()
+        self._check_data()
         self._check_training()
         if self.multiple_of is not None and self.multiple_of < 1:
             raise InputError(f"--multiple-of is {self.multiple_of}; expected a whole number of at least 1.")
         if self.seed < 0:
             raise InputError(f"--seed is {self.seed}; expected a whole number of at least 0.")
-        if self.train_questions < 0:
-            raise InputError(f"--train-questions is {self.train_questions}; expected 0 (all) or more.")
-        if self.no_prune and self.calibration:
-            raise InputError("--no-prune and --calibration contradict each other; give one of them.")
-        if self.calibration and self.amount_given:
-            raise InputError(
-                "--calibration guides the search for how much to remove, and you said how much; "
-                "to score by questions of your own, give them with --train."
-            )
 
     def _check_amount(self) -> None:
         fractions = {"--prune-heads": self.prune_heads, "--prune-ffn": self.prune_ffn}
@@ -96,19 +88,48 @@ class Request:
                 raise InputError(f"{flag} and {others[0]} both say how much to remove; give one of them.")
         if self.no_prune and given:
             raise InputError(f"--no-prune and {given[-1]} contradict each other; give one of them.")
+        if not 0 <= self.min_agreement <= 100:
+            raise InputError(
+                f"--min-agreement is {self.min_agreement:g}; expected a percentage from 0 to 100."
+            )
 
     def _check_method(self) -> None:
         weighted = self.lambda_heads is not None or self.lambda_ffn is not None
         if weighted and self.method != "l0":
             raise InputError(
-                f"--lambda-heads and --lambda-ffn weigh gates of --method l0, not {self.method}."
+                f"--lambda-heads and --lambda-ffn weigh gates of --method l0, not {self.method}; add --method l0."
+            )
+        if self.lambda_absolute and not weighted:
+            raise InputError(
+                "--lambda-absolute says how to read --lambda-heads and --lambda-ffn; give one of them."
             )
         if self.method == "l0" and not (self.train or self.no_prune or self.plan):
             raise InputError("--method l0 trains gates on annotated questions; name them with --train.")
         if not 0 < self.gate_share <= 1:
             raise InputError(f"--gate-share is {self.gate_share:g}; expected a fraction above 0, at most 1.")
+        for flag, is_given in (("--gate-share", self.gate_share != 1), ("--joint", self.joint)):
+            if is_given and self.method != "l0":
+                raise InputError(f"{flag} is about gates, which {self.method} has none of; add --method l0.")
+
+    def _check_data(self) -> None:
+        if self.train_questions < 0:
+            raise InputError(f"--train-questions is {self.train_questions}; expected 0 (all) or more.")
+        if self.train_length is not None and self.train_length < _SHORTEST:
+            raise InputError(f"--train-length is {self.train_length}; expected at least {_SHORTEST} tokens.")
+        if not 0 <= self.null_share <= 1:
+            raise InputError(f"--null-share is {self.null_share:g}; expected a fraction from 0 to 1.")
+        if self.no_prune and self.calibration:
+            raise InputError("--no-prune and --calibration contradict each other; give one of them.")
+        if self.calibration and self.amount_given:
+            raise InputError(
+                "--calibration guides the search for how much to remove, and you said how much; "
+                "to score by questions of your own, give them with --train."
+            )
 
     def _check_training(self) -> None:
+        for flag, epochs in (("--retrain", self.retrain), ("--distill", self.distill)):
+            if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
+                raise InputError(f"{flag} is {epochs:g}; expected a number of epochs above 0.")
         if self.retrain is not None and self.distill is not None:
             raise InputError("--retrain and --distill are two ways to go on training; give one of them.")
         flag = "--retrain" if self.retrain is not None else "--distill"
@@ -116,6 +137,15 @@ class Request:
             raise InputError(f"{flag} trains on questions; name them with --train.")
         if self.teacher and self.distill is None:
             raise InputError("--teacher is whom --distill learns from; say for how many epochs: --distill 1.")
+        weights = {"--task-weight": self.training.task_weight, "--hidden-weight": self.training.hidden_weight}
+        for flag, weight in weights.items():
+            if weight and self.distill is None:
+                raise InputError(
+                    f"{flag} is a part of the loss of --distill; say for how many epochs: --distill 1."
+                )
+        if self.trains:
+            with called_by_flag():
+                self.training.accumulation(num_ranks=1)
         if self.distill is not None and self.no_prune and not self.teacher:
             raise InputError(
                 "An uncut model has nothing to learn from itself; name another --teacher, or use --retrain."
@@ -164,7 +194,7 @@ class Request:
         if out.suffix != ".onnx":
             raise InputError(f"The output {out} must end in .onnx.")
         check_writable(out)
-        _check_folder(out)
+        check_folder(out)
         for extra in (self.save_model, self.json_file):
             if extra:
                 check_writable(extra)
@@ -172,28 +202,9 @@ class Request:
             raise InputError(f"--save-model {self.save_model} exists already; name a new directory.")
         if self.json_file and self.json_file.is_dir():
             raise InputError(f"--json {self.json_file} is a directory; name a file.")
-        if self.json_file and (self.json_file == out or self.json_file.name in _OURS):
+        if self.json_file and (self.json_file == out or self.json_file.name in COMPANIONS):
             raise InputError(
                 f"--json {self.json_file} is a file that the export writes itself; name another."
             )
         if self.keeps_work and self.work_directory.exists() and not self.work_directory.is_dir():
             raise InputError(f"--work {self.work_directory} is a file; name a directory.")
-
-
-def _check_folder(out: Path) -> None:
-    """Raise InputError where what goes beside `out` would take the place of somebody else's files."""
-    folder = out.parent
-    for name in _MODEL_WEIGHTS:
-        if (folder / name).exists():
-            raise InputError(
-                f"{folder} holds a model ({name}) whose config.json would be overwritten; "
-                "write the ONNX file into another directory."
-            )
-    others = sorted(file.name for file in folder.glob("*.onnx") if file.name != out.name)
-    taken = [name for name in _OURS if (folder / name).exists()]
-    if taken and (others or not out.exists()):
-        owner = others[0] if others else "something else"
-        raise InputError(
-            f"{folder} holds the {taken[0]} of {owner}, which would be overwritten; "
-            "write the ONNX file into a directory of its own."
-        )

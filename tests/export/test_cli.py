@@ -257,7 +257,7 @@ BAD_ARGUMENTS = {
     ),
     "no shape file": (("model", "o.onnx", "--shape", "s.json"), "s.json"),
     "multiple of 0": (("model", "o.onnx", "--multiple-of", "0"), "--multiple-of is 0"),
-    "agreement": (("model", "o.onnx", "--min-agreement", "101"), "agreement to keep is 101"),
+    "agreement": (("model", "o.onnx", "--min-agreement", "101"), "--min-agreement is 101"),
     "no dev file": (("model", "o.onnx", "--dev", "./none.json"), "./none.json"),
     "no folder": (("model", "nowhere/o.onnx"), "no directory nowhere"),
     "a folder": (("model", "model"), "is a directory"),
