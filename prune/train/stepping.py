@@ -159,9 +159,9 @@ class KeepCheckpoints(TrainerCallback):
         """Put the latest figures into words."""
         logs = kwargs["logs"]
         if "loss" in logs:
-            self._said["training"] = f"loss {logs['loss']:.3f}"
+            self._said["training"] = f"loss {logs['loss']:.3g}"
         if "eval_loss" in logs:
-            self._said["look"] = f"held-out {logs['eval_loss']:.3f}, exact {logs['eval_exact_span']:.1%}"
+            self._said["look"] = f"held-out {logs['eval_loss']:.3g}, exact {logs['eval_exact_span']:.1%}"
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """The files are written, by all ranks: now the checkpoint counts, and older ones can go."""

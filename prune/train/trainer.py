@@ -44,12 +44,13 @@ def train(
     """
     here = ranks()
     _check(model, teacher, windows, settings)
+    settings.accumulation(here.count)
+    precision = precision_of(settings.mixed_precision, model.dtype)
     kept, held_out = windows.split(settings.held_out, settings.seed)
     steps_per_epoch = -(-len(kept) // settings.batch_size)
     steps = max(1, round(settings.epochs * steps_per_epoch))
     last = _begin(directory)
     state = checkpoints.state_of(directory, last) if last is not None else None
-    precision = precision_of(settings.mixed_precision, model.dtype)
     if state is None or not (last == steps or is_out_of_patience(state, settings)):
         with ExitStack() as stack:
             for context in (quiet(), placed(model, here.device), evaluating(model)):
