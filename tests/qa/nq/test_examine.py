@@ -1,6 +1,7 @@
 """A whole set examined: what comes out depends on the documents and the model alone."""
 
 import json
+import random
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,16 +24,16 @@ SETTINGS = DecodingSettings(max_length=24, stride=4, max_question_length=8, max_
 
 
 def entries(number: int) -> list[dict[str, Any]]:
-    """Of two lengths and three kinds of annotation."""
+    """Of three kinds of annotation, with the words of the first paragraph in any order."""
     kinds = [natural.annotation((6, 17), ((7, 9),)), natural.annotation((17, 32)), natural.annotation()]
-    return [
-        natural.simplified(
-            *[kinds[index % 3]] * 5,
-            example_id=index,
-            question_text="who pruned the tree" if index % 2 else "who",
-        )
-        for index in range(number)
-    ]
+    made = []
+    for index in range(number):
+        words = natural.PAGE.split(" ")
+        paragraph = words[7:15]
+        random.Random(index).shuffle(paragraph)
+        text = " ".join([*words[:7], *paragraph, *words[15:]])
+        made.append(natural.simplified(*[kinds[index % 3]] * 5, example_id=index, document_text=text))
+    return made
 
 
 def knows(batch: Batch) -> tuple[Logits, Logits]:
