@@ -8,6 +8,7 @@ from rich.table import Table
 from export.pipeline import Outcome
 from prune.cost import multiply_adds, parameters
 from prune.qa.compare import Comparison
+from prune.qa.nq.compare import NqComparison
 from prune.qa.significance import Interval
 from prune.search import Search
 from prune.shape import ModelShape
@@ -86,7 +87,9 @@ def _agreement(search: Search) -> str:
     )
 
 
-def _accuracy(comparison: Comparison) -> list[str]:
+def _accuracy(comparison: Comparison | NqComparison) -> list[str]:
+    if isinstance(comparison, NqComparison):
+        return _nq_accuracy(comparison)
     before, after = comparison.before, comparison.after
     lines = [
         f"F1 on {after.score.total} questions of --dev, null threshold set on them: {before.score.f1:.1f} → "
@@ -99,6 +102,19 @@ def _accuracy(comparison: Comparison) -> list[str]:
             f"{before.has_answer_f1:.1f} → {after.has_answer_f1:.1f} ({_change(comparison.has_answer_f1_change)})."
         )
     return lines
+
+
+def _nq_accuracy(comparison: NqComparison) -> list[str]:
+    before, after = comparison.before, comparison.after
+    return [
+        f"{kind} answers on {after.total} questions of --dev: F1 {first.score.f1:.1f} → {second.score.f1:.1f} "
+        f"({_change(change)}), now with precision {second.score.precision:.1f} and recall {second.score.recall:.1f}, "
+        "each at its best threshold."
+        for kind, first, second, change in (
+            ("Long", before.long, after.long, comparison.long_f1_change),
+            ("Short", before.short, after.short, comparison.short_f1_change),
+        )
+    ]
 
 
 def _change(interval: Interval) -> str:
