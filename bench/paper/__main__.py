@@ -1,9 +1,9 @@
-"""The commands of the study: run, speed, draw."""
+"""The commands of the study: its cells, what was measured of them, figures and tables."""
 
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -71,7 +71,7 @@ def speed(
     """Measure how much faster each stored point is than the uncut model, in paired runs. Needs a calm machine."""
     from bench.paper.speed import measure_speeds
 
-    measure_speeds(store, work, batch, seq)
+    measure_speeds(store, work, batch, seq, say=Console(stderr=True).log)
 
 
 @app.command()
@@ -104,12 +104,21 @@ def cost(
 def draw(
     store: Store,
     out: Annotated[Path, typer.Option(help="Folder for the figures and their numbers.")],
-    form: Annotated[str, typer.Option(help="svg or png.")] = "svg",
+    form: Annotated[Literal["svg", "png"], typer.Option(help="Of the figures.")] = "svg",
 ) -> None:
     """Draw all figures from the stored numbers."""
     from bench.paper.draw import draw_all
 
     draw_all(store, out, form)
+
+
+@app.command()
+def table(store: Store) -> None:
+    """Print the stored numbers as Markdown tables."""
+    from bench.paper.numbers import numbers_of
+    from bench.paper.tables import tables_of
+
+    print(tables_of(numbers_of(store)))
 
 
 def _run(chosen: Iterable[Cell], where: Mapping[str, str], store: Path, work: Path, only: str) -> None:
@@ -130,6 +139,6 @@ def _numbers(points: str) -> tuple[int, ...]:
 if __name__ == "__main__":
     try:
         app()
-    except InputError as error:
+    except (InputError, OSError) as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
