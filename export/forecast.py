@@ -8,15 +8,17 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from export.choice import read_plan
+from export.checks import check_machine, stays_as_it_is, teacher_of
+from export.choice import read_wanted
 from export.data import Data, read_data
+from export.gating import penalties_of
 from export.report import SEQ, layer_table
 from export.request import Request
 from prune.choose.random import random_scores
 from prune.cost import multiply_adds, parameters
-from prune.plan import plan_fractions
+from prune.plan import Plan, plan_fractions
+from prune.progress import duration
 from prune.qa.builtin import builtin_questions, search_questions
-from prune.qa.json_file import read_json
 from prune.qa.task import Exam, TrainingData
 from prune.search import LARGEST_PERCENT
 from prune.shape import LayerShape, ModelShape
@@ -35,11 +37,13 @@ TRAINING_COST = 4
 def forecast(request: Request, console: Console) -> None:
     """Print what `request` would do. Reads the model and the data sets; writes and trains nothing."""
     request.check_paths()
+    check_machine(request)
     if request.is_demo:
         console.print("The demo would be trained, which takes about five minutes, then cut and measured.")
         return
     data = read_data(request)
     subject = open_subject(request.model, revision=request.revision)
+    teacher_of(request, subject)  # is refused here as it would be then
     for line in _lines(request, subject, data):
         if isinstance(line, Table):
             console.print(line)
@@ -53,7 +57,7 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Tab
     yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
     passes = 2 * _count(data.dev)
     choosing = 0.0
-    if request.no_prune or (not request.amount_given and source.shape != whole):
+    if stays_as_it_is(request, source):
         yield "It would be exported as it is."
         after = source.shape
     elif request.amount_given:
@@ -64,13 +68,13 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Tab
             yield "Gates would be trained against λ: what they leave, only training can say. Were nothing to go:"
         else:
             yield f"Units would be chosen by {request.method}: layers come out unequal, with these totals."
-        choosing = 0.0 if request.plan else _choosing(request, data)
+        choosing = 0.0 if request.plan else _choosing(request, subject, data)
     else:
         questions = len(data.calibration or search_questions(request.seed))
         checked = questions if data.train else questions // 2
         trials = LARGEST_PERCENT.bit_length()
         choosing = questions + trials * checked
-        choosing += _choosing(request, data) if data.train else GAIN_COST * (questions // 2)
+        choosing += _choosing(request, subject, data) if data.train else GAIN_COST * (questions // 2)
         yield (
             f"It would be cut as far as {request.min_agreement:g} % agreement on {questions} questions allows, in "
             f"{trials} trials; how far that is, only the search can say. Were half to go:"
@@ -90,22 +94,36 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Tab
     )
     epochs = request.retrain or request.distill
     if epochs:
-        share = after_cost / before_cost
+        share = after_cost / multiply_adds(source.encoder, source.shape, batch=1, seq=SEQ)
         teacher = 1 if request.distill else 0
         choosing += epochs * _count(data.train) * (TRAINING_COST * share + teacher)
-        yield f"Then {'distilled' if request.distill else 'trained on'} for {epochs:g} epochs."
+        yield f"Then {'distilled' if request.distill else 'retrained'}, {epochs:g} times over the training data."
     seconds = _seconds(subject) * (passes + choosing + 30)
-    yield f"Time: about {_duration(seconds)}, and some for reading and writing."
+    unknown = [
+        flag
+        for flag, found, is_used in (
+            ("--train", data.train, epochs or request.method != "random"),
+            ("--dev", data.dev, True),
+        )
+        if found and is_used and found.num_questions is None
+    ]
+    beside = (
+        f", for all but the questions of {' and '.join(unknown)}, which are not counted" if unknown else ""
+    )
+    yield f"Time: about {duration(seconds)}{beside}, and some for reading and writing."
 
 
-def _choosing(request: Request, data: Data) -> float:
+def _choosing(request: Request, subject: Subject, data: Data) -> float:
     """Forward passes that scoring takes."""
     if request.method == "random":
         return 0
     if request.method == "l0":
-        kinds = 1 if request.joint else 2
+        wanted = read_wanted(request, subject)
+        assert not isinstance(wanted, Plan)
+        penalties = penalties_of(request, subject.source.shape, wanted)
+        runs = min(len(penalties), 1) if request.joint else len(penalties)
         passes = GAIN_COST + (1 if request.gates.distill else 0)
-        return kinds * passes * request.gate_share * request.gates.epochs * _count(data.train)
+        return runs * passes * request.gate_share * request.gates.epochs * _count(data.train)
     if not data.train:
         return (1 + GAIN_COST) * len(builtin_questions())
     return GAIN_COST * min(request.train_questions or _count(data.train), _count(data.train))
@@ -116,21 +134,13 @@ def _count(data: TrainingData | Exam[Any, Any] | None) -> int:
     return (data.num_questions or 0) if data else 0
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 300 else f"{seconds / 60:.0f} min"
-
-
 def _wanted(request: Request, subject: Subject) -> tuple[ModelShape, bool]:
     """The shape asked for, and whether its layers are known; else only its totals are (see `_total`)."""
     shape = subject.source.shape
-    if request.plan:
-        return read_plan(request, subject).shape, True
+    if wanted := read_wanted(request, subject):
+        return (wanted.shape if isinstance(wanted, Plan) else wanted), True
     if request.lambda_heads is not None or request.lambda_ffn is not None:
         return shape, False
-    if request.shape:
-        wanted = ModelShape.from_dict(read_json(request.shape, "model shape"))
-        wanted.check_within(shape)
-        return wanted, True
     heads, intermediate = request.prune_heads or 0.0, request.prune_ffn or 0.0
     if request.method == "random":
         scores = random_scores(shape, seed=request.seed)

@@ -8,8 +8,10 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from export.artifact import Artifact, write_artifact
-from export.choice import Choice, choose
+from export.checks import check_machine, stays_as_it_is, teacher_of
+from export.choice import Choice, choose, read_wanted
 from export.data import Data, read_data
+from export.flags import called_by_flag
 from export.request import Request
 from prune.checkpoint import save
 from prune.qa.json_file import write_json
@@ -18,7 +20,7 @@ from prune.ranks import main_first, ranks
 from prune.shrink import shrink
 from prune.source import PROVENANCE_FILE, Source
 from prune.stages import Progress, TrainingWindows, asked, continued_training, stored_windows
-from prune.subject import Subject, open_subject, open_teacher
+from prune.subject import Subject, open_subject
 from prune.work import Work, open_work
 
 
@@ -46,19 +48,21 @@ def run(request: Request, progress: Progress) -> Outcome | None:
     """
     began = time.monotonic()
     request.check_paths()
+    check_machine(request)
     keeps_work = request.keeps_work or ranks().count > 1
     with open_work(request.work_directory if keeps_work else None) as work:
         if request.is_demo:
             request = _with_demo(request, progress)
         data = read_data(request)
         subject = open_subject(request.model, revision=request.revision)
+        teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
         windows = _windows(request, subject, data, work, progress)
-        choice = choose(request, subject, data, windows, work, progress)
+        choice = choose(request, subject, data, wanted, windows, work, progress)
         smaller = shrink(subject.model, choice.plan) if choice.plan else subject.model
         training = None
         if request.trains and windows:
             smaller = smaller if choice.plan else copy.deepcopy(smaller)
-            training = _train(request, subject, smaller, windows, work, progress)
+            training = _train(request, subject, smaller, teacher, windows, work, progress)
         accuracy = _measure(data, subject, smaller, work, progress)
     if not ranks().is_main:
         return None
@@ -75,7 +79,7 @@ def _windows(
     request: Request, subject: Subject, data: Data, work: Work, progress: Progress
 ) -> TrainingWindows | None:
     """Windows of the training data on disk, where gates or the model are to be trained on them."""
-    trains_gates = request.method == "l0" and not (request.no_prune or request.plan)
+    trains_gates = request.method == "l0" and not (request.plan or stays_as_it_is(request, subject.source))
     if not data.train or not (request.trains or trains_gates):
         return None
     return stored_windows(work, data.train, subject, _training_settings(request, subject), progress)
@@ -91,18 +95,18 @@ def _train(
     request: Request,
     subject: Subject,
     model: PreTrainedModel,
+    teacher: Subject | None,
     windows: TrainingWindows,
     work: Work,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Train `model` in place; by default the model before the cut is the teacher."""
+    """Train `model` in place."""
     epochs = request.retrain if request.distill is None else request.distill
     assert epochs is not None
-    teacher = None
-    if request.distill is not None:
-        teacher = open_teacher(request.teacher, subject).model if request.teacher else subject.model
     settings = replace(request.training, epochs=epochs, seed=request.seed)
-    return continued_training(work, model, subject, windows, settings, teacher, progress)
+    with called_by_flag():
+        teaching = teacher.model if teacher else None
+        return continued_training(work, model, subject, windows, settings, teaching, progress)
 
 
 def _measure(data: Data, subject: Subject, smaller: PreTrainedModel, work: Work, progress: Progress) -> Any:
@@ -127,7 +131,8 @@ def _write(
         settings = replace(settings, null_threshold=accuracy.null_threshold)
     provenance = subject.source.provenance()
     if choice.plan:
-        provenance |= {"method": request.method, "seed": request.seed, "how": choice.how}
+        method = "plan" if request.plan else request.method
+        provenance |= {"method": method, "seed": request.seed, "how": choice.how}
     if request.trains:
         kind = "distill" if request.retrain is None else "retrain"
         provenance |= {"training": kind, "epochs": request.distill or request.retrain}

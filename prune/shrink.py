@@ -21,7 +21,7 @@ def shrink(model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
     Query, key, value and intermediate lose rows (and their biases entries); the two output projections lose
     columns. Raises InputError if the plan names units that the model has not.
     """
-    _check(plan, shape_of(model))
+    check_plan(plan, shape_of(model))
     encoder, _ = encoder_and_original(model)
     narrow: dict[int, Any] = {}  # deepcopy takes these in place of its own copies of the wide Linears
     for layer, heads, units in zip(layers_of(model), plan.heads, plan.intermediate, strict=True):
@@ -70,7 +70,8 @@ def settle(model: PreTrainedModel) -> None:
         transformers4.settle(model)
 
 
-def _check(plan: Plan, shape: ModelShape) -> None:
+def check_plan(plan: Plan, shape: ModelShape) -> None:
+    """Raise InputError where `plan` keeps what a model of that shape has not."""
     if len(plan.heads) != len(shape.layers) or len(plan.intermediate) != len(shape.layers):
         raise InputError(f"The plan covers {len(plan.heads)} layers; the model has {len(shape.layers)}.")
     for index, layer in enumerate(shape.layers):

@@ -1,0 +1,42 @@
+"""What can be refused as soon as the model and the machine are known: before anything long begins."""
+
+import torch
+
+from export.flags import called_by_flag
+from export.request import Request
+from prune.errors import InputError
+from prune.ranks import ranks
+from prune.source import Source
+from prune.subject import Subject, open_teacher
+from prune.train.precision import precision_of
+
+
+def check_machine(request: Request) -> None:
+    """Raise InputError where this machine, or so many processes, cannot train as the request says."""
+    with called_by_flag():
+        if request.trains:
+            request.training.accumulation(ranks().count)
+        if request.trains or request.method == "l0":
+            precision_of(request.training.mixed_precision, torch.float32)
+
+
+def stays_as_it_is(request: Request, source: Source) -> bool:
+    """Whether nothing is to be cut: --no-prune, or no amount for a model that is already cut."""
+    return request.no_prune or (not request.amount_given and source.shape != source.original_shape)
+
+
+def teacher_of(request: Request, subject: Subject) -> Subject | None:
+    """Whom the cut model is to learn from, if anybody: by default what it was before the cut.
+
+    Raises InputError where that would be itself, and for a teacher that cannot be one.
+    """
+    if request.distill is None:
+        return None
+    if request.teacher:
+        return open_teacher(request.teacher, subject)
+    if stays_as_it_is(request, subject.source):
+        raise InputError(
+            f"{subject.source.name} is already cut and no amount is given, so that it would learn from itself; "
+            "name another --teacher, or use --retrain."
+        )
+    return subject
