@@ -55,6 +55,7 @@ def test_a_model_that_is_never_right_scores_nothing() -> None:
     found = compare(answers(1, 1), answers(0, 1))
     assert (found.after.long.score.f1, found.after.long.score.threshold) == (0, 0)
     assert found.long_f1_change.mean_difference == -found.before.long.score.f1
+    assert found.null_threshold is None
 
 
 def test_other_questions_are_refused() -> None:

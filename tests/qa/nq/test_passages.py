@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from natural_questions import text_utils
+from transformers import PreTrainedTokenizerFast
 
 from prune.qa.nq.answers import NqAnswer, Span
 from prune.qa.nq.documents import Candidate, Document, read_documents
-from prune.qa.nq.passages import Passage, passage_of, read_passages
+from prune.qa.nq.passages import Passage, passage_of, read_passages, windows_of
 from prune.qa.questions import Answer
+from prune.qa.settings import DecodingSettings
 
 READ = "Ada Birch pruned the pear tree in 1871 . Her sons , Tom and Will , helped ."
 
@@ -120,3 +123,31 @@ def test_few_documents_are_held_at_once(tmp_path: Path) -> None:
     ]
     lists = list(read_passages(natural.saved(tmp_path / "long.jsonl", *long)))
     assert [len(passages) for passages in lists] == [2, 1]
+
+
+def test_both_forms_read_the_same(tmp_path: Path) -> None:
+    entry = natural.simplified(natural.annotation((6, 17), ((7, 9),)))
+    original = natural.original(entry)
+    source = natural.saved(tmp_path / "a.jsonl", entry, original)
+    natural.saved(tmp_path / "b.jsonl", text_utils.simplify_nq_example(original))  # takes the bytes out of it
+    first, *others = (passage_of(one) for one in read_documents(source))
+    (theirs,) = (passage_of(one) for one in read_documents(str(tmp_path / "b.jsonl")))
+    for other in (*others, theirs):
+        assert other.question == first.question
+        assert np.array_equal(other.tokens, first.tokens)
+
+
+def test_a_document_of_100000_tokens(tmp_path: Path, wordpiece: PreTrainedTokenizerFast) -> None:
+    made = passage(
+        tmp_path,
+        natural.annotation((0, 100_000), ((99_000, 99_002),)),
+        document_text=" ".join(["<P>", *["pear"] * 99_998, "</P>"]),
+        long_answer_candidates=candidates((0, 100_000, True)),
+    )
+    windows = windows_of([made], wordpiece, DecodingSettings())
+    answered = [window for window in windows if window.end_position]
+    assert len(windows) > 300
+    assert len(answered) in (1, 2)
+    for window in answered:
+        start, end = window.offsets[window.start_position, 0], window.offsets[window.end_position, 1]
+        assert made.span(int(start), int(end)) == Span(99_000, 99_002)
