@@ -96,7 +96,9 @@ def _tokens(entry: dict[str, Any], place: str) -> tuple[tuple[str, ...], NDArray
         return tokens, np.array([token["html_token"] for token in listed], np.bool_)
     if "document_text" in entry:
         tokens = tuple(field(entry, "document_text", str, place).split(" "))
-        return tokens, np.array([_TAG.fullmatch(token) is not None for token in tokens], np.bool_)
+        return tokens, np.array(
+            [token[:1] == "<" and bool(_TAG.fullmatch(token)) for token in tokens], np.bool_
+        )
     raise InputError(
         f"{place} has neither 'document_tokens', as the original form of Natural Questions, "
         "nor 'document_text', as the simplified one."

@@ -53,21 +53,21 @@ def passage_of(document: Document) -> Passage:
     long answer, also where the annotators said yes or no. Of a short answer in several pieces it is the
     first piece: a model that gives one span can give no more.
     """
-    readable = ~document.is_html & np.array([bool(token.strip()) for token in document.tokens], np.bool_)
-    in_candidate = np.zeros(len(readable), np.bool_)
     candidates = tuple(Span(one.start, one.end) for one in document.candidates if one.top_level)
+    inside = np.zeros(len(document.tokens), np.bool_)
     for candidate in candidates:
-        in_candidate[candidate.start : candidate.end] = True
-    (tokens,) = np.nonzero(readable & in_candidate)
+        inside[candidate.start : candidate.end] = True
+    (read,) = np.nonzero(inside & ~document.is_html)
+    tokens = np.array([token for token in read.tolist() if document.tokens[token].strip()], np.int64)
     words = [document.tokens[token] for token in tokens]
     lengths = np.array([len(word) for word in words], np.int64)
     starts = np.cumsum(lengths + 1) - lengths - 1
     context = " ".join(words)
     answers: tuple[Answer, ...] = ()
     if wanted := _wanted(document):
-        (inside,) = np.nonzero((wanted.start <= tokens) & (tokens < wanted.end))
-        if len(inside):
-            start, end = int(starts[inside[0]]), int(starts[inside[-1]] + lengths[inside[-1]])
+        (within,) = np.nonzero((wanted.start <= tokens) & (tokens < wanted.end))
+        if len(within):
+            start, end = int(starts[within[0]]), int(starts[within[-1]] + lengths[within[-1]])
             answers = (Answer(context[start:end], start),)
     return Passage(
         Question(document.id, document.question, context, answers),
