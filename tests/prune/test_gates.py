@@ -1,14 +1,17 @@
 """The gated model: registered values, what a gate multiplies, and the model left as it was."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import tiny
 import torch
 
+from prune.choose import KINDS, Kind
 from prune.gates import Gate, GatedModel
 from prune.layers import layers_of
-from prune.plan import keep_all
+from prune.plan import Plan, keep_all
+from prune.shrink import shrink
 
 LAYERS = range(tiny.NUM_LAYERS)
 
@@ -99,3 +102,62 @@ def test_two_gated_models_do_not_disturb_one_another() -> None:
     assert not torch.equal(tiny.logits(outer, batch), tiny.logits(tiny.model(), batch))
     outer.remove()
     assert torch.equal(tiny.logits(model, batch), tiny.logits(tiny.model(), batch))
+
+
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+@pytest.mark.parametrize(("kind", "other"), [KINDS, KINDS[::-1]])
+def test_one_kind_of_units_alone(model_type: str, kind: Kind, other: Kind) -> None:
+    model = tiny.model(model_type)
+    batch = tiny.batch_for(model)
+    with GatedModel(model) as both, GatedModel(model, (kind,)) as one:
+        ours, theirs = ({"heads": it.head_gates, "intermediate": it.intermediate_gates} for it in (one, both))
+        assert (len(ours[kind]), len(ours[other])) == (tiny.NUM_LAYERS, 0)
+        assert one.gates() == list(ours[kind])
+        assert sum(len(module._forward_pre_hooks) for module in model.modules()) == 3 * tiny.NUM_LAYERS
+        ours[kind][1].values.data[2] = 0.0
+        alone = tiny.logits(one, batch)
+        ours[kind][1].values.data[2] = 1.0
+        theirs[kind][1].values.data[2] = 0.0
+        assert torch.equal(tiny.logits(one, batch), alone)
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+def test_a_gate_on_its_own_gets_the_gradient_of_its_slice() -> None:
+    """d/dγ of the sum of γ·x is the sum of x over everything but the unit."""
+    gate = Gate(units=3, width=2, like=torch.ones((), dtype=torch.float64))
+    inputs = torch.randn(4, 5, 6, dtype=torch.float64)
+    gate(inputs).sum().backward()
+    torch.testing.assert_close(gate.values.grad, inputs.view(-1, 3, 2).sum(dim=(0, 2)))
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["done", "failed"])
+def test_within_opened_no_gate_is_felt_and_afterwards_all_are(fails: bool) -> None:
+    model = tiny.model()
+    batch = tiny.batch_for(model)
+    bare = tiny.logits(model, batch)
+    with GatedModel(model) as gated:
+        gated.set_plan(tiny.UNEVEN)
+        closed = tiny.logits(gated, batch)
+        with pytest.raises(RuntimeError) if fails else nullcontext(), gated.opened():
+            assert torch.equal(tiny.logits(gated, batch), bare)
+            if fails:
+                raise RuntimeError
+        assert torch.equal(tiny.logits(gated, batch), closed)
+        assert not torch.equal(closed, bare)
+        assert gated.head_gates[0].values.tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("plan", [tiny.UNEVEN, tiny.EMPTY], ids=["uneven", "empty"])
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_a_cut_model_has_gates_for_what_is_left(model_type: str, plan: Plan) -> None:
+    model = shrink(tiny.model(model_type), plan)
+    batch = tiny.batch_for(model)
+    bare = tiny.logits(model, batch)
+    with GatedModel(model) as gated:
+        assert [gate.units for gate in gated.gates()] == [
+            len(kept) for kept in plan.heads + plan.intermediate
+        ]
+        assert torch.equal(tiny.logits(gated, batch), bare)
+        gated.set_plan(tiny.EMPTY)
+        emptied = tiny.logits(gated, batch)
+    torch.testing.assert_close(emptied, tiny.logits(shrink(model, tiny.EMPTY), batch))

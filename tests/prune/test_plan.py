@@ -1,12 +1,14 @@
 """From scores to kept units: how many go, which, and what rounding adds back."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prune.errors import InputError
-from prune.plan import Plan, Scores, keep_all, plan_fractions, plan_shape
+from prune.plan import Plan, Scores, keep_all, plan_above, plan_fractions, plan_shape
 from prune.shape import LayerShape, ModelShape
 
 vectors = st.lists(st.integers(-3, 3), max_size=12).map(lambda values: np.array(values, dtype=float))
@@ -148,3 +150,67 @@ def test_a_shape_larger_than_the_model_is_refused() -> None:
 
 def test_keep_all_is_the_identity() -> None:
     assert keep_all(ModelShape((LayerShape(2, 3), LayerShape(0, 1)))) == Plan(((0, 1), ()), ((0, 1, 2), (0,)))
+
+
+@given(scores(), st.integers(-4, 4), st.integers(1, 8))
+def test_what_scores_above_the_threshold_stays(scores: Scores, threshold: int, multiple_of: int) -> None:
+    plan = plan_above(scores, threshold)
+    for vectors, kept in ((scores.heads, plan.heads), (scores.intermediate, plan.intermediate)):
+        assert kept == tuple(tuple(np.flatnonzero(vector > threshold).tolist()) for vector in vectors)
+    rounded = plan_above(scores, threshold, multiple_of=multiple_of)
+    assert rounded.heads == plan.heads
+    for vector, before, after in zip(
+        scores.intermediate, plan.intermediate, rounded.intermediate, strict=True
+    ):
+        assert set(before) <= set(after)
+        assert len(after) == min(len(vector), -(-len(before) // multiple_of) * multiple_of)
+        added, gone = set(after) - set(before), set(range(len(vector))) - set(after)
+        assert all(vector[unit] >= vector[other] for unit in added for other in gone)
+
+
+def test_infinite_thresholds_keep_all_or_nothing() -> None:
+    scores = of([1, -2], [3])
+    assert plan_above(scores, -np.inf) == Plan(((0,), (0,)), ((0, 1), (0,)))
+    assert plan_above(scores, np.inf) == Plan(((), ()), ((), ()))
+
+
+def test_scores_that_are_no_numbers_are_above_no_threshold() -> None:
+    with pytest.raises(InputError, match="not numbers"):
+        plan_above(of([1, np.nan]), 0.0)
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    kept = st.sets(st.integers(0, 9)).map(lambda units: tuple(sorted(units)))
+    layers = draw(st.integers(0, 4))
+    heads, intermediate = (tuple(draw(kept) for _ in range(layers)) for _ in range(2))
+    return Plan(heads, intermediate)
+
+
+@given(plans())
+def test_plain_values_and_back(plan: Plan) -> None:
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([], "A plan has 'heads' and 'intermediate', and nothing else; this has list"),
+        (None, "this has NoneType"),
+        ({"heads": []}, r"this has \['heads'\]"),
+        ({"heads": [], "intermediate": [], 3: []}, r"this has \['3', 'heads', 'intermediate'\]"),
+        ({"heads": {}, "intermediate": []}, "plan's heads are a dict; expected one list for each layer"),
+        ({"heads": [], "intermediate": "no"}, "plan's intermediate are a str"),
+        ({"heads": [[0]], "intermediate": [[0], [1]]}, "heads of 1 layers and activations of 2"),
+        ({"heads": [[0], 1], "intermediate": [[], []]}, "heads of layer 1 are not whole numbers"),
+        ({"heads": [[-1]], "intermediate": [[]]}, "heads of layer 0 are not whole numbers of at least 0"),
+        ({"heads": [[]], "intermediate": [[1.0]]}, "intermediate of layer 0 are not whole numbers"),
+        ({"heads": [[True]], "intermediate": [[]]}, "heads of layer 0"),
+        ({"heads": [["0"]], "intermediate": [[]]}, "heads of layer 0"),
+        ({"heads": [[1, 0]], "intermediate": [[]]}, "heads of layer 0 are not .* each once and ascending"),
+        ({"heads": [[1, 1]], "intermediate": [[]]}, "heads of layer 0 are not .* each once and ascending"),
+    ],
+)
+def test_what_is_no_plan_is_refused(data: object, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Plan.from_dict(data)
