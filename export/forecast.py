@@ -44,14 +44,16 @@ def forecast(request: Request, console: Console) -> None:
     data = read_data(request)
     subject = open_subject(request.model, revision=request.revision)
     teacher_of(request, subject)  # is refused here as it would be then
-    for line in _lines(request, subject, data):
+    for line in _lines(request, subject, data, read_wanted(request, subject)):
         if isinstance(line, Table):
             console.print(line)
         else:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Table]:
+def _lines(
+    request: Request, subject: Subject, data: Data, wanted: Plan | ModelShape | None
+) -> Iterator[str | Table]:
     source = subject.source
     whole = source.original_shape
     yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
@@ -61,20 +63,23 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Tab
         yield "It would be exported as it is."
         after = source.shape
     elif request.amount_given:
-        after, layers_known = _wanted(request, subject)
+        after, layers_known = _shape(request, source.shape, wanted)
         if layers_known:
             yield layer_table(source.name, after, whole)
         elif after is source.shape:
             yield "Gates would be trained against λ: what they leave, only training can say. Were nothing to go:"
         else:
             yield f"Units would be chosen by {request.method}: layers come out unequal, with these totals."
-        choosing = 0.0 if request.plan else _choosing(request, subject, data)
+        choosing = 0.0 if isinstance(wanted, Plan) else _choosing(request, source.shape, data, wanted)
     else:
         questions = len(data.calibration or search_questions(request.seed))
         checked = questions if data.train else questions // 2
         trials = LARGEST_PERCENT.bit_length()
         choosing = questions + trials * checked
-        choosing += _choosing(request, subject, data) if data.train else GAIN_COST * (questions // 2)
+        if data.train:
+            choosing += _choosing(request, source.shape, data, None)
+        else:
+            choosing += GAIN_COST * (questions // 2)
         yield (
             f"It would be cut as far as {request.min_agreement:g} % agreement on {questions} questions allows, in "
             f"{trials} trials; how far that is, only the search can say. Were half to go:"
@@ -113,14 +118,12 @@ def _lines(request: Request, subject: Subject, data: Data) -> Iterator[str | Tab
     yield f"Time: about {duration(seconds)}{beside}, and some for reading and writing."
 
 
-def _choosing(request: Request, subject: Subject, data: Data) -> float:
+def _choosing(request: Request, shape: ModelShape, data: Data, wanted: ModelShape | None) -> float:
     """Forward passes that scoring takes."""
     if request.method == "random":
         return 0
     if request.method == "l0":
-        wanted = read_wanted(request, subject)
-        assert not isinstance(wanted, Plan)
-        penalties = penalties_of(request, subject.source.shape, wanted)
+        penalties = penalties_of(request, shape, wanted)
         runs = min(len(penalties), 1) if request.joint else len(penalties)
         passes = GAIN_COST + (1 if request.gates.distill else 0)
         return runs * passes * request.gate_share * request.gates.epochs * _count(data.train)
@@ -134,10 +137,9 @@ def _count(data: TrainingData | Exam[Any, Any] | None) -> int:
     return (data.num_questions or 0) if data else 0
 
 
-def _wanted(request: Request, subject: Subject) -> tuple[ModelShape, bool]:
-    """The shape asked for, and whether its layers are known; else only its totals are (see `_total`)."""
-    shape = subject.source.shape
-    if wanted := read_wanted(request, subject):
+def _shape(request: Request, shape: ModelShape, wanted: Plan | ModelShape | None) -> tuple[ModelShape, bool]:
+    """What is left of `shape`, and whether its layers are known; else only its totals are (see `_total`)."""
+    if wanted:
         return (wanted.shape if isinstance(wanted, Plan) else wanted), True
     if request.lambda_heads is not None or request.lambda_ffn is not None:
         return shape, False
