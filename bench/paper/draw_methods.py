@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,10 +21,21 @@ def draw_methods(kinds: Sequence[MethodNumbers]) -> Figure:
         rows[1][column].set_xlabel(f"{KIND_NAMES[numbers.kind]} removed (%)")
     rows[0][0].set_ylabel("F1 over questions with an answer (%)")
     rows[1][0].set_ylabel("Difference (points of F1)")
-    rows[0][0].legend(loc="best")
-    rows[1][0].legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, ncols=len(PAIRS))
+    rows[0][0].legend(*_labelled(rows[0]), loc="best")
+    if any(numbers.differences for numbers in kinds):
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "ncols": len(PAIRS)}
+        rows[1][0].legend(*_labelled(rows[1]), **above)
     caption(figure, _caption(kinds))
     return figure
+
+
+def _labelled(row: Sequence[Axes]) -> tuple[list[Artist], list[str]]:
+    """(handles, labels) of what stands in any panel, each once: a study under way has some in one alone."""
+    found: dict[str, Artist] = {}
+    for axes in row:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values()), list(found)
 
 
 def _curves(axes: Axes, numbers: MethodNumbers) -> None:

@@ -47,13 +47,14 @@ def measure_speeds(
     `options` go to `bench` as they are. Raises InputError where the uncut model's graph is not there, or
     `bench` cannot serve.
     """
+    cells = read_store(store)
     from bench.paper.run import onnx_file  # loads torch
 
     baseline = onnx_file(work, WHOLE)
     if not baseline.is_file():
         raise InputError(f"There is no uncut model at {baseline}; name the --work that the study ran in.")
     graphs: dict[str, Path] = {}
-    for name, cell in read_store(store).items():
+    for name, cell in cells.items():
         graph = onnx_file(work, name)
         if cell["part"] == "point" and not is_whole(name) and graph.is_file():
             graphs.setdefault(training_of(name)[0], graph)

@@ -1,0 +1,75 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bench.paper.cells import (
+    NATURAL_QUESTIONS,
+    POINTS,
+    SMALLER,
+    TEACHER,
+    WHOLE,
+    Recipe,
+    cells,
+    plan_name,
+    transfer_cells,
+)
+
+STUDIES = {"squad": [*cells(Recipe(seeds=3), tuple(POINTS))], "nq": [*transfer_cells(NATURAL_QUESTIONS)]}
+
+PROGRAM = """
+import json, sys
+import export.cli
+from typer.main import get_command
+
+requests = []
+export.cli._run = lambda request, errors: requests.append(request) or 0
+command = get_command(export.cli.app)
+for arguments in json.load(sys.stdin):
+    code = command(arguments, standalone_mode=False)
+    assert not code, (code, arguments)
+print(json.dumps([[r.model, r.task, r.method, r.prune_heads, r.prune_ffn, r.retrain, r.distill] for r in requests]))
+"""
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_names_are_unique(study: str) -> None:
+    names = [cell.name for cell in STUDIES[study]]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_what_others_need_comes_first(study: str) -> None:
+    first, *others = STUDIES[study]
+    assert first.name == WHOLE
+    assert first.saves_model
+    assert TEACHER not in first.arguments
+    assert not any(cell.saves_model for cell in others)
+
+
+def test_all_points_come_before_the_curves_and_none_is_forgotten() -> None:
+    parts = [cell.part for cell in STUDIES["squad"]]
+    assert parts == sorted(parts, reverse=True)
+    assert parts.count("point") == 1 + 3 * len(POINTS) + 1
+    assert parts.count("curve") == 3 * 2 * 4 * 3
+
+
+def test_every_cell_is_a_command_that_prune_export_takes() -> None:
+    everything = STUDIES["squad"] + STUDIES["nq"]
+    commands = [[cell.arguments[0], "out/model.onnx", *cell.arguments[1:]] for cell in everything]
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], input=json.dumps(commands), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    by_name = dict(zip([cell.name for cell in everything], json.loads(done.stdout), strict=True))
+    assert len(by_name) == len({cell.name for cell in everything})
+    assert by_name["l0-2-2-distill"] == ["MODEL", "squad", "l0", *POINTS[2], None, 1]
+    assert by_name["yardstick-distill"][0] == SMALLER
+    assert by_name["gain-ffn-60-seed-1"] == ["MODEL", "squad", "gain", None, 0.6, None, None]
+    assert by_name["transferred-1-1-retrain"][:3] == [TEACHER, "nq", "gain"]
+
+
+def test_gates_are_carried_over_by_their_plans() -> None:
+    plans = {argument for cell in STUDIES["nq"] for argument in cell.arguments if argument.startswith("PLAN")}
+    assert plans == {plan_name(1), plan_name(2)}
