@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +134,9 @@ def test_an_engine_that_knows_the_answers_is_right(
     assert (found.before.long.score.f1, found.before.short.score.f1) == (100, 100)
     assert (found.long_f1_change.low, found.long_f1_change.high) == (0, 0)
     assert found.null_threshold == -7
+
+
+def test_importing_the_task_loads_nothing_heavy() -> None:
+    program = "import sys, prune.qa.nq.task\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"torch", "transformers", "datasets"} & set(done.stdout.split())
