@@ -40,7 +40,7 @@ def squad(
     from bench.paper.run import squad_places
 
     chosen = cells(Recipe(seeds=seeds), _numbers(points))
-    _run(chosen, squad_places(model, train, dev, work), store, work, only)
+    _run(chosen, squad_places(model, train, dev, work), store, store, work, only)
 
 
 @app.command()
@@ -58,7 +58,7 @@ def nq(
     from bench.paper.run import transfer_places
 
     chosen = transfer_cells(NATURAL_QUESTIONS, _numbers(points))
-    _run(chosen, transfer_places(model, train, dev, plans, work), store, work, only)
+    _run(chosen, transfer_places(model, train, dev, work), plans, store, work, only)
 
 
 @app.command()
@@ -121,12 +121,14 @@ def table(store: Store) -> None:
     print(tables_of(numbers_of(store)))
 
 
-def _run(chosen: Iterable[Cell], where: Mapping[str, str], store: Path, work: Path, only: str) -> None:
+def _run(
+    chosen: Iterable[Cell], where: Mapping[str, str], plans: Path, store: Path, work: Path, only: str
+) -> None:
     from bench.paper.run import run_cells
 
     store.mkdir(parents=True, exist_ok=True)
     wanted = [cell for cell in chosen if cell.name.startswith(only)]
-    run_cells(wanted, where, store, work, Console(stderr=True).log)
+    run_cells(wanted, where, plans, store, work, Console(stderr=True).log)
 
 
 def _numbers(points: str) -> tuple[int, ...]:

@@ -28,11 +28,16 @@ SMALLER = "SMALLER"
 """The model with every second layer left out."""
 
 
+def point_name(point: int) -> str:
+    """The cell that says which units gates left at that operating point."""
+    return f"l0-{point}-{point}"
+
+
 _QUICK = ("--dropout", "0", "--learning-rate", "1e-4")
 
 
 def plan_name(point: int) -> str:
-    """Stands for the units that were kept at that operating point of another task."""
+    """Stands for the units that gates of SQuAD left at that operating point, as they are stored."""
     return f"PLAN_{point}"
 
 
@@ -111,19 +116,16 @@ def whole_cell(recipe: Recipe) -> Cell:
 
 
 def _point_cells(recipe: Recipe, point: int) -> tuple[Cell, Cell, Cell]:
-    """One operating point: not trained after the cut, distilled, retrained."""
+    """One operating point: not trained after the cut, distilled, retrained; the same units in all three."""
     heads, ffn = POINTS[point]
-    cut = (
-        MODEL,
-        *_common(recipe),
-        *("--method", "l0", "--gate-share", f"{recipe.gate_share:g}"),
-        *("--prune-heads", f"{heads:g}", "--prune-ffn", f"{ffn:g}"),
-    )
-    name = f"l0-{point}-{point}"
+    gates = ("--method", "l0", "--gate-share", f"{recipe.gate_share:g}")
+    amount = ("--prune-heads", f"{heads:g}", "--prune-ffn", f"{ffn:g}")
+    same = (MODEL, *_common(recipe), "--plan", plan_name(point))
+    name = point_name(point)
     return (
-        Cell(name, "point", cut),
-        Cell(f"{name}-distill", "point", (*cut, *_distilled(recipe))),
-        Cell(f"{name}-retrain", "point", (*cut, "--retrain", f"{recipe.epochs:g}")),
+        Cell(name, "point", (MODEL, *_common(recipe), *gates, *amount)),
+        Cell(f"{name}-distill", "point", (*same, *_distilled(recipe))),
+        Cell(f"{name}-retrain", "point", (*same, "--retrain", f"{recipe.epochs:g}")),
     )
 
 

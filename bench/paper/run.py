@@ -2,15 +2,26 @@
 
 import json
 import random
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.paper.cells import CURVE_DEV, DEV, MODEL, SMALLER, TEACHER, TRAIN, WHOLE, Cell, plan_name
-from bench.paper.store import is_stored, read_store, write_cell
+from bench.paper.cells import (
+    CURVE_DEV,
+    DEV,
+    MODEL,
+    POINTS,
+    SMALLER,
+    TEACHER,
+    TRAIN,
+    WHOLE,
+    Cell,
+    plan_name,
+    point_name,
+)
+from bench.paper.store import is_stored, path_of, read_cell, write_cell
 from bench.paper.yardstick import write_smaller
 from prune.errors import InputError
 from prune.qa.json_file import write_json
@@ -34,32 +45,49 @@ def squad_places(model: str, train: str, dev: str, work: Path) -> dict[str, str]
     return where | {CURVE_DEV: str(curve_dev), SMALLER: str(smaller)}
 
 
-def transfer_places(model: str, train: str, dev: str, plans: Path, work: Path) -> dict[str, str]:
-    """The same where the units kept are those of another study's stored points, in `plans`."""
-    where = _places(model, train, dev, work)
-    for name, cell in read_store(plans).items():
-        if match := re.fullmatch(r"l0-(\d)-\1", name):
-            path = work / f"plan-{match[1]}.json"
-            write_json(path, cell["found"]["plan"])
-            where[plan_name(int(match[1]))] = str(path)
-    return where
+def transfer_places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
+    """The same where another task's units are kept."""
+    return _places(model, train, dev, work)
 
 
 def _places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
     work.mkdir(parents=True, exist_ok=True)
-    return {MODEL: model, TRAIN: train, DEV: dev, TEACHER: str(_directory(work, WHOLE) / "model")}
+    return {MODEL: model, TRAIN: train, DEV: dev, TEACHER: str(_model(work, WHOLE))}
 
 
 def run_cells(
-    cells: Sequence[Cell], where: Mapping[str, str], store: Path, work: Path, say: Callable[[str], None]
+    cells: Sequence[Cell],
+    where: Mapping[str, str],
+    plans: Path,
+    store: Path,
+    work: Path,
+    say: Callable[[str], None],
 ) -> None:
-    """Run all cells that are not stored yet. Raises InputError where one fails."""
+    """Run all cells that are not stored yet, and again those whose model these need and `work` lacks.
+
+    `plans` is the store whose points say which units are kept. Raises InputError where a cell fails.
+    """
+    missing = [cell for cell in cells if not is_stored(store, cell.name, cell.arguments)]
+    needed = {argument for cell in missing for argument in cell.arguments}
     for cell in cells:
-        if is_stored(store, cell.name, cell.arguments):
-            continue
-        say(cell.name)
-        found = _run(cell, where, work)
-        write_cell(store, cell.name, cell.part, cell.arguments, trimmed(found))
+        lacks_model = cell.saves_model and TEACHER in needed and not _model(work, cell.name).exists()
+        if cell in missing or lacks_model:
+            say(cell.name)
+            found = _run(cell, {**where, **_plans(plans, work)}, work)
+            if cell in missing:
+                write_cell(store, cell.name, cell.part, cell.arguments, trimmed(found))
+
+
+def _plans(plans: Path, work: Path) -> dict[str, str]:
+    """Files of the units that the stored points keep, under the names that cells give them."""
+    where = {}
+    for point in POINTS:
+        stored = path_of(plans, point_name(point))
+        if stored.is_file():
+            path = work / f"plan-{point}.json"
+            write_json(path, read_cell(stored)["found"]["plan"])
+            where[plan_name(point)] = str(path)
+    return where
 
 
 def onnx_file(work: Path, name: str) -> Path:
@@ -81,7 +109,7 @@ def _thinned(log: Sequence[Any]) -> list[Any]:
 def _run(cell: Cell, where: Mapping[str, str], work: Path) -> dict[str, Any]:
     directory = _directory(work, cell.name)
     directory.mkdir(parents=True, exist_ok=True)
-    results, model = directory / "found.json", directory / "model"
+    results, model = directory / "found.json", _model(work, cell.name)
     arguments = [where.get(argument, argument) for argument in cell.arguments]
     arguments[1:1] = [str(onnx_file(work, cell.name))]
     arguments += ["--work", str(work / "stages"), "--json", str(results)]
@@ -96,6 +124,10 @@ def _run(cell: Cell, where: Mapping[str, str], work: Path) -> dict[str, Any]:
         onnx_file(work, cell.name).unlink()  # many, and only points are timed
     found: dict[str, Any] = json.loads(results.read_bytes())
     return found
+
+
+def _model(work: Path, name: str) -> Path:
+    return _directory(work, name) / "model"
 
 
 def _directory(work: Path, name: str) -> Path:

@@ -38,7 +38,8 @@ def with_layers(model: PreTrainedModel, kept: Sequence[int]) -> PreTrainedModel:
     with torch.no_grad():
         for name, tensor in ours.items():
             weights[tensor.key].copy_(taken[theirs[_original_name(name, kept)].key])
-    return smaller.eval()
+    smaller.eval()
+    return smaller
 
 
 def _original_name(name: str, kept: Sequence[int]) -> str:
