@@ -13,7 +13,7 @@ from bench.paper.methods import PAIRS, MethodNumbers
 def draw_methods(kinds: Sequence[MethodNumbers]) -> Figure:
     """One column for each kind of units."""
     figure = Figure(figsize=(1 + 4 * len(kinds), 6.2), layout="constrained")
-    rows = figure.subplots(2, len(kinds), squeeze=False, sharex="col", sharey="row", height_ratios=(5, 3))
+    rows = figure.subplots(2, len(kinds), squeeze=False, sharex=True, sharey="row", height_ratios=(5, 3))
     for column, numbers in enumerate(kinds):
         _curves(rows[0][column], numbers)
         _differences(rows[1][column], numbers)
