@@ -64,12 +64,18 @@ def test_every_cell_is_a_command_that_prune_export_takes() -> None:
     assert done.returncode == 0, done.stderr
     by_name = dict(zip([cell.name for cell in everything], json.loads(done.stdout), strict=True))
     assert len(by_name) == len({cell.name for cell in everything})
-    assert by_name["l0-2-2-distill"] == ["MODEL", "squad", "l0", *POINTS[2], None, 1]
+    assert by_name["l0-2-2"] == ["MODEL", "squad", "l0", *POINTS[2], None, None]
+    assert by_name["l0-2-2-distill"] == ["MODEL", "squad", "gain", None, None, None, 1]
     assert by_name["yardstick-distill"][0] == SMALLER
     assert by_name["gain-ffn-60-seed-1"] == ["MODEL", "squad", "gain", None, 0.6, None, None]
     assert by_name["transferred-1-1-retrain"][:3] == [TEACHER, "nq", "gain"]
 
 
-def test_gates_are_carried_over_by_their_plans() -> None:
-    plans = {argument for cell in STUDIES["nq"] for argument in cell.arguments if argument.startswith("PLAN")}
-    assert plans == {plan_name(1), plan_name(2)}
+@pytest.mark.parametrize("study", STUDIES)
+def test_what_is_trained_after_the_cut_keeps_the_units_that_are_stored(study: str) -> None:
+    for cell in STUDIES[study]:
+        is_point = cell.name.split("-")[0] in ("l0", "transferred") and cell.part == "point"
+        if is_point and cell.name.endswith(("distill", "retrain")):
+            assert cell.arguments[cell.arguments.index("--plan") + 1] == plan_name(
+                int(cell.name.split("-")[1])
+            )
