@@ -81,10 +81,7 @@ def plan_fractions(scores: Scores, *, heads: float, intermediate: float, multipl
     """
     _check_fraction("heads", heads)
     _check_fraction("feed-forward activations", intermediate)
-    if multiple_of < 1:
-        raise InputError(
-            f"Widths are to be multiples of {multiple_of}; expected a whole number of at least 1."
-        )
+    _check_multiple(multiple_of)
     return Plan(
         _keep(_ranks(scores.heads), round(heads * _count(scores.heads)), 1),
         _keep(_ranks(scores.intermediate), round(intermediate * _count(scores.intermediate)), multiple_of),
@@ -108,11 +105,22 @@ def plan_shape(scores: Scores, shape: ModelShape) -> Plan:
 
 
 def plan_above(scores: Scores, threshold: float, *, multiple_of: int = 1) -> Plan:
-    """Keep the units whose score is above `threshold`, however many those are; widths as in `plan_fractions`."""
+    """Keep the units whose score is above `threshold`, however many those are; widths as in `plan_fractions`.
+
+    Raises InputError for a multiple below 1, and scores that are no numbers.
+    """
+    _check_multiple(multiple_of)
     return Plan(
         _keep(_ranks(scores.heads), _count_up_to(scores.heads, threshold), 1),
         _keep(_ranks(scores.intermediate), _count_up_to(scores.intermediate, threshold), multiple_of),
     )
+
+
+def _check_multiple(multiple_of: int) -> None:
+    if multiple_of < 1:
+        raise InputError(
+            f"Widths are to be multiples of {multiple_of}; expected a whole number of at least 1."
+        )
 
 
 def _kept(data: Any, kind: str) -> Kept:

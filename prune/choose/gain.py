@@ -32,7 +32,7 @@ def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]])
                 example_losses(gated, batch).sum().backward()
             for gate, total in zip(gates, sums, strict=True):
                 assert gate.values.grad is not None
-                total += gate.values.grad.abs().sum(dim=(0, 1)).double().cpu()
+                total += gate.values.grad.abs().sum(dim=(0, 1)).cpu().double()
             examples += size
     if not examples:
         raise InputError("There is no example to compute gains on; give at least one question.")
