@@ -181,6 +181,7 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "model": metadata.model_name,
         "how": choice.how,
         "shape": metadata.shape.to_dict(),
+        "encoder": metadata.encoder.to_dict(),
         "original_shape": metadata.original_shape.to_dict(),
         "parity": outcome.artifact.parity.to_dict(),
         "provenance": dict(metadata.provenance),
