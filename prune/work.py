@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import IO, Any
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -101,9 +101,27 @@ def open_work(root: Path | None) -> Iterator[Work]:
         with tempfile.TemporaryDirectory(prefix="espalier-") as passing:
             yield Work(Path(passing))
         return
+    if not ranks().is_main:
+        wait()
+        yield Work(root)
+        return
+    is_new = not root.exists()
+    with _locked(root):
+        wait()
+        try:
+            yield Work(root)
+        finally:
+            if is_new and [path.name for path in root.iterdir()] == [_LOCK]:
+                with suppress(OSError):
+                    (root / _LOCK).unlink()
+                    root.rmdir()
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Make the folder if need be, and keep other commands out of it."""
     if root.exists() and not root.is_dir():
         raise InputError(f"The work folder {root} is a file; name a directory with --work.")
-    is_new = not root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = (root / _LOCK).open("a")
@@ -112,28 +130,17 @@ def open_work(root: Path | None) -> Iterator[Work]:
             f"The work folder {root} cannot be made ({error}); name another with --work."
         ) from error
     with lock:
-        if ranks().is_main:
-            _lock(lock, root)
         try:
-            yield Work(root)
-        finally:
-            if is_new and ranks().is_main and [path.name for path in root.iterdir()] == [_LOCK]:
-                with suppress(OSError):
-                    (root / _LOCK).unlink()
-                    root.rmdir()
-
-
-def _lock(lock: IO[str], root: Path) -> None:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InputError(
-            f"Another command is at work in {root}; wait for it, or name another folder with --work."
-        ) from None
-    except OSError as error:
-        raise InputError(
-            f"The work folder {root} cannot be locked ({error}); name one on a local disk with --work."
-        ) from error
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another command is at work in {root}; wait for it, or name another folder with --work."
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"The work folder {root} cannot be locked ({error}); name one on a local disk with --work."
+            ) from error
+        yield
 
 
 def _begin(directory: Path, described: Mapping[str, Any]) -> None:

@@ -294,6 +294,7 @@ def test_the_uncut_model_can_be_trained_on(room: Room) -> None:
     assert_equal_to_the_model(room.out, room.saved)
 
 
+@pytest.mark.slow
 def test_a_cut_model_can_be_trained_on_and_is_not_its_own_teacher(room: Room) -> None:
     save(
         shrink(load(room.path / "model"), tiny.UNEVEN),
@@ -327,6 +328,7 @@ def test_a_search_that_cuts_nothing_leaves_nothing_to_distill(room: Room) -> Non
     assert not room.out.exists()
 
 
+@pytest.mark.slow
 def test_another_teacher_with_the_same_words_teaches(room: Room) -> None:
     wide = tiny.model(shape=ModelShape.uniform(3, 4, 20), seed=4)
     save(wide, load_tokenizer_of(room), room.path / "teacher")
@@ -374,6 +376,7 @@ def test_a_second_run_trains_nothing_and_writes_the_same_bytes(room: Room) -> No
     assert second | {"seconds": 0} == first | {"seconds": 0}
 
 
+@pytest.mark.slow
 def test_stages_that_do_not_depend_on_what_changed_are_used_again(room: Room) -> None:
     asked = (*ALL, "--train", room.train)
     room.export(*asked)
