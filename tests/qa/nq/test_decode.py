@@ -5,7 +5,7 @@ from pathlib import Path
 import natural
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -98,6 +98,7 @@ MADE = Passage(
 """Words at tokens 0, 10, 20, ..."""
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=4), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_it_is_the_best_of_all_spans_of_all_windows(begins: list[int], longest: int, seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from absl import flags
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from natural_questions import eval_utils, nq_eval
 from real_data import REAL_DATA, needs_real_data
@@ -185,6 +185,7 @@ def made_sets(draw: st.DrawFn) -> tuple[list[Gold], list[NqPrediction]]:
     return golds, predictions
 
 
+@settings(deadline=None)
 @given(made_sets(), MADE_SCORES)
 def test_the_score_is_the_official_one_on_made_sets(
     tmp_path_factory: pytest.TempPathFactory,

@@ -6,7 +6,7 @@ from typing import Any
 import natural
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from natural_questions import text_utils
 from transformers import PreTrainedTokenizerFast
@@ -89,6 +89,7 @@ def test_the_long_answer_is_the_first_top_level_candidate_that_holds_the_short_o
     assert passage(tmp_path, long_answer_candidates=overlapping).long_answer(Span(10, 12)) == Span(9, 30)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a", "pear", "ü", "中文", "x y", ""]), min_size=1, max_size=20),
     st.data(),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prune.errors import InputError
@@ -36,6 +36,7 @@ IDS = st.one_of(st.integers(-(2**63), 2**63 - 1).map(str), st.sampled_from(["x7"
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(NqPrediction, IDS, ANSWERS, FINITE, FINITE)))
 def test_what_is_written_is_read_again(predictions: list[NqPrediction]) -> None:
     assert from_json(json.loads(json.dumps(to_json(predictions))), "the file") == predictions
