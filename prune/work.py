@@ -52,7 +52,7 @@ class Work:
         `inputs` is everything that the result depends on, as plain values. `compute` gets the stage's folder,
         in which it may find what it left there when it was cut off. Of several processes the first computes
         and the others wait, or all do `together`; all return what was written down. Raises InputError where
-        the folder cannot be made, and where what was left in it cannot be read.
+        the folder cannot be made or takes no more, and where what was left in it cannot be read.
         """
         described = {"format": _FORMAT, "stage": name, **inputs}
         text = json.dumps(described, sort_keys=True, allow_nan=False)
@@ -65,7 +65,7 @@ class Work:
             if group.is_main:
                 _begin(directory, described)
             wait()
-            with reading(directory, (SafetensorError,)):
+            with _at_work(directory):
                 result = compute(directory) if together or group.is_main else None
             if group.is_main:
                 write_json(marker, {"result": result})
@@ -74,20 +74,45 @@ class Work:
             return json.loads(marker.read_bytes())["result"], directory
 
 
-_UNREADABLE = (InputError, SafetensorError, OSError, RuntimeError, ValueError, LookupError, TypeError)
-"""What readers of damaged files raise."""
+_UNREADABLE = (SafetensorError, OSError, RuntimeError, ValueError, LookupError, TypeError)
+"""What readers of damaged files raise; InputError is a ValueError."""
 
 
 @contextmanager
-def reading(directory: Path, errors: tuple[type[Exception], ...] = _UNREADABLE) -> Iterator[None]:
-    """Read within what a stage left in its folder. Raises InputError, which says what to do, for `errors`."""
+def reading(directory: Path) -> Iterator[None]:
+    """Read within what a stage left in its folder. Raises InputError where that cannot be."""
     try:
         yield
-    except errors as error:
-        raise InputError(
-            f"What a stage left in {directory} is damaged ({shorten(str(error), 200)}); remove that folder, and "
-            "the same command makes it anew."
-        ) from error
+    except _UNREADABLE as error:
+        raise _damaged(directory, error) from error
+
+
+_TORCH_CANNOT_WRITE = ("inline_container.cc", "iostream error")
+"""In a RuntimeError of torch.save."""
+
+
+@contextmanager
+def _at_work(directory: Path) -> Iterator[None]:
+    """Compute within; what safetensors and torch call a full disk or a damaged file is an InputError."""
+    try:
+        yield
+    except (SafetensorError, RuntimeError) as error:
+        said = str(error)
+        if said.startswith("Error while serializing") or any(sign in said for sign in _TORCH_CANNOT_WRITE):
+            raise InputError(
+                f"Nothing more can be written to {directory} ({shorten(said, 200)}); make room, and the same "
+                "command goes on from here."
+            ) from error
+        if isinstance(error, SafetensorError):
+            raise _damaged(directory, error) from error
+        raise
+
+
+def _damaged(directory: Path, error: Exception) -> InputError:
+    return InputError(
+        f"What a stage left in {directory} is damaged ({shorten(str(error), 200)}); remove that folder, and "
+        "the same command makes it anew."
+    )
 
 
 @contextmanager

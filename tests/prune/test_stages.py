@@ -1,8 +1,10 @@
 """The long stages on a tiny model: found again where nothing changed, made anew where anything did."""
 
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -346,6 +348,29 @@ def test_a_damaged_state_to_go_on_from_is_one_sentence(road: Road) -> None:
     _halve(directory / "gates.safetensors")
     with pytest.raises(InputError, match=r"damaged .*; remove that folder"):
         road.gates()
+
+
+@pytest.mark.parametrize("stage", ["gates", "weights", "optimizer"])
+def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(road: Road, stage: str) -> None:
+    windows = road.windows()
+    most = {"gates": 3000, "weights": 20_000, "optimizer": 60_000}[stage]  # bytes; the weights are 40,000
+    many = replace(GATES, epochs=30)
+    with files_of_at_most(most), pytest.raises(InputError, match="Nothing more can be written to") as caught:
+        road.gates(windows=windows, settings=many) if stage == "gates" else road.train(cut(), windows=windows)
+    assert "make room, and the same command goes on from here" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    road.gates(settings=many) if stage == "gates" else road.train(cut())
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """No file can grow beyond so many bytes within."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_the_uncut_model_is_left_alone(road: Road) -> None:
