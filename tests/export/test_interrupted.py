@@ -157,6 +157,7 @@ def test_killed_anywhere_the_same_command_comes_to_the_same(room: Path) -> None:
     assert not list((room / "killed" / "model.onnx.work").rglob(".*"))  # half-written files
 
 
+@pytest.mark.slow
 def test_interrupted_it_says_that_the_same_command_goes_on(room: Path) -> None:
     endless = (*WISHES[:-2], "--gate-epochs", "2", "--distill", "100000")
     found = attempts(room, "out", endless, [{"said": "gates of heads"}, {"said": "distilling"}])
@@ -167,9 +168,6 @@ def test_interrupted_it_says_that_the_same_command_goes_on(room: Path) -> None:
             "prune-export: interrupted; out/model.onnx is as it was; the same command goes on from here."
         )
         assert all(line.startswith(("cutting", "training gates", "distilling")) for line in progress)
-    (alone,) = attempts(room, "short", ("--no-prune", "--dev", "train.json"), [{"said": "answering"}])
-    assert alone[0] in (0, 130)  # it may be through before
-    assert "goes on from here" not in alone[1]
 
 
 @pytest.mark.slow

@@ -394,7 +394,8 @@ def test_stages_that_do_not_depend_on_what_changed_are_used_again(room: Room) ->
 def test_what_is_said_goes_to_stderr_and_what_was_found_to_stdout(room: Room) -> None:
     code, printed, said = room.call(*ALL, "--train", room.train, "--dev", room.train)
     assert code == 0
-    assert [line.partition(":")[0].partition(" (")[0] for line in said.splitlines()] == [
+    stages = [line.partition(":")[0].partition(" (")[0] for line in said.splitlines()]
+    assert list(dict.fromkeys(stages)) == [  # on a busy machine one may be told again
         "cutting the training data into windows",
         "training gates of heads",
         "training gates of feed-forward activations",
