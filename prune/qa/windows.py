@@ -19,6 +19,8 @@ Ints = NDArray[np.int64]
 
 _CHUNK = 256  # questions encoded at once
 
+_WHITE_SPACE = np.array([code for code in range(0x10000) if chr(code).isspace()], np.uint32)
+
 NULL_POSITION = 0
 """The first token (CLS) stands for "no answer in this window", as start and as end."""
 
@@ -91,8 +93,9 @@ def make_windows(
     windows = []
     for index, (question, first) in enumerate(zip(questions, _encode(backend, cut, questions), strict=True)):
         encodings = [first, *first.overflowing]
+        visible = _Visible(question.context)
         for encoding in encodings:
-            offsets = _context_offsets(encoding, question.context)
+            offsets = visible.offsets(encoding)
             start, end = _answer_position(
                 question, offsets, at_start=encoding is first, at_end=encoding is encodings[-1]
             )
@@ -178,17 +181,26 @@ def _encode(backend: "Tokenizer", cut: list[str], questions: Sequence[Question])
         yield from backend.encode_batch(list(zip(cut[begin : begin + _CHUNK], contexts, strict=True)))
 
 
-def _context_offsets(encoding: "Encoding", context: str) -> NDArray[np.int32]:
-    """[length, 2], see Window.offsets. Byte-level and SentencePiece tokens may carry a space before them."""
-    offsets = np.full((len(encoding.ids), 2), -1, np.int32)
-    for token, (sequence, (start, end)) in enumerate(
-        zip(encoding.sequence_ids, encoding.offsets, strict=True)
-    ):
-        piece = context[start:end] if sequence == 1 else ""
-        if visible := piece.strip():
-            start += piece.index(visible)
-            offsets[token] = start, start + len(visible)
-    return offsets
+class _Visible:
+    """Where a text shows something: how far any stretch of it shrinks without surrounding white space."""
+
+    def __init__(self, text: str) -> None:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        shows = ~np.isin(codes, _WHITE_SPACE)
+        places = np.arange(len(codes))
+        ends = np.maximum.accumulate(np.where(shows, places + 1, 0))
+        starts = np.minimum.accumulate(np.where(shows, places, len(codes))[::-1])[::-1]
+        self._starts: NDArray[np.int32] = np.append(starts, len(codes)).astype(np.int32)
+        """[characters + 1]: the first visible character from here on."""
+        self._ends: NDArray[np.int32] = np.insert(ends, 0, 0).astype(np.int32)
+        """[characters + 1]: the end of the last visible character before here."""
+
+    def offsets(self, encoding: "Encoding") -> NDArray[np.int32]:
+        """[length, 2], see Window.offsets. Byte-level and SentencePiece tokens may carry a space before them."""
+        is_context = np.array([sequence == 1 for sequence in encoding.sequence_ids])
+        stretches = np.where(is_context[:, None], np.array(encoding.offsets, np.int32), 0)
+        starts, ends = self._starts[stretches[:, 0]], self._ends[stretches[:, 1]]
+        return np.where((starts < ends)[:, None], np.stack((starts, ends), axis=1), np.int32(-1))
 
 
 def _answer_position(
