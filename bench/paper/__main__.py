@@ -127,8 +127,7 @@ def _run(
     from bench.paper.run import run_cells
 
     store.mkdir(parents=True, exist_ok=True)
-    wanted = [cell for cell in chosen if cell.name.startswith(only)]
-    run_cells(wanted, where, plans, store, work, Console(stderr=True).log)
+    run_cells(tuple(chosen), where, plans, store, work, Console(stderr=True).log, only=only)
 
 
 def _numbers(points: str) -> tuple[int, ...]:

@@ -7,10 +7,13 @@ from typing import Literal
 from prune.choose import Method
 
 Kind = Literal["heads", "ffn"]
-Part = Literal["point", "curve"]
+Part = Literal["point", "curve", "option"]
 
 POINTS = {1: (0.440, 0.481), 2: (0.531, 0.649), 3: (0.576, 0.737), 4: (0.601, 0.784)}
 """Fractions of heads and of feed-forward activations that the paper's multiples of λ* removed (BERT-large)."""
+
+SECOND_ROUND = (0.15, 0.3237)
+"""From (1, 1) to (2, 2), of what is left: 6 of 40 heads and 1,548 of 4,783 activations of a MiniLM."""
 
 CURVE = (0.2, 0.4, 0.6, 0.8)
 """Fractions at which the methods are compared, heads and feed-forward apart (Fig. 1)."""
@@ -26,6 +29,8 @@ TEACHER = "TEACHER"
 """The unpruned model, trained as long as all others."""
 SMALLER = "SMALLER"
 """The model with every second layer left out."""
+FIRST_ROUND = "FIRST_ROUND"
+"""The model after the first of two rounds of cutting and training."""
 
 
 def point_name(point: int) -> str:
@@ -68,8 +73,8 @@ class Cell:
     name: str
     part: Part
     arguments: tuple[str, ...]
-    saves_model: bool = False
-    """Whether later cells need the model that comes out."""
+    saves_as: str | None = None
+    """Where later cells need the model that comes out: the name that they give it."""
 
 
 def cells(recipe: Recipe, points: tuple[int, ...] = (1, 2)) -> Iterator[Cell]:
@@ -89,6 +94,7 @@ def cells(recipe: Recipe, points: tuple[int, ...] = (1, 2)) -> Iterator[Cell]:
         yield retrained
     for seed in range(recipe.seeds):
         yield from _curve_cells(recipe, seed)
+    yield from _option_cells(recipe)
 
 
 def transfer_cells(recipe: Recipe, points: tuple[int, ...] = (1, 2), epochs: float = 2) -> Iterator[Cell]:
@@ -97,7 +103,7 @@ def transfer_cells(recipe: Recipe, points: tuple[int, ...] = (1, 2), epochs: flo
     The unpruned model goes on as long as the cut ones, so that what it gains is not put down to them.
     """
     learning = (MODEL, *_common(recipe), "--no-prune", "--retrain", f"{epochs:g}")
-    yield Cell(WHOLE, "point", learning, saves_model=True)
+    yield Cell(WHOLE, "point", learning, saves_as=TEACHER)
     longer = (TEACHER, *_common(recipe), "--no-prune", "--retrain", f"{recipe.epochs:g}")
     yield Cell(f"{WHOLE}-longer", "point", longer)
     for point in points:
@@ -112,7 +118,7 @@ def transfer_cells(recipe: Recipe, points: tuple[int, ...] = (1, 2), epochs: flo
 def whole_cell(recipe: Recipe) -> Cell:
     """The unpruned model, trained as long as the pruned ones: the baseline, and everybody's teacher."""
     arguments = (MODEL, *_common(recipe), "--no-prune", "--retrain", f"{recipe.epochs:g}")
-    return Cell(WHOLE, "point", arguments, saves_model=True)
+    return Cell(WHOLE, "point", arguments, saves_as=TEACHER)
 
 
 def _point_cells(recipe: Recipe, point: int) -> tuple[Cell, Cell, Cell]:
@@ -146,6 +152,25 @@ def _curve_cells(recipe: Recipe, seed: int) -> Iterator[Cell]:
                         *(f"--prune-{kind}", f"{fraction:g}"),
                     ),
                 )
+
+
+def _option_cells(recipe: Recipe) -> Iterator[Cell]:
+    """What the paper does not do, at its point (2, 2) and on a short training, so that each costs little.
+
+    The uncut model as it came is the teacher. Two rounds share the same epochs, and end with as many units.
+    """
+    epochs = 0.3
+    mixed = ("--task-weight", f"{recipe.task_weight:g}")
+    cut = (MODEL, *_common(recipe), "--plan", plan_name(2))
+    yield Cell("option-logits", "option", (*cut, "--distill", f"{epochs:g}", *mixed))
+    yield Cell("option-hidden", "option", (*cut, "--distill", f"{epochs:g}", *mixed, "--hidden-weight", "1"))
+    half = ("--distill", f"{epochs / 2:g}", "--teacher", MODEL, *mixed)
+    first = (MODEL, *_common(recipe), "--plan", plan_name(1), *half)
+    yield Cell("option-round-1", "option", first, saves_as=FIRST_ROUND)
+    gates = ("--method", "l0", "--gate-share", f"{recipe.gate_share:g}")
+    heads, ffn = SECOND_ROUND
+    amount = ("--prune-heads", f"{heads:g}", "--prune-ffn", f"{ffn:g}")
+    yield Cell("option-round-2", "option", (FIRST_ROUND, *_common(recipe), *gates, *amount, *half))
 
 
 def _common(recipe: Recipe) -> tuple[str, ...]:

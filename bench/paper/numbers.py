@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.paper.found import read_found
 from bench.paper.methods import MethodNumbers, method_numbers
+from bench.paper.options import OptionNumbers, option_numbers
 from bench.paper.points import SEQ, LayerNumbers, ModelNumbers, layer_numbers, model_numbers
 from bench.paper.speed import read_speeds
 
@@ -22,6 +23,8 @@ class Numbers:
     """Fig. 2."""
     models: tuple[ModelNumbers, ...]
     """Fig. 3, and the table of operating points."""
+    options: tuple[OptionNumbers, ...]
+    """What goes beyond the paper."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -31,4 +34,9 @@ class Numbers:
 def numbers_of(store: Path) -> Numbers:
     """Everything that the stored cells and speeds say. Raises InputError where one cannot be believed."""
     cells = read_found(store)
-    return Numbers(method_numbers(cells), layer_numbers(cells), model_numbers(cells, read_speeds(store)))
+    return Numbers(
+        method_numbers(cells),
+        layer_numbers(cells),
+        model_numbers(cells, read_speeds(store)),
+        option_numbers(cells),
+    )

@@ -14,9 +14,7 @@ from bench.paper.cells import (
     MODEL,
     POINTS,
     SMALLER,
-    TEACHER,
     TRAIN,
-    WHOLE,
     Cell,
     plan_name,
     point_name,
@@ -52,7 +50,7 @@ def transfer_places(model: str, train: str, dev: str, work: Path) -> dict[str, s
 
 def _places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
     work.mkdir(parents=True, exist_ok=True)
-    return {MODEL: model, TRAIN: train, DEV: dev, TEACHER: str(_model(work, WHOLE))}
+    return {MODEL: model, TRAIN: train, DEV: dev}
 
 
 def run_cells(
@@ -62,18 +60,26 @@ def run_cells(
     store: Path,
     work: Path,
     say: Callable[[str], None],
+    *,
+    only: str = "",
 ) -> None:
     """Run all cells that are not stored yet, and again those whose model these need and `work` lacks.
 
-    `plans` is the store whose points say which units are kept. Raises InputError where a cell fails.
+    Of `cells` those are wanted whose name begins with `only`. `plans` is the store whose points say which
+    units are kept. Raises InputError where a cell fails.
     """
-    missing = [cell for cell in cells if not is_stored(store, cell.name, cell.arguments)]
+    missing = [
+        cell
+        for cell in cells
+        if cell.name.startswith(only) and not is_stored(store, cell.name, cell.arguments)
+    ]
     needed = {argument for cell in missing for argument in cell.arguments}
+    saved = {cell.saves_as: str(_model(work, cell.name)) for cell in cells if cell.saves_as}
     for cell in cells:
-        lacks_model = cell.saves_model and TEACHER in needed and not _model(work, cell.name).exists()
+        lacks_model = cell.saves_as in needed and not _model(work, cell.name).exists()
         if cell in missing or lacks_model:
             say(cell.name)
-            found = _run(cell, {**where, **_plans(plans, work)}, work)
+            found = _run(cell, {**where, **saved, **_plans(plans, work)}, work)
             if cell in missing:
                 write_cell(store, cell.name, cell.part, cell.arguments, trimmed(found))
 
@@ -113,14 +119,14 @@ def _run(cell: Cell, where: Mapping[str, str], work: Path) -> dict[str, Any]:
     arguments = [where.get(argument, argument) for argument in cell.arguments]
     arguments[1:1] = [str(onnx_file(work, cell.name))]
     arguments += ["--work", str(work / "stages"), "--json", str(results)]
-    if cell.saves_model and not model.exists():
+    if cell.saves_as and not model.exists():
         arguments += ["--save-model", str(model)]
     command = [sys.executable, "-c", _PROGRAM, *arguments]
     with (directory / "log.txt").open("a", encoding="utf-8") as log:
         code = subprocess.run(command, stdout=log, stderr=log, check=False).returncode
     if code:
         raise InputError(f"The cell {cell.name} ended with exit code {code}; see {directory / 'log.txt'}.")
-    if cell.part == "curve":
+    if cell.part != "point":
         onnx_file(work, cell.name).unlink()  # many, and only points are timed
     found: dict[str, Any] = json.loads(results.read_bytes())
     return found

@@ -8,6 +8,7 @@ from bench.paper.marks import KIND_NAMES, METHOD_NAMES, TRAINING_NAMES
 from bench.paper.methods import METHODS, PAIRS, MethodNumbers
 from bench.paper.names import TRAININGS, Training
 from bench.paper.numbers import Numbers
+from bench.paper.options import OPTION_NAMES, PLAIN, OptionNumbers
 from bench.paper.points import SEQ, LayerNumbers, ModelNumbers
 from bench.paper.published import PUBLISHED, Published
 from bench.paper.words import ABSENT, Row, change, markdown, number, signed, value
@@ -27,6 +28,8 @@ def tables_of(numbers: Numbers) -> str:
     parts += _against_the_yardstick(numbers.models, measures)
     for kind in numbers.methods:
         parts += _methods(kind)
+    if numbers.options:
+        parts += _options(numbers.options, [each for each in MEASURES if each in numbers.options[0].scores])
     if numbers.layers:
         parts += _layers(numbers.layers)
     return "\n\n".join(parts)
@@ -148,6 +151,29 @@ def _methods(numbers: MethodNumbers) -> Iterator[str]:
             ]
             for percent in sorted({percent for _, percent in scores})
         ],
+    )
+
+
+def _options(options: Sequence[OptionNumbers], measures: Sequence[str]) -> Iterator[str]:
+    yield f"Beyond the paper, on a short training; changes against {OPTION_NAMES[PLAIN]} alone."
+    rows = [
+        [
+            OPTION_NAMES[option.name],
+            f"{option.removed[0]:.1f} / {option.removed[1]:.1f}",
+            *(number(option.scores.get(measure), 1) for measure in measures),
+            *(change(option.against_plain.get(measure)) for measure in measures),
+        ]
+        for option in options
+    ]
+    names = [MEASURES[measure] for measure in measures]
+    yield markdown(
+        [
+            "learned from",
+            "heads / activations removed (%)",
+            *(f"{name} (%)" for name in names),
+            *(f"{name}, change" for name in names),
+        ],
+        rows,
     )
 
 

@@ -71,7 +71,9 @@ def put(store: Path) -> Put:
             },
             **more,
         }
-        write_cell(store, name, "curve" if "-seed-" in name else "point", ["MODEL"], found)
+        is_option = name.startswith("option")
+        part = "option" if is_option else "curve" if "-seed-" in name else "point"
+        write_cell(store, name, part, ["MODEL"], found)
 
     return put
 

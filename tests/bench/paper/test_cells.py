@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from bench.paper.cells import (
+    FIRST_ROUND,
     NATURAL_QUESTIONS,
     POINTS,
     SMALLER,
@@ -43,16 +44,19 @@ def test_names_are_unique(study: str) -> None:
 def test_what_others_need_comes_first(study: str) -> None:
     first, *others = STUDIES[study]
     assert first.name == WHOLE
-    assert first.saves_model
-    assert TEACHER not in first.arguments
-    assert not any(cell.saves_model for cell in others)
+    assert first.saves_as == TEACHER
+    saved: set[str] = set()
+    for cell in (first, *others):
+        assert {TEACHER, FIRST_ROUND} & set(cell.arguments) <= saved
+        saved |= {cell.saves_as} if cell.saves_as else set()
 
 
 def test_all_points_come_before_the_curves_and_none_is_forgotten() -> None:
     parts = [cell.part for cell in STUDIES["squad"]]
-    assert parts == sorted(parts, reverse=True)
+    assert parts == sorted(parts, key=("point", "curve", "option").index)
     assert parts.count("point") == 1 + 3 * len(POINTS) + 1
     assert parts.count("curve") == 3 * 2 * 4 * 3
+    assert parts.count("option") == 4
 
 
 def test_every_cell_is_a_command_that_prune_export_takes() -> None:

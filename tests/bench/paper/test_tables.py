@@ -46,7 +46,7 @@ def test_what_is_missing_is_absent(put, store: Path) -> None:
     assert "L0 gates" not in text
     assert "fewer layers" not in text
     assert "| (1, 1) | 0.0 / 0.0 | not trained after the cut | 100.0 | 100.0 | – | – | – | – |" in text
-    assert tables_of(Numbers((), (), ())) == ""
+    assert tables_of(Numbers((), (), (), ())) == ""
 
 
 def test_of_natural_questions_both_kinds_of_answers(put, store: Path) -> None:
@@ -62,3 +62,15 @@ def test_of_natural_questions_both_kinds_of_answers(put, store: Path) -> None:
     assert (
         "| (1, 1) | 0.0 / 0.0 | retrained | 50.0 | 100.0 | −50.0 [−100.0, +0.0] | +0.0 [+0.0, +0.0] |" in text
     )
+
+
+def test_what_goes_beyond_the_paper_stands_against_the_plain_way(put, store: Path) -> None:
+    put("option-hidden", (1, 1, 1, 0), (1, 0))
+    assert "| logits and hidden states | 0.0 / 0.0 | 75.0 | 50.0 | – | – |" in tables_of(numbers_of(store))
+    put("option-logits", (1, 0, 1, 0), (1, 1))
+    put("option-round-1")
+    found = rows(tables_of(numbers_of(store)))
+    first, second = (row for row in found if row[0].endswith(("logits", "states")))
+    assert first == ["teacher's logits", "0.0 / 0.0", "50.0", "100.0", "–", "–"]
+    assert second[2:4] == ["75.0", "50.0"]
+    assert [change.split(" ")[0] for change in second[4:]] == ["+25.0", "−50.0"]

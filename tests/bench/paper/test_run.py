@@ -1,0 +1,69 @@
+"""Which cells are run, in which order: a cell itself is one run of prune-export, tested with that."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.paper import run
+from bench.paper.cells import TEACHER, Cell
+from bench.paper.store import is_stored, read_cell
+
+LEARNS = Cell("whole", "point", ("MODEL", "--retrain"), saves_as=TEACHER)
+CUT = Cell("cut", "point", ("MODEL",))
+TAUGHT = Cell("taught", "point", ("MODEL", "--teacher", TEACHER))
+CELLS = (LEARNS, CUT, TAUGHT)
+
+
+class Study:
+    """Runs cells that leave nothing but what later ones need."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store, self.work = folder / "store", folder / "work"
+        self.store.mkdir()
+        self.ran: list[tuple[str, ...]] = []
+
+    def one(self, cell: Cell, where: Mapping[str, str], work: Path) -> dict[str, Any]:
+        self.ran.append((cell.name, *(where.get(argument, argument) for argument in cell.arguments)))
+        if cell.saves_as:
+            Path(where[cell.saves_as]).mkdir(parents=True, exist_ok=True)
+        return {"gates": [], "path": "elsewhere", "seconds": 1, "said": cell.name}
+
+    def run(self, only: str = "") -> list[str]:
+        before = len(self.ran)
+        run.run_cells(CELLS, {"MODEL": "m"}, self.store, self.store, self.work, lambda _: None, only=only)
+        return [name for name, *_ in self.ran[before:]]
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    found = Study(tmp_path)
+    monkeypatch.setattr(run, "_run", found.one)
+    return found
+
+
+def test_each_cell_is_run_once_and_what_it_found_is_kept(study: Study) -> None:
+    assert study.run() == ["whole", "cut", "taught"]
+    assert read_cell(study.store / "cut.json")["found"] == {"gates": [], "said": "cut"}
+    assert study.run() == []
+
+
+def test_names_stand_for_what_lies_elsewhere(study: Study) -> None:
+    study.run()
+    teacher = str(study.work / "cells" / "whole" / "model")
+    assert study.ran[-1] == ("taught", "m", "--teacher", teacher)
+
+
+def test_a_part_of_the_cells_takes_along_whose_model_it_needs(study: Study) -> None:
+    assert study.run("cut") == ["cut"]
+    assert study.run("taught") == ["whole", "taught"]
+    assert not is_stored(study.store, "whole", LEARNS.arguments)  # nobody asked for what it found
+    assert study.run() == ["whole"]
+
+
+def test_a_model_that_is_gone_is_made_again_only_for_who_needs_it(study: Study) -> None:
+    study.run("whole")
+    (study.work / "cells" / "whole" / "model").rmdir()
+    assert study.run("cut") == ["cut"]
+    assert study.run("taught") == ["whole", "taught"]
