@@ -74,14 +74,16 @@ class Opener:
         Latency does not depend on the weights, so the shape in a file's metadata suffices. Raises InputError
         where no such twin can be built.
         """
-        if model.precision != "fp32":
+        from export.graph import PRECISIONS
+
+        if model.precision not in PRECISIONS:
             raise InputError(
-                f"{model.name} is in {model.precision}, and only an fp32 twin can be built to compare it "
-                "with; name the file to compare with: --baseline FILE."
+                f"{model.name} is in {model.precision}, and only twins in {' and '.join(PRECISIONS)} can be "
+                "built to compare it with; name the file to compare with: --baseline FILE."
             )
-        engine = model.engine
+        engine, name = model.engine, f"unpruned twin of {model.name}"
         return self._random(
-            f"unpruned twin of {model.name}", engine.encoder, model.original_shape, model.dialect
+            name, engine.encoder, model.original_shape, model.dialect, precision=model.precision
         )
 
     def paper_pair(self) -> tuple[Model, Model]:
@@ -156,7 +158,15 @@ class Opener:
             raise InputError(f"{source.name}: {error}") from error
         return path
 
-    def _random(self, name: str, encoder: Encoder, shape: ModelShape, dialect: str | None) -> Model:
+    def _random(
+        self,
+        name: str,
+        encoder: Encoder,
+        shape: ModelShape,
+        dialect: str | None,
+        *,
+        precision: str = "fp32",
+    ) -> Model:
         path = None
         if dialect is not None:
             from export.graph import random_weights
@@ -165,13 +175,15 @@ class Opener:
                 weights = random_weights(encoder, shape)
             except ValueError as error:  # NumPy's for an array that no address reaches the end of
                 raise InputError(f"The {name} is larger than any memory; export that file again.") from error
-            path = self._write(encoder, shape, weights, dialect)
-        return Model(name, self._engine(encoder, shape, path), shape, dialect, "fp32", "random", None)
+            path = self._write(encoder, shape, weights, dialect, precision)
+        return Model(name, self._engine(encoder, shape, path), shape, dialect, precision, "random", None)
 
-    def _write(self, encoder: Encoder, shape: ModelShape, weights: Any, dialect: str) -> Path:
+    def _write(
+        self, encoder: Encoder, shape: ModelShape, weights: Any, dialect: str, precision: str = "fp32"
+    ) -> Path:
         from export.graph import build_graph
         from export.write import write_onnx
 
         path = self.scratch / f"{len(list(self.scratch.glob('*.onnx')))}.onnx"
-        write_onnx(build_graph(encoder, shape, weights, dialect=dialect), path)
+        write_onnx(build_graph(encoder, shape, weights, dialect=dialect, precision=precision), path)
         return path

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from export.flags import called_by_flag
-from export.request import Request, Target
+from export.request import GraphPrecision, Request, Target
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
 from prune.command import end_cleanly_when_told_to
@@ -285,6 +285,13 @@ def prune_export(
             rich_help_panel=_OUTPUT,
         ),
     ] = "onnxruntime",
+    precision: Annotated[
+        GraphPrecision,
+        typer.Option(
+            help="Of the graph's products. fp16: for GPUs; what could overflow stays in fp32.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = "fp32",
     save_model: Annotated[
         Path | None,
         typer.Option(
@@ -367,6 +374,7 @@ def prune_export(
             training=training,
             seed=seed,
             target=target,
+            precision=precision,
             save_model=save_model,
             work=work,
             json_file=json_file,

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from export.dialects import DIALECTS
 from export.nodes import Graph
+from export.precision.arithmetic import Arithmetic, HalfPrecision, SinglePrecision, unsafe_in_half
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape
 from prune.tensors import tensors_of
 
 INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS = "input_ids", "attention_mask", "token_type_ids"
+PRECISIONS = ("fp32", "fp16")
 OUTPUTS = ("start_logits", "end_logits")
 
 
@@ -29,22 +31,33 @@ def input_names(encoder: Encoder) -> tuple[str, ...]:
 
 
 def build_graph(
-    encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]], *, dialect: str = "onnxruntime"
+    encoder: Encoder,
+    shape: ModelShape,
+    weights: Mapping[str, NDArray[Any]],
+    *,
+    dialect: str = "onnxruntime",
+    precision: str = "fp32",
 ) -> onnx.ModelProto:
     """The question-answering graph: `input_names` in, start_logits and end_logits [batch, sequence] out.
 
     `weights` are named and shaped as in prune.tensors. A sublayer with no heads or no activations is its
-    output bias, the residual and the norm. Raises InputError for an unknown dialect and for weights that are
-    missing or have another shape.
+    output bias, the residual and the norm. In fp16 the types stand in the graph: weights and products in
+    float16 where no input can overflow them, the rest in float32. Raises InputError for an unknown dialect or
+    precision, for fp16 in another dialect than the portable one, and for weights that are missing or have
+    another shape.
     """
     if dialect not in DIALECTS:
         raise InputError(f"The graph dialect is {dialect!r}; expected one of {', '.join(sorted(DIALECTS))}.")
+    _check_precision(precision, dialect)
     for name, tensor in tensors_of(encoder, shape).items():
         if name not in weights or weights[name].shape != tensor.shape:
             came = weights[name].shape if name in weights else "missing"
             raise InputError(f"The weight {name} is {came}; the shape calls for {tensor.shape}.")
     graph = Graph(weights)
-    write = DIALECTS[dialect](graph, encoder)
+    arithmetic: Arithmetic = SinglePrecision(graph)
+    if precision == "fp16":
+        arithmetic = HalfPrecision(graph, unsafe_in_half(encoder, shape, weights))
+    write = DIALECTS[dialect](graph, encoder, arithmetic)
     hidden = write.embeddings(INPUT_IDS, TOKEN_TYPE_IDS if TOKEN_TYPE_IDS in input_names(encoder) else None)
     mask = write.mask(ATTENTION_MASK) if shape.num_heads else ""
     for index, layer in enumerate(shape.layers):
@@ -54,9 +67,16 @@ def build_graph(
     return graph.finish(input_names(encoder), OUTPUTS)
 
 
+def _check_precision(precision: str, dialect: str) -> None:
+    if precision not in PRECISIONS:
+        raise InputError(f"The precision is {precision!r}; expected one of {', '.join(PRECISIONS)}.")
+    if precision == "fp16" and dialect != "portable":
+        raise InputError(f"fp16 is written in the dialect portable, not {dialect}; it is for GPUs.")
+
+
 def _answer(graph: Graph, hidden: str) -> None:
-    """Two scores for each token: that the answer starts there, that it ends there."""
-    logits = graph.node("MatMul", "answer/matmul", [hidden, graph.matrix("answer/weight")])
+    """Two scores for each token, in float32: that the answer starts there, that it ends there."""
+    logits = graph.node("MatMul", "answer/matmul", [graph.single(hidden), graph.matrix("answer/weight")])
     logits = graph.node("Add", "answer", [logits, graph.weight("answer/bias")])
     halves = graph.nodes("Split", "answer", [logits], ["answer/start", "answer/end"], axis=-1, num_outputs=2)
     for half, output in zip(halves, OUTPUTS, strict=True):

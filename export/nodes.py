@@ -27,6 +27,9 @@ class Graph:
         self._weights = weights
         self._nodes: list[onnx.NodeProto] = []
         self._constants: dict[str, NDArray[Any]] = {}
+        self._halves: set[str] = set()
+        """Tensors of float16."""
+        self._casts: dict[tuple[str, int], str] = {}
 
     def node(
         self, op_type: str, name: str, inputs: Sequence[str], *, domain: str = "", **attributes: Any
@@ -50,7 +53,25 @@ class Graph:
                 op_type, list(inputs), list(outputs), f"{name}/{op_type}", domain=domain, **attributes
             )
         )
+        is_half = (
+            attributes.get("to") == TensorProto.FLOAT16 if op_type == "Cast" else self._halves & {*inputs}
+        )
+        self._halves |= {*outputs} if is_half else set()
         return outputs
+
+    def half(self, tensor: str) -> str:
+        """The tensor in float16."""
+        return tensor if tensor in self._halves else self._cast(tensor, TensorProto.FLOAT16, "half")
+
+    def single(self, tensor: str) -> str:
+        """The tensor, one of floats, in float32."""
+        return self._cast(tensor, TensorProto.FLOAT, "single") if tensor in self._halves else tensor
+
+    def _cast(self, tensor: str, to: int, name: str) -> str:
+        """One cast for all who want it."""
+        if (tensor, to) not in self._casts:
+            self._casts[tensor, to] = self.node("Cast", f"{tensor}/{name}", [tensor], to=to)
+        return self._casts[tensor, to]
 
     def weight(self, name: str) -> str:
         """A weight as it is."""
@@ -66,7 +87,8 @@ class Graph:
 
     def constant(self, name: str, values: ArrayLike) -> str:
         """Numbers that are part of the graph; the same name always means the same numbers."""
-        self._constants.setdefault(name, np.asarray(values))
+        array = self._constants.setdefault(name, np.asarray(values))
+        self._halves |= {name} if array.dtype == np.float16 else set()
         return name
 
     def integers(self, *values: int) -> str:

@@ -3,6 +3,7 @@
 import copy
 import time
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -13,9 +14,12 @@ from export.choice import Choice, choose, read_wanted
 from export.data import Data, read_data
 from export.flags import called_by_flag
 from export.request import Request
+from export.session import graph_runner
 from prune.checkpoint import save
+from prune.layers import encoder_and_original
 from prune.qa.json_file import write_json
 from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.task import Exam
 from prune.ranks import main_first, ranks
 from prune.shrink import shrink
 from prune.source import PROVENANCE_FILE, Source
@@ -36,6 +40,8 @@ class Outcome:
     """What was seen while training went on after the cut."""
     accuracy: Any
     """The task's comparison of the model before and after; None without --dev."""
+    precision_accuracy: Any
+    """The same of the model after in fp32 and the graph as it was written; None where that is fp32."""
     artifact: Artifact
     seconds: float
 
@@ -63,13 +69,22 @@ def run(request: Request, progress: Progress) -> Outcome | None:
         if request.trains and windows:
             smaller = smaller if choice.plan else copy.deepcopy(smaller)
             training = _train(request, subject, smaller, teacher, windows, work, progress)
-        accuracy = _measure(data, subject, smaller, work, progress)
+        measured = _measure(data, subject, smaller, work, progress)
     if not ranks().is_main:
         return None
-    artifact = _write(request, subject, smaller, choice, accuracy, progress)
+    artifact, served = _write(request, subject, smaller, choice, measured, progress)
     own_questions = data.calibration is not None
     seconds = time.monotonic() - began
-    outcome = Outcome(subject.source, choice, own_questions, training, accuracy, artifact, seconds)
+    outcome = Outcome(
+        subject.source,
+        choice,
+        own_questions,
+        training,
+        measured.accuracy if measured else None,
+        served,
+        artifact,
+        seconds,
+    )
     if request.json_file:
         write_json(request.json_file, to_dict(outcome), indent=2)
     return outcome
@@ -109,13 +124,24 @@ def _train(
         return continued_training(work, model, subject, windows, settings, teaching, progress)
 
 
-def _measure(data: Data, subject: Subject, smaller: PreTrainedModel, work: Work, progress: Progress) -> Any:
+@dataclass(frozen=True)
+class _Measured:
+    """What the cut model answered in PyTorch, and how that compares with the model as it came."""
+
+    exam: Exam[Any, Any]
+    answers: Any
+    accuracy: Any
+
+
+def _measure(
+    data: Data, subject: Subject, smaller: PreTrainedModel, work: Work, progress: Progress
+) -> _Measured | None:
     """Ask the model as it came and as it became the same annotated questions."""
     if not data.dev:
         return None
     before = asked(work, data.dev, subject, subject.model, "answering as it came", progress)
     after = asked(work, data.dev, subject, smaller, "answering as it became", progress)
-    return data.dev.compare(before, after)
+    return _Measured(data.dev, after, data.dev.compare(before, after))
 
 
 def _write(
@@ -123,12 +149,11 @@ def _write(
     subject: Subject,
     model: PreTrainedModel,
     choice: Choice,
-    accuracy: Any,
+    measured: _Measured | None,
     progress: Progress,
-) -> Artifact:
-    settings = subject.settings
-    if accuracy and accuracy.null_threshold is not None:
-        settings = replace(settings, null_threshold=accuracy.null_threshold)
+) -> tuple[Artifact, Any]:
+    """The artifact, and what its precision changed about the answers, where that is not fp32."""
+    settings = _calibrated(subject.settings, measured.accuracy if measured else None)
     provenance = subject.source.provenance()
     if choice.plan:
         method = "plan" if request.plan else request.method
@@ -136,6 +161,20 @@ def _write(
     if request.trains:
         kind = "distill" if request.retrain is None else "retrain"
         provenance |= {"training": kind, "epochs": request.distill or request.retrain}
+    served = None
+
+    def examine(file: Path) -> DecodingSettings:
+        nonlocal served
+        assert measured
+        answers = measured.exam.ask(
+            graph_runner(file, encoder_and_original(model)[0]),
+            subject.tokenizer,
+            settings,
+            lambda done, total: progress(f"answering in {request.precision}", done, total),
+        )
+        served = measured.exam.compare(measured.answers, answers)
+        return _calibrated(settings, served)
+
     progress("writing and checking the graph", 0, 1)
     artifact = write_artifact(
         model,
@@ -143,13 +182,21 @@ def _write(
         settings,
         request.out,
         dialect=request.target,
+        precision=request.precision,
         model_name=str(provenance.get("model_name", subject.source.name)),
         provenance=provenance,
+        examine=examine if measured and request.precision != "fp32" else None,
     )
     if request.save_model:
         beside = {DECODING_FILE: settings.to_dict(), PROVENANCE_FILE: provenance}
         save(model, subject.tokenizer, request.save_model, beside=beside)
-    return artifact
+    return artifact, served
+
+
+def _calibrated(settings: DecodingSettings, accuracy: Any) -> DecodingSettings:
+    """With the threshold for "no answer" that served best in `accuracy`, if it told one."""
+    threshold = accuracy.null_threshold if accuracy else None
+    return settings if threshold is None else replace(settings, null_threshold=threshold)
 
 
 def _with_demo(request: Request, progress: Progress) -> Request:
@@ -190,4 +237,6 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "gates": [{"log": gates.to_dict()["log"]} for gates in choice.gates],
         "training": outcome.training,
         "accuracy": asdict(outcome.accuracy) if outcome.accuracy else None,
+        "precision": metadata.precision,
+        "precision_accuracy": asdict(outcome.precision_accuracy) if outcome.precision_accuracy else None,
     }

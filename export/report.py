@@ -5,6 +5,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from export.artifact import KEPT_IN_FP32
+from export.metadata import Metadata
 from export.pipeline import Outcome
 from prune.cost import multiply_adds, parameters
 from prune.qa.compare import Comparison
@@ -42,6 +44,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     if outcome.training:
         lines.append(_training(outcome.training))
     lines += _accuracy(outcome.accuracy) if outcome.accuracy else []
+    if metadata.precision != "fp32":
+        lines += _precision(metadata, outcome.precision_accuracy)
     if searched and not outcome.accuracy:
         questions = (
             "the questions of --calibration" if outcome.own_questions else "built-in English questions"
@@ -69,6 +73,19 @@ def layer_table(name: str, shape: ModelShape, original: ModelShape) -> Table:
             f"{now.intermediate_size} of {whole.intermediate_size}",
         )
     return table
+
+
+def _precision(metadata: Metadata, accuracy: Comparison | NqComparison | None) -> list[str]:
+    kept = metadata.provenance[KEPT_IN_FP32]
+    if kept:
+        names = ", ".join(kept[:3]) + (", ..." if len(kept) > 3 else "")
+        said = f"all products but {len(kept)}, which some input could overflow ({names})"
+    else:
+        said = "all products: no input can overflow them"
+    lines = [f"In {metadata.precision} are {said}; sums, norms and softmax are in fp32."]
+    if accuracy:
+        lines += [f"What {metadata.precision} changes: {line}" for line in _accuracy(accuracy)]
+    return lines
 
 
 def _training(training: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from prune.staging import check_writable
 from prune.train.settings import TrainingSettings
 
 Target = Literal["onnxruntime", "portable"]
+GraphPrecision = Literal["fp32", "fp16"]
 
 _SHORTEST = 16
 """Tokens of a window: with fewer, special tokens and a few of the question leave the context next to none."""
@@ -54,6 +55,7 @@ class Request:
     training: TrainingSettings = field(default_factory=TrainingSettings)
     seed: int = 0
     target: Target = "onnxruntime"
+    precision: GraphPrecision = "fp32"
     save_model: Path | None = None
     work: Path | None = None
     json_file: Path | None = None
@@ -63,6 +65,10 @@ class Request:
         self._check_method()
         self._check_data()
         self._check_training()
+        if self.precision == "fp16" and self.target != "portable":
+            raise InputError(
+                "--precision fp16 is for GPUs and is written in standard operators; add --target portable."
+            )
         if self.multiple_of is not None and self.multiple_of < 1:
             raise InputError(f"--multiple-of is {self.multiple_of}; expected a whole number of at least 1.")
         if self.seed < 0:

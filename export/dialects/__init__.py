@@ -5,13 +5,14 @@ from typing import Protocol
 from export.dialects.onnxruntime import FusedDialect
 from export.dialects.portable import PortableDialect
 from export.nodes import Graph
+from export.precision.arithmetic import Arithmetic
 from prune.arch import Encoder
 
 
 class Dialect(Protocol):
     """Writes the parts of an encoder into a graph. Every method returns the name of what it computes."""
 
-    def __init__(self, graph: Graph, encoder: Encoder) -> None: ...
+    def __init__(self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic) -> None: ...
 
     def embeddings(self, input_ids: str, token_type_ids: str | None) -> str:
         """Token, position and type embeddings, normed: [batch, sequence, hidden]."""

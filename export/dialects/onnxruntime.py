@@ -7,6 +7,7 @@ import numpy as np
 
 from export.dialects.portable import MASKED, PortableDialect, position_ids, position_table
 from export.nodes import Graph
+from export.precision.arithmetic import Arithmetic
 from prune.arch import Encoder
 
 MICROSOFT = "com.microsoft"
@@ -16,10 +17,10 @@ INT32 = 6
 class FusedDialect:
     """Writes an encoder in one operator per part: embeddings, attention, bias + GELU, residual + norm."""
 
-    def __init__(self, graph: Graph, encoder: Encoder) -> None:
+    def __init__(self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic) -> None:
         self.graph = graph
         self.encoder = encoder
-        self.standard = PortableDialect(graph, encoder)
+        self.standard = PortableDialect(graph, encoder, arithmetic)
 
     def embeddings(self, input_ids: str, token_type_ids: str | None) -> str:
         """One EmbedLayerNormalization; it wants int32."""

@@ -3,6 +3,7 @@
 import numpy as np
 
 from export.nodes import Graph
+from export.precision.arithmetic import Arithmetic
 from prune.arch import Encoder
 
 MASKED = -1e9
@@ -10,24 +11,32 @@ MASKED = -1e9
 
 
 class PortableDialect:
-    """Writes an encoder in the operators of ONNX opset 20."""
+    """Writes an encoder in the operators of ONNX opset 20.
 
-    def __init__(self, graph: Graph, encoder: Encoder) -> None:
+    Products are computed as `arithmetic` says; sums of embeddings, residuals, norms and softmax in float32,
+    where half precision would lose most and overflow first.
+    """
+
+    def __init__(self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic) -> None:
         self.graph = graph
         self.encoder = encoder
+        self.arithmetic = arithmetic
 
     def embeddings(self, input_ids: str, token_type_ids: str | None) -> str:
         """Token + position + type embeddings, normed, projected where the sizes differ."""
         graph = self.graph
-        words = graph.node("Gather", "embeddings/words", [graph.weight("embeddings/word"), input_ids])
+        words = self._gathered("embeddings/words", "embeddings/word", input_ids)
         positions = self._positions(input_ids, token_type_ids is None)
         total = graph.node("Add", "embeddings/add_positions", [words, positions])
         if token_type_ids is not None:
-            types = graph.node(
-                "Gather", "embeddings/token_types", [graph.weight("embeddings/token_type"), token_type_ids]
-            )
+            types = self._gathered("embeddings/token_types", "embeddings/token_type", token_type_ids)
             total = graph.node("Add", "embeddings/add_token_types", [total, types])
         return self.project(self.norm("embeddings/norm", total))
+
+    def _gathered(self, name: str, table: str, ids: str) -> str:
+        """Rows of an embedding table, in float32."""
+        rows = self.arithmetic.table(table, self.graph.array(table))
+        return self.graph.single(self.graph.node("Gather", name, [rows, ids]))
 
     def _positions(self, input_ids: str, only_type: bool) -> str:
         """Position embeddings, [sequence, hidden], or [batch, sequence, hidden] where padding moves them."""
@@ -45,7 +54,7 @@ class PortableDialect:
         """From the embedding size to the hidden size (ELECTRA), where the two differ."""
         if self.encoder.embedding_size == self.encoder.hidden_size:
             return hidden
-        return self.linear("embeddings/project", hidden)
+        return self.arithmetic.linear("embeddings/project", hidden)
 
     def mask(self, attention_mask: str) -> str:
         """0 for a real key and MASKED for a padded one: [batch, 1, 1, sequence]."""
@@ -59,50 +68,45 @@ class PortableDialect:
         """softmax(Q Kᵀ / √d + mask) V for `num_heads` heads, projected; residual; norm."""
         if num_heads == 0:
             return self.bias_only(name, hidden)
-        graph = self.graph
-        query = self._heads(f"{name}/query", hidden, num_heads, [0, 2, 1, 3])
-        key = self._heads(f"{name}/key", hidden, num_heads, [0, 2, 3, 1])
-        value = self._heads(f"{name}/value", hidden, num_heads, [0, 2, 1, 3])
-        scale = graph.constant("attention/scale", np.float32(self.encoder.head_size**-0.5))
-        query = graph.node("Mul", f"{name}/query/scaled", [query, scale])
-        scores = graph.node("MatMul", f"{name}/scores", [query, key])
+        graph, linear, product = self.graph, self.arithmetic.linear, self.arithmetic.product
+        scaled = linear(f"{name}/query", hidden, factor=self.encoder.head_size**-0.5)
+        query = self._heads(f"{name}/query", scaled, num_heads, [0, 2, 1, 3])
+        key = self._heads(f"{name}/key", linear(f"{name}/key", hidden), num_heads, [0, 2, 3, 1])
+        value = self._heads(f"{name}/value", linear(f"{name}/value", hidden), num_heads, [0, 2, 1, 3])
+        scores = graph.single(product(f"{name}/scores", query, key))
         scores = graph.node("Add", f"{name}/masked_scores", [scores, mask])
         probabilities = graph.node("Softmax", f"{name}/probabilities", [scores], axis=-1)
-        context = graph.node("MatMul", f"{name}/context", [probabilities, value])
+        context = product(f"{name}/context", probabilities, value)
         context = graph.node("Transpose", f"{name}/context/by_token", [context], perm=[0, 2, 1, 3])
         width = num_heads * self.encoder.head_size
         context = graph.node("Reshape", f"{name}/context/merged", [context, graph.integers(0, 0, width)])
-        return self.residual_norm(name, self.linear(f"{name}/output", context), hidden)
+        return self.residual_norm(name, linear(f"{name}/output", context), hidden)
 
-    def _heads(self, name: str, hidden: str, num_heads: int, order: list[int]) -> str:
+    def _heads(self, name: str, projected: str, num_heads: int, order: list[int]) -> str:
         """A projection split into heads: [batch, sequence, width] → four axes in the given order."""
         shape = self.graph.integers(0, 0, num_heads, self.encoder.head_size)
-        split = self.graph.node("Reshape", f"{name}/split", [self.linear(name, hidden), shape])
+        split = self.graph.node("Reshape", f"{name}/split", [projected, shape])
         return self.graph.node("Transpose", f"{name}/heads", [split], perm=order)
 
     def feed_forward(self, name: str, hidden: str, intermediate_size: int) -> str:
         """GELU(x W₁ + b₁) W₂ + b₂; residual; norm."""
         if intermediate_size == 0:
             return self.bias_only(name, hidden)
-        inner = self.linear(f"{name}/intermediate", hidden)
+        inner = self.arithmetic.linear(f"{name}/intermediate", hidden)
         inner = self.graph.node("Gelu", f"{name}/gelu", [inner])
-        return self.residual_norm(name, self.linear(f"{name}/output", inner), hidden)
+        return self.residual_norm(name, self.arithmetic.linear(f"{name}/output", inner), hidden)
 
     def bias_only(self, name: str, hidden: str) -> str:
         """What is left of a sublayer that lost all its units: its output bias, the residual, the norm."""
         return self.residual_norm(name, self.graph.weight(f"{name}/output/bias"), hidden)
 
-    def linear(self, name: str, hidden: str) -> str:
-        """x Wᵀ + b with the weights called `name`."""
-        product = self.graph.node("MatMul", f"{name}/matmul", [hidden, self.graph.matrix(f"{name}/weight")])
-        return self.graph.node("Add", name, [product, self.graph.weight(f"{name}/bias")])
-
     def residual_norm(self, name: str, update: str, hidden: str) -> str:
         """LayerNorm(hidden + update)."""
-        return self.norm(f"{name}/norm", self.graph.node("Add", f"{name}/residual", [hidden, update]))
+        total = [self.graph.single(hidden), self.graph.single(update)]
+        return self.norm(f"{name}/norm", self.graph.node("Add", f"{name}/residual", total))
 
     def norm(self, name: str, hidden: str) -> str:
-        """LayerNorm over the last axis."""
+        """LayerNorm over the last axis, of a float32 tensor."""
         inputs = [hidden, self.graph.weight(f"{name}/weight"), self.graph.weight(f"{name}/bias")]
         return self.graph.node(
             "LayerNormalization", name, inputs, axis=-1, epsilon=self.encoder.layer_norm_eps

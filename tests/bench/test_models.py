@@ -47,8 +47,17 @@ def test_the_twin_is_the_file_before_it_was_cut(opener: Opener, make_file, whole
 
 
 def test_a_twin_in_another_precision_is_not_made_up(opener: Opener, make_file) -> None:
-    with pytest.raises(InputError, match="in int8, and only an fp32 twin"):
+    with pytest.raises(InputError, match="in int8, and only twins in fp32 and fp16"):
         opener.unpruned_twin(opener.open(str(make_file(precision="int8"))))
+
+
+def test_the_twin_of_half_precision_is_in_half_precision(opener: Opener, make_file) -> None:
+    twin = opener.unpruned_twin(opener.open(str(make_file(precision="fp16", dialect="portable"))))
+    assert (twin.precision, twin.dialect) == ("fp16", "portable")
+    assert twin.engine.path is not None
+    types = {tensor.name: tensor.data_type for tensor in onnx.load(twin.engine.path).graph.initializer}
+    assert types["layer.2/ffn/output/weight"] == onnx.TensorProto.FLOAT16
+    assert types["layer.2/ffn/norm/weight"] == onnx.TensorProto.FLOAT
 
 
 def test_a_twin_of_absurd_size_is_refused(opener: Opener, make_file) -> None:

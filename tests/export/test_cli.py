@@ -20,7 +20,7 @@ from export.cli import app
 from export.metadata import read_metadata
 from prune.checkpoint import load, load_tokenizer, save
 from prune.layers import shape_of
-from prune.qa.answer import answer, torch_runner
+from prune.qa.answer import answer, score_predictions, torch_runner
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.squad import write_squad
@@ -422,3 +422,54 @@ def test_the_demo_without_its_encoder_names_the_package_and_installs_nothing(
 def test_the_built_in_questions_serve_any_model(model_dir: Path) -> None:
     _, printed = exported(model_dir, "--min-agreement", 60)
     assert "built-in English questions" in printed
+
+
+def test_half_precision_is_measured_as_it_was_written(
+    model_dir: Path, squad_file: Path, tmp_path: Path
+) -> None:
+    found = tmp_path / "found.json"
+    out, printed = exported(
+        model_dir,
+        *("--method", "random", "--prune-ffn", 0.5, "--dev", squad_file, "--json", found),
+        *("--target", "portable", "--precision", "fp16"),
+    )
+    metadata, said = read_metadata(out), json.loads(found.read_bytes())
+    assert (metadata.precision, said["precision"]) == ("fp16", "fp16")
+    assert metadata.provenance["kept_in_fp32"] == []
+    assert metadata.parity["tolerance"] == 1e-2
+    assert 1e-7 < metadata.parity["max_relative"] < 1e-2
+    assert (
+        "In fp16 are all products: no input can overflow them; sums, norms and softmax are in fp32."
+        in printed
+    )
+    assert "What fp16 changes: F1 on 9 questions of --dev" in printed
+    # before and after the cut in PyTorch; then the cut model in PyTorch and the graph
+    before, after = said["accuracy"]["after"], said["precision_accuracy"]["before"]
+    assert before["f1_by_question"] == after["f1_by_question"]
+    served = said["precision_accuracy"]["after"]
+    assert DecodingSettings.read(out.parent / DECODING_FILE).null_threshold == served["null_threshold"]
+    session = onnxruntime.InferenceSession(out)
+    answers = answer(
+        questions(),
+        load_tokenizer(out.parent),
+        lambda batch: tuple(session.run(None, batch.inputs())),
+        settings=DecodingSettings.read(out.parent / DECODING_FILE),
+    )
+    score = score_predictions(questions(), answers, null_threshold=served["null_threshold"])
+    assert score.f1 == pytest.approx(served["score"]["f1"])
+
+
+def test_what_half_precision_could_not_hold_is_said(model_dir: Path) -> None:
+    weights = load_file(model_dir / "model.safetensors")
+    weights["bert.encoder.layer.1.output.dense.weight"] *= 1e5
+    save_file(weights, model_dir / "model.safetensors", metadata={"format": "pt"})
+    out, printed = exported(model_dir, "--no-prune", "--target", "portable", "--precision", "fp16")
+    assert read_metadata(out).provenance["kept_in_fp32"] == ["layer.1/ffn/output"]
+    assert "all products but 1, which some input could overflow (layer.1/ffn/output)" in printed
+
+
+def test_half_precision_wants_the_portable_target(model_dir: Path) -> None:
+    code, printed = run(model_dir, model_dir.parent / "model.onnx", "--precision", "fp16")
+    assert code == 2
+    assert "add --target portable" in printed
+    assert len(printed.strip().splitlines()) == 1

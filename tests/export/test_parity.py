@@ -40,7 +40,7 @@ def test_an_equal_graph_passes(tmp_path: Path, model_type: str, dialect: str, sh
     model = tiny.model(model_type, shape)
     parity = check(model, graph_of(model, dialect), tmp_path)
     assert 0 <= parity.max_relative <= parity.max_absolute < 1e-5
-    assert parity.tolerance == TOLERANCE
+    assert parity.tolerance == TOLERANCE["fp32"]
     assert len(set(parity.cases)) == len(parity.cases) == 5
     assert parity.to_dict()["max_absolute"] == pytest.approx(parity.max_absolute, rel=0.06)
 
@@ -139,7 +139,7 @@ def test_a_planted_error_is_caught_and_named(tmp_path: Path, plant) -> None:  # 
     found = MESSAGE.fullmatch(str(stopped.value))
     assert found is not None
     absolute, relative = float(found[2]), float(found[3])
-    assert not relative <= TOLERANCE
+    assert not relative <= TOLERANCE["fp32"]
     assert not absolute < relative
 
 

@@ -1,0 +1,131 @@
+"""How a graph's products are computed: in single precision, or in half precision where that is safe."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.nodes import Graph
+from export.precision.largest import largest_values
+from prune.arch import Encoder
+from prune.shape import ModelShape
+
+SAFE = 32752.0
+"""Half of float16's largest finite number: what a bound may reach, so that rounding cannot carry it over."""
+
+
+class Arithmetic(Protocol):
+    """Writes products into a graph. Everything else is left in the type of what it reads."""
+
+    def linear(self, name: str, hidden: str, *, factor: float = 1.0) -> str:
+        """factor · (x Wᵀ + b), with the weights called `name`."""
+        ...
+
+    def product(self, name: str, left: str, right: str) -> str:
+        """left @ right, both computed by the graph."""
+        ...
+
+    def table(self, name: str, values: NDArray[Any]) -> str:
+        """Rows to gather from."""
+        ...
+
+
+class SinglePrecision:
+    """float32 throughout."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def linear(self, name: str, hidden: str, *, factor: float = 1.0) -> str:
+        """See Arithmetic."""
+        return _linear(self.graph, name, self.graph.single(hidden), factor, np.float32)
+
+    def product(self, name: str, left: str, right: str) -> str:
+        """See Arithmetic."""
+        return self.graph.node("MatMul", name, [self.graph.single(left), self.graph.single(right)])
+
+    def table(self, name: str, values: NDArray[Any]) -> str:
+        """See Arithmetic."""
+        return self.graph.constant(name, values)
+
+
+class HalfPrecision:
+    """float16 for weights, and for products but those in `unsafe`."""
+
+    def __init__(self, graph: Graph, unsafe: Iterable[str] = ()) -> None:
+        self.graph = graph
+        self.unsafe = frozenset(unsafe)
+        self._single = SinglePrecision(graph)
+
+    def linear(self, name: str, hidden: str, *, factor: float = 1.0) -> str:
+        """See Arithmetic."""
+        if name in self.unsafe:
+            return self._single.linear(name, hidden, factor=factor)
+        return _linear(self.graph, name, self.graph.half(hidden), factor, np.float16)
+
+    def product(self, name: str, left: str, right: str) -> str:
+        """See Arithmetic."""
+        if name in self.unsafe:
+            return self._single.product(name, left, right)
+        return self.graph.node("MatMul", name, [self.graph.half(left), self.graph.half(right)])
+
+    def table(self, name: str, values: NDArray[Any]) -> str:
+        """See Arithmetic."""
+        is_safe = bool(np.abs(values).max(initial=0) <= SAFE)
+        return self.graph.constant(name, values.astype(np.float16) if is_safe else values)
+
+
+def unsafe_in_half(
+    encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]]
+) -> tuple[str, ...]:
+    """The products that must stay in float32, as some input could carry them, or what they read, past SAFE.
+
+    Named as in the portable dialect, in the order of the graph. With these left out no product overflows, of
+    any text, padding or length: see `largest_values`. Weights past SAFE count too.
+    """
+    largest = largest_values(encoder, shape, weights)
+    most = {name: max(value, _largest_weight(name, weights)) for name, value in largest.items()}
+    read = _read_by_products(encoder, shape)
+    return tuple(
+        name for name, inputs in read.items() if not all(most[each] <= SAFE for each in (name, *inputs))
+    )
+
+
+def _read_by_products(encoder: Encoder, shape: ModelShape) -> dict[str, tuple[str, ...]]:
+    """Each product with what it reads from the graph."""
+    read: dict[str, tuple[str, ...]] = {}
+    hidden = "embeddings/norm"
+    if encoder.embedding_size != encoder.hidden_size:
+        read["embeddings/project"] = (hidden,)
+        hidden = "embeddings/project"
+    for index, layer in enumerate(shape.layers):
+        part = f"layer.{index}/attention"
+        if layer.num_heads:
+            read |= {f"{part}/{name}": (hidden,) for name in ("query", "key", "value")}
+            read[f"{part}/scores"] = (f"{part}/query", f"{part}/key")
+            read[f"{part}/context"] = (f"{part}/probabilities", f"{part}/value")
+            read[f"{part}/output"] = (f"{part}/context",)
+        hidden, part = f"{part}/norm", f"layer.{index}/ffn"
+        if layer.intermediate_size:
+            read[f"{part}/intermediate"] = (hidden,)
+            read[f"{part}/output"] = (f"{part}/gelu",)
+        hidden = f"{part}/norm"
+    return read
+
+
+def _largest_weight(name: str, weights: Mapping[str, NDArray[Any]]) -> float:
+    """Of a Linear called `name`; 0 where there is none."""
+    found = (weights.get(f"{name}/{part}") for part in ("weight", "bias"))
+    return max((float(np.abs(values).max(initial=0)) for values in found if values is not None), default=0.0)
+
+
+def _linear(graph: Graph, name: str, hidden: str, factor: float, dtype: type[np.floating[Any]]) -> str:
+    weight, bias = (
+        (graph.array(f"{name}/{part}") * np.float32(factor)).astype(dtype, copy=False)
+        if factor != 1 or graph.array(f"{name}/{part}").dtype != dtype
+        else graph.array(f"{name}/{part}")
+        for part in ("weight", "bias")
+    )
+    product = graph.node("MatMul", f"{name}/matmul", [hidden, graph.constant(f"{name}/weight", weight.T)])
+    return graph.node("Add", name, [product, graph.constant(f"{name}/bias", bias)])

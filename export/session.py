@@ -1,0 +1,42 @@
+"""An exported graph, run by onnxruntime on the CPU: for the parity gate, and to ask it questions."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
+from prune.arch import Encoder
+from prune.errors import InputError
+from prune.qa.answer import Logits, Run
+from prune.qa.windows import Batch
+
+
+def open_session(file: Path) -> Any:
+    """An InferenceSession of the graph in `file`. Raises InputError where onnxruntime is not installed."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is first imported
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InputError("The parity check needs onnxruntime: pip install 'espalier[cpu]'.") from error
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def graph_runner(file: Path, encoder: Encoder) -> Run:
+    """An engine that runs the graph in `file`, of an encoder of that kind."""
+    session = open_session(file)
+    takes_token_types = TOKEN_TYPE_IDS in input_names(encoder)
+
+    def run(batch: Batch) -> tuple[Logits, Logits]:
+        inputs = batch.inputs()
+        if not takes_token_types:
+            inputs.pop(TOKEN_TYPE_IDS, None)
+        elif batch.token_type_ids is None:  # the tokenizer knows none; transformers takes zeros then
+            inputs[TOKEN_TYPE_IDS] = np.zeros_like(batch.input_ids)
+        start, end = session.run(list(OUTPUTS), inputs)
+        return start, end
+
+    return run

@@ -1,0 +1,220 @@
+"""Half precision: the types stand in the graph, and no input can overflow them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import tiny
+from graphs import NOTHING_LEFT, UNEQUAL, Inputs, inputs_of, onnx_session, torch_logits
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from export.graph import OUTPUTS, build_graph, random_weights
+from export.precision.arithmetic import SAFE, unsafe_in_half
+from export.precision.largest import largest_values
+from export.weights import weights_of
+from prune.errors import InputError
+from prune.shape import ModelShape
+
+WHOLE = ModelShape.uniform(3, tiny.NUM_HEADS, 16)
+SHAPES = {"whole": WHOLE, "unequal": UNEQUAL, "nothing left": NOTHING_LEFT}
+HALF_MAX = float(np.finfo(np.float16).max)
+MASKS = ([[1]], [[1] * 9, [1] * 4 + [0] * 5], [[0] * 3 + [1] * 4])
+
+Weights = Mapping[str, NDArray[Any]]
+
+
+def half_graph(model_type: str, shape: ModelShape, weights: Weights | None = None) -> onnx.ModelProto:
+    encoder = tiny.encoder(model_type)
+    weights = weights or random_weights(encoder, shape)
+    return build_graph(encoder, shape, weights, dialect="portable", precision="fp16")
+
+
+def types_of(model: onnx.ModelProto) -> dict[str, int]:
+    """Element type of every tensor."""
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
+    values = (*inferred.value_info, *inferred.output, *inferred.input)
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    return types | {tensor.name: tensor.data_type for tensor in inferred.initializer}
+
+
+def large(model_type: str, shape: ModelShape, factor: float, *, only: str = "") -> dict[str, NDArray[Any]]:
+    """Weights whose matrices are so large that half precision overflows where nobody takes care."""
+    weights = random_weights(tiny.encoder(model_type), shape)
+    return {
+        name: values * np.float32(factor)
+        if name.endswith("weight")
+        and only in name
+        and values.ndim == 2
+        and not name.startswith(("embeddings", "answer"))
+        else values
+        for name, values in weights.items()
+    }
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_products_are_half_and_norms_and_softmax_single(model_type: str, shape: ModelShape) -> None:
+    model = half_graph(model_type, shape)
+    onnx.checker.check_model(model, full_check=True)
+    types = types_of(model)
+    for node in model.graph.node:
+        came = {types[name] for name in node.input if name} & {TensorProto.FLOAT, TensorProto.FLOAT16}
+        assert len(came) <= 1, f"{node.name} mixes types, which a strongly typed engine refuses"
+        if node.op_type in ("LayerNormalization", "Softmax"):
+            assert came == {TensorProto.FLOAT}
+        if node.op_type == "MatMul" and not node.name.startswith("answer"):
+            assert came == {TensorProto.FLOAT16}
+    assert {types[name] for name in OUTPUTS} == {TensorProto.FLOAT}
+    assert types["embeddings/word"] == TensorProto.FLOAT16
+
+
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_every_constant_is_finite(model_type: str) -> None:
+    for tensor in half_graph(model_type, UNEQUAL).graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        assert np.isfinite(values.astype(np.float64)).all(), tensor.name
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_logits_are_the_models_but_for_rounding(model_type: str, shape: ModelShape) -> None:
+    model = tiny.model(model_type, shape)
+    session = onnx_session(half_graph(model_type, shape, weights_of(model)))
+    encoder = tiny.encoder(model_type)
+    longest = encoder.max_length
+    for masks in (*MASKS, [[1] * longest, [1] + [0] * (longest - 1)]):
+        inputs = inputs_of(encoder, masks)
+        for found, expected in zip(
+            session.run(list(OUTPUTS), inputs), torch_logits(model, inputs), strict=True
+        ):
+            np.testing.assert_allclose(found, expected, rtol=0, atol=5e-3 * max(1, np.abs(expected).max()))
+
+
+def test_half_the_bytes() -> None:
+    encoder = tiny.encoder(vocab_size=5000)
+    weights = random_weights(encoder, WHOLE)
+    sizes = [
+        len(build_graph(encoder, WHOLE, weights, dialect="portable", precision=precision).SerializeToString())
+        for precision in ("fp32", "fp16")
+    ]
+    assert 0.5 < sizes[1] / sizes[0] < 0.65
+
+
+def all_values(model: onnx.ModelProto, names: list[str], inputs: Inputs) -> dict[str, float]:
+    """The largest absolute value of each of the tensors."""
+    asked = onnx.ModelProto()
+    asked.CopyFrom(model)
+    del asked.graph.output[:]
+    asked.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(asked.SerializeToString(), options)
+    return {
+        name: float(np.abs(values).max(initial=0))
+        for name, values in zip(names, session.run(names, inputs), strict=True)
+    }
+
+
+@pytest.mark.parametrize("factor", [1, 30])
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_no_value_is_above_its_bound_and_the_bounds_are_not_far(model_type: str, factor: float) -> None:
+    encoder = tiny.encoder(model_type)
+    weights = large(model_type, WHOLE, factor)
+    bounds = largest_values(encoder, WHOLE, weights)
+    graph = build_graph(encoder, WHOLE, weights, dialect="portable")
+    mask = [[1] * encoder.max_length] * 16
+    seen: dict[str, float] = dict.fromkeys(bounds, 0.0)
+    for seed in range(4):
+        for name, value in all_values(graph, list(bounds), inputs_of(encoder, mask, seed=seed)).items():
+            seen[name] = max(seen[name], value)
+    for name, value in seen.items():
+        assert value <= bounds[name] * (1 + 1e-5), name
+        if name.endswith(("norm", "query", "key", "value", "intermediate")):
+            assert value > bounds[name] / 10, name
+    products = {node.output[0] for node in graph.graph.node if node.op_type == "MatMul"}
+    covered = {name.removesuffix("/matmul") for name in products if not name.startswith("answer")}
+    assert covered <= set(bounds)
+
+
+def test_bounds_of_a_layer_worked_out_by_hand() -> None:
+    """One head of size 2 and one activation on a hidden size of 2: |n| is at most √2."""
+    encoder = tiny.encoder(hidden_size=2, embedding_size=2, head_size=2)
+    shape = ModelShape.uniform(1, 1, 1)
+    weights = {name: np.zeros_like(values) for name, values in random_weights(encoder, shape).items()}
+    weights["embeddings/norm/weight"] = np.array([3, 4], np.float32)
+    weights["embeddings/norm/bias"] = np.array([0, 1], np.float32)
+    weights["layer.0/attention/query/weight"] = np.array([[1, 0], [0, 1]], np.float32)
+    weights["layer.0/attention/key/bias"] = np.array([3, 4], np.float32)
+    weights["layer.0/attention/value/weight"] = np.array([[1, 1], [0, 0]], np.float32)
+    weights["layer.0/attention/output/weight"] = np.array([[2, 5], [0, 0]], np.float32)
+    weights["layer.0/attention/norm/weight"] = np.array([1, 1], np.float32)
+    weights["layer.0/ffn/intermediate/weight"] = np.array([[3, -4]], np.float32)
+    weights["layer.0/ffn/intermediate/bias"] = np.array([-7], np.float32)
+    weights["layer.0/ffn/output/weight"] = np.array([[2], [-3]], np.float32)
+    root = 2**0.5
+    bounds = largest_values(encoder, shape, weights)
+    expected = {
+        "embeddings/norm": 4 * root + 1,
+        "layer.0/attention/query": 4 * root + 1,
+        "layer.0/attention/key": 4,
+        "layer.0/attention/scores": (4 * root + 1) * 5 / root,
+        "layer.0/attention/value": 5 * root + 1,
+        "layer.0/attention/context": 5 * root + 1,
+        "layer.0/attention/output": 2 * (5 * root + 1),
+        "layer.0/attention/norm": root,
+        "layer.0/ffn/intermediate": 5 * root + 7,
+        "layer.0/ffn/output": 3 * (5 * root + 7),
+    }
+    assert {name: bounds[name] for name in expected} == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_what_could_overflow_stays_single_and_the_logits_are_right(model_type: str) -> None:
+    encoder = tiny.encoder(model_type)
+    weights = large(model_type, WHOLE, 3000)
+    unsafe = unsafe_in_half(encoder, WHOLE, weights)
+    assert {"layer.0/attention/scores", "layer.2/ffn/output"} <= set(unsafe)
+    model = half_graph(model_type, WHOLE, weights)
+    types = types_of(model)
+    for node in model.graph.node:
+        if node.op_type == "MatMul" and node.output[0].removesuffix("/matmul") in unsafe:
+            assert types[node.output[0]] == TensorProto.FLOAT
+    single = build_graph(encoder, WHOLE, weights, dialect="portable")
+    inputs = inputs_of(encoder, [[1] * encoder.max_length, [1] + [0] * (encoder.max_length - 1)])
+    values = all_values(single, ["layer.2/ffn/output"], inputs)
+    assert values["layer.2/ffn/output"] > HALF_MAX  # half precision would have been infinite
+    for found in onnx_session(model).run(list(OUTPUTS), inputs):
+        assert np.isfinite(found).all()
+
+
+def test_only_what_could_overflow_stays_single() -> None:
+    encoder = tiny.encoder()
+    assert unsafe_in_half(encoder, WHOLE, random_weights(encoder, WHOLE)) == ()
+    weights = large("bert", WHOLE, 30000, only="layer.1/ffn/output")
+    assert unsafe_in_half(encoder, WHOLE, weights) == ("layer.1/ffn/output",)
+    weights = large("bert", WHOLE, 10000, only="layer.1/ffn/intermediate")
+    bound = largest_values(encoder, WHOLE, weights)["layer.1/ffn/intermediate"]
+    assert bound > SAFE
+    # what reads too large a number is as unsafe as what computes it
+    assert unsafe_in_half(encoder, WHOLE, weights) == ("layer.1/ffn/intermediate", "layer.1/ffn/output")
+
+
+def test_an_embedding_past_half_precision_stays_single() -> None:
+    weights = random_weights(tiny.encoder(), WHOLE)
+    weights["embeddings/word"][7, 3] = 1e5
+    types = types_of(half_graph("bert", WHOLE, weights))
+    assert types["embeddings/word"] == TensorProto.FLOAT
+    assert types["embeddings/token_type"] == TensorProto.FLOAT16
+
+
+def test_half_precision_of_fused_operators_is_refused() -> None:
+    encoder = tiny.encoder()
+    weights = random_weights(encoder, WHOLE)
+    with pytest.raises(InputError, match="fp16 is written in the dialect portable, not onnxruntime"):
+        build_graph(encoder, WHOLE, weights, precision="fp16")
+    with pytest.raises(InputError, match=r"'fp8'.*fp32, fp16"):
+        build_graph(encoder, WHOLE, weights, precision="fp8")
