@@ -75,7 +75,10 @@ def bench(
     ] = None,
     runtime: Annotated[Runtime, typer.Option(help="What runs the models.")] = "onnxruntime",
     device: Annotated[
-        Device, typer.Option(help="cuda and tensorrt are onnxruntime's providers; torch knows cpu and cuda.")
+        Device,
+        typer.Option(
+            help="cuda and tensorrt are onnxruntime's providers; torch knows cpu and cuda; openvino cpu."
+        ),
     ] = "cpu",
     threads: Annotated[
         int | None, typer.Option(help="Threads of each engine.", show_default="all physical cores")

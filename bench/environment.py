@@ -16,6 +16,7 @@ _PACKAGES = (
     "espalier",
     "onnxruntime",
     "onnxruntime-gpu",
+    "openvino",
     "torch",
     "transformers",
     "onnx",

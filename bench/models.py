@@ -95,7 +95,7 @@ class Opener:
     @property
     def _dialect(self) -> str | None:
         """The dialect that serves the runtime best: TensorRT does not know onnxruntime's fused operators."""
-        if self.runtime != "onnxruntime":
+        if self.runtime == "torch":
             return None
         return "portable" if self.device == "tensorrt" else "onnxruntime"
 
@@ -106,10 +106,10 @@ class Opener:
         from export.metadata import read_metadata
 
         metadata = read_metadata(path)
-        if self.runtime != "onnxruntime":
+        if self.runtime == "torch":
             raise InputError(
-                f"{path} is an ONNX file, and --runtime {self.runtime} runs model directories; "
-                "give the directory (prune-export --save-model), or --runtime onnxruntime."
+                f"{path} is an ONNX file, and --runtime torch runs model directories; "
+                "give the directory (prune-export --save-model), or another --runtime."
             )
         if self.device == "tensorrt" and metadata.dialect != "portable":
             raise InputError(

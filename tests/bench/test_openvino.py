@@ -1,0 +1,82 @@
+"""The OpenVINO runner, on real OpenVINO."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.inputs import random_inputs
+from bench.models import Opener
+from bench.runners import runner
+from bench.spec import Workload
+from prune.checkpoint import random_model, save
+from prune.errors import InputError
+
+openvino = pytest.importorskip(
+    "openvino", reason="OpenVINO is not installed: pip install 'espalier[openvino]'"
+)
+
+
+@pytest.fixture
+def opener(tmp_path: Path) -> Opener:
+    (tmp_path / "scratch").mkdir()
+    return Opener("openvino", "cpu", 1, tmp_path / "scratch")
+
+
+def test_a_directory_gives_the_same_logits_as_onnxruntime(opener: Opener, encoder, cut, tmp_path) -> None:
+    save(random_model(encoder, cut), None, tmp_path / "model")
+    inputs = random_inputs(encoder, Workload(2, 32))
+    inputs["attention_mask"][1, 20:] = 0
+    inputs["input_ids"][1, 20:] = encoder.pad_token_id
+    logits = []
+    for runtime in ("openvino", "onnxruntime"):
+        model = replace(opener, runtime=runtime).open(str(tmp_path / "model"))
+        run = runner(runtime).load(model.engine)
+        run(random_inputs(encoder, Workload(1, 7)))  # no shape is the only one
+        logits.append(run(inputs))
+    for ours, theirs in zip(*logits, strict=True):
+        assert ours.shape == (2, 32)
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("dialect", ["onnxruntime", "portable"])
+def test_a_file_of_either_dialect_and_its_twin_run(
+    opener: Opener, make_file, encoder, whole, dialect
+) -> None:
+    model = opener.open(str(make_file(dialect=dialect)))
+    twin = opener.unpruned_twin(model)
+    assert (twin.dialect, twin.engine.shape) == (dialect, whole)
+    for one in (model, twin):
+        start, end = runner("openvino").load(one.engine)(random_inputs(encoder, Workload(1, 16)))
+        assert start.shape == end.shape == (1, 16)
+        assert np.isfinite(start).all()
+
+
+def test_what_cannot_be_served_is_one_sentence(opener: Opener, make_file, monkeypatch) -> None:
+    with pytest.raises(InputError, match="with --runtime openvino give --device cpu"):
+        runner("openvino").check("cuda")
+    broken = make_file("broken.onnx")
+    model = opener.open(str(broken))
+    broken.write_bytes(b"no graph")
+    with pytest.raises(InputError, match=r"OpenVINO does not load .*broken\.onnx") as refused:
+        runner("openvino").load(model.engine)
+    assert "\n" not in str(refused.value)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(InputError, match=r"pip install 'espalier\[openvino\]'"):
+        runner("openvino").check("cpu")
+
+
+def test_bench_measures_on_it(make_file, tmp_path) -> None:
+    arguments = [make_file(), "--runtime", "openvino", "--seq", 32, "--launches", 2, "--rounds", 3]
+    result = CliRunner().invoke(
+        app, [*map(str, arguments), "--seconds", "1", "--json", str(tmp_path / "found.json")]
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "found.json").read_bytes())
+    assert found["settings"]["runtime"] == "openvino"
+    assert "openvino" in found["environment"]["packages"]
