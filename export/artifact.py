@@ -10,19 +10,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import onnx
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from export.graph import build_graph
 from export.metadata import Metadata, properties_message
 from export.parity import Parity, check_parity
 from export.precision.arithmetic import unsafe_in_half
+from export.precision.quantizer import Quantized
 from export.weights import weights_of
-from export.write import staged_onnx
+from export.write import staged_onnx, write_onnx
 from prune.layers import encoder_and_original, shape_of
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 
 KEPT_IN_FP32 = "kept_in_fp32"
-"""Under which the provenance of a graph in lower precision names the products that are not."""
+"""Under which the provenance of a graph in lower precision names what is not: products in fp16, parts in int8."""
+INT8 = "int8"
+"""Under which it says how an int8 graph came about."""
 
 
 @dataclass(frozen=True)
@@ -46,40 +50,59 @@ def write_artifact(
     precision: str = "fp32",
     model_name: str,
     provenance: Mapping[str, Any],
+    quantize: Callable[[onnx.ModelProto], Quantized] | None = None,
     examine: Callable[[Path], DecodingSettings] | None = None,
 ) -> Artifact:
     """Build the graph, hold it against torch, stamp it, and put it and its companions in place.
 
-    `examine` is given the file that has passed, and tells the decoding settings to write instead. Raises
-    ParityError, with nothing written, where the graph is not the model; InputError where the folder cannot
-    take it.
+    For int8, `quantize` is given the float32 graph once that has passed. `examine` is given the file that is
+    about to take its place, and tells the decoding settings to write instead. Raises ParityError, with nothing
+    written, where the graph is not the model; InputError where the folder cannot take it.
     """
     encoder, original_shape = encoder_and_original(model)
     shape = shape_of(model)
+
+    def graph(precision: str) -> onnx.ModelProto:
+        return build_graph(encoder, shape, weights_of(model), dialect=dialect, precision=precision)
+
     said = dict(provenance) | {"versions": _versions()}
-    if precision == "fp16":
-        said[KEPT_IN_FP32] = list(unsafe_in_half(encoder, shape, weights_of(model)))
-    metadata = Metadata(
-        encoder=encoder,
-        shape=shape,
-        original_shape=original_shape,
-        dialect=dialect,
-        precision=precision,
-        model_name=model_name,
-        provenance=said,
-    )
-    # the graph goes by no name here, so that its weights are not held while the gate loads the file
-    with staged_onnx(
-        build_graph(encoder, shape, weights_of(model), dialect=dialect, precision=precision), path
-    ) as file:
-        parity = check_parity(model, file, precision)
+    parity = None
+    if quantize:
+        parity = _gate(model, graph("fp32"), path)
+        quantized = quantize(graph("fp32"))
+        said |= {KEPT_IN_FP32: list(quantized.kept), INT8: quantized.to_dict()}
+        staged = staged_onnx(quantized.graph, path)
+    else:
+        if precision == "fp16":
+            said[KEPT_IN_FP32] = list(unsafe_in_half(encoder, shape, weights_of(model)))
+        # the graph goes by no name here, so that its weights are not held while the gate loads the file
+        staged = staged_onnx(graph(precision), path)
+    with staged as file:
+        parity = parity or check_parity(model, file, precision)
         decoding = examine(file) if examine else decoding
-        metadata = metadata.with_parity(parity.to_dict())
+        metadata = Metadata(
+            encoder=encoder,
+            shape=shape,
+            original_shape=original_shape,
+            dialect=dialect,
+            precision=precision,
+            model_name=model_name,
+            provenance=said,
+            parity=parity.to_dict(),
+        )
         with file.open("ab") as end:
             end.write(properties_message(metadata).SerializeToString(deterministic=True))
         size = sum(part.stat().st_size for part in file.parent.iterdir())
         _write_companions(model, tokenizer, decoding, path.parent)
     return Artifact(path, metadata, parity, size)
+
+
+def _gate(model: PreTrainedModel, graph: onnx.ModelProto, path: Path) -> Parity:
+    """What the parity gate finds of a graph that is not itself to be written to `path`."""
+    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
+        file = Path(name) / path.name
+        write_onnx(graph, file)
+        return check_parity(model, file)
 
 
 def _write_companions(

@@ -20,7 +20,7 @@ from prune.qa.windows import pad_token_id_of
 from prune.search import Search, own_answers, search
 from prune.shape import ModelShape
 from prune.shrink import check_plan
-from prune.stages import Progress, TrainingWindows
+from prune.stages import Progress, TrainingWindows, gains
 from prune.subject import Subject
 from prune.work import Work
 
@@ -64,8 +64,8 @@ def choose(
         penalties = penalties_of(request, shape_of(subject.model), wanted)
         scored = scores_by_gates(request, subject, windows, penalties, work, progress)
     if not request.amount_given:
-        return _search(request, subject, data, scored, progress)
-    scored = scored or Scored(_scores(request, subject, data, progress))
+        return _search(request, subject, data, scored, work, progress)
+    scored = scored or Scored(_scores(request, subject, data, work, progress))
     plan = plan_shape(scored.scores, wanted) if wanted else _plan(request, scored.scores)
     return Choice(plan, "removed what the command line asked for", gates=scored.gates)
 
@@ -98,21 +98,19 @@ def _read_plan(path: Path, subject: Subject) -> Plan:
     return plan
 
 
-def _scores(request: Request, subject: Subject, data: Data, progress: Progress) -> Scores:
+def _scores(request: Request, subject: Subject, data: Data, work: Work, progress: Progress) -> Scores:
     """Scores by gain or random: by the training data, or by the model's own answers."""
+    if request.method == "gain" and data.train:
+        return gains(work, data.train, subject, request.train_questions, request.seed, progress)
     windows = []
-    if request.method != "random":
-        if data.train:
-            settings = subject.settings
-            windows = data.train.sample(request.train_questions, request.seed, subject.tokenizer, settings)
-        else:
-            windows = subject.windows(
-                own_answers(
-                    subject,
-                    builtin_questions(),
-                    lambda done, total: progress("asking the model", done, total),
-                )
+    if request.method == "gain":
+        windows = subject.windows(
+            own_answers(
+                subject,
+                builtin_questions(),
+                lambda done, total: progress("asking the model", done, total),
             )
+        )
     return score(
         request.method,
         subject.model,
@@ -142,10 +140,10 @@ def _plan(request: Request, scores: Scores) -> Plan:
 
 
 def _search(
-    request: Request, subject: Subject, data: Data, scored: Scored | None, progress: Progress
+    request: Request, subject: Subject, data: Data, scored: Scored | None, work: Work, progress: Progress
 ) -> Choice:
     if not scored and data.train:
-        scored = Scored(_scores(request, subject, data, progress))
+        scored = Scored(_scores(request, subject, data, work, progress))
     found = search(
         subject,
         data.calibration or search_questions(request.seed),

@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 
 from export.flags import called_by_flag
-from export.request import GraphPrecision, Request, Target
+from export.request import Request
+from export.target import GraphPrecision, Target
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
 from prune.command import end_cleanly_when_told_to
@@ -281,7 +282,7 @@ def prune_export(
     target: Annotated[
         Target,
         typer.Option(
-            help="portable: standard operators; onnxruntime: its fused ones, faster there.",
+            help="What is to run the file; portable: standard operators, for anything.",
             rich_help_panel=_OUTPUT,
         ),
     ] = "onnxruntime",
@@ -292,6 +293,22 @@ def prune_export(
             rich_help_panel=_OUTPUT,
         ),
     ] = "fp32",
+    int8_windows: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Windows that int8 takes its ranges from: of --train, or of the built-in questions.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = 256,
+    max_f1_loss: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="Of F1 that int8 may cost on --dev; the parts that hurt most stay in fp32.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
     save_model: Annotated[
         Path | None,
         typer.Option(
@@ -375,6 +392,8 @@ def prune_export(
             seed=seed,
             target=target,
             precision=precision,
+            int8_windows=int8_windows,
+            max_f1_loss=max_f1_loss,
             save_model=save_model,
             work=work,
             json_file=json_file,

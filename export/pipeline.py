@@ -3,7 +3,6 @@
 import copy
 import time
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
@@ -14,12 +13,11 @@ from export.choice import Choice, choose, read_wanted
 from export.data import Data, read_data
 from export.flags import called_by_flag
 from export.request import Request
-from export.session import graph_runner
+from export.served import Measured, Served, calibrated
+from export.target import dialect_of
 from prune.checkpoint import save
-from prune.layers import encoder_and_original
 from prune.qa.json_file import write_json
 from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.qa.task import Exam
 from prune.ranks import main_first, ranks
 from prune.shrink import shrink
 from prune.source import PROVENANCE_FILE, Source
@@ -40,8 +38,8 @@ class Outcome:
     """What was seen while training went on after the cut."""
     accuracy: Any
     """The task's comparison of the model before and after; None without --dev."""
-    precision_accuracy: Any
-    """The same of the model after in fp32 and the graph as it was written; None where that is fp32."""
+    served: Served
+    """How the graph answers where it is not in fp32, as the model after is."""
     artifact: Artifact
     seconds: float
 
@@ -72,7 +70,7 @@ def run(request: Request, progress: Progress) -> Outcome | None:
         measured = _measure(data, subject, smaller, work, progress)
     if not ranks().is_main:
         return None
-    artifact, served = _write(request, subject, smaller, choice, measured, progress)
+    artifact, served = _write(request, subject, smaller, choice, data, measured, progress)
     own_questions = data.calibration is not None
     seconds = time.monotonic() - began
     outcome = Outcome(
@@ -124,24 +122,15 @@ def _train(
         return continued_training(work, model, subject, windows, settings, teaching, progress)
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """What the cut model answered in PyTorch, and how that compares with the model as it came."""
-
-    exam: Exam[Any, Any]
-    answers: Any
-    accuracy: Any
-
-
 def _measure(
     data: Data, subject: Subject, smaller: PreTrainedModel, work: Work, progress: Progress
-) -> _Measured | None:
+) -> Measured | None:
     """Ask the model as it came and as it became the same annotated questions."""
     if not data.dev:
         return None
     before = asked(work, data.dev, subject, subject.model, "answering as it came", progress)
     after = asked(work, data.dev, subject, smaller, "answering as it became", progress)
-    return _Measured(data.dev, after, data.dev.compare(before, after))
+    return Measured(data.dev, after, data.dev.compare(before, after))
 
 
 def _write(
@@ -149,11 +138,12 @@ def _write(
     subject: Subject,
     model: PreTrainedModel,
     choice: Choice,
-    measured: _Measured | None,
+    data: Data,
+    measured: Measured | None,
     progress: Progress,
-) -> tuple[Artifact, Any]:
+) -> tuple[Artifact, Served]:
     """The artifact, and what its precision changed about the answers, where that is not fp32."""
-    settings = _calibrated(subject.settings, measured.accuracy if measured else None)
+    settings = calibrated(subject.settings, measured.accuracy if measured else None)
     provenance = subject.source.provenance()
     if choice.plan:
         method = "plan" if request.plan else request.method
@@ -161,42 +151,24 @@ def _write(
     if request.trains:
         kind = "distill" if request.retrain is None else "retrain"
         provenance |= {"training": kind, "epochs": request.distill or request.retrain}
-    served = None
-
-    def examine(file: Path) -> DecodingSettings:
-        nonlocal served
-        assert measured
-        answers = measured.exam.ask(
-            graph_runner(file, encoder_and_original(model)[0]),
-            subject.tokenizer,
-            settings,
-            lambda done, total: progress(f"answering in {request.precision}", done, total),
-        )
-        served = measured.exam.compare(measured.answers, answers)
-        return _calibrated(settings, served)
-
     progress("writing and checking the graph", 0, 1)
+    served = Served(request, subject, model, data, measured, settings, progress)
     artifact = write_artifact(
         model,
         subject.tokenizer,
         settings,
         request.out,
-        dialect=request.target,
+        dialect=dialect_of(request.target, request.precision),
         precision=request.precision,
         model_name=str(provenance.get("model_name", subject.source.name)),
         provenance=provenance,
-        examine=examine if measured and request.precision != "fp32" else None,
+        quantize=served.quantize if request.precision == "int8" else None,
+        examine=served.examine if request.precision != "fp32" else None,
     )
     if request.save_model:
         beside = {DECODING_FILE: settings.to_dict(), PROVENANCE_FILE: provenance}
         save(model, subject.tokenizer, request.save_model, beside=beside)
     return artifact, served
-
-
-def _calibrated(settings: DecodingSettings, accuracy: Any) -> DecodingSettings:
-    """With the threshold for "no answer" that served best in `accuracy`, if it told one."""
-    threshold = accuracy.null_threshold if accuracy else None
-    return settings if threshold is None else replace(settings, null_threshold=threshold)
 
 
 def _with_demo(request: Request, progress: Progress) -> Request:
@@ -238,5 +210,6 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "training": outcome.training,
         "accuracy": asdict(outcome.accuracy) if outcome.accuracy else None,
         "precision": metadata.precision,
-        "precision_accuracy": asdict(outcome.precision_accuracy) if outcome.precision_accuracy else None,
+        "precision_accuracy": asdict(outcome.served.accuracy) if outcome.served.accuracy else None,
+        "precision_agreement": asdict(outcome.served.agreement) if outcome.served.agreement else None,
     }

@@ -5,9 +5,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from export.artifact import KEPT_IN_FP32
+from export.artifact import INT8, KEPT_IN_FP32
 from export.metadata import Metadata
 from export.pipeline import Outcome
+from export.served import Served
+from prune.agreement import Agreement
 from prune.cost import multiply_adds, parameters
 from prune.qa.compare import Comparison
 from prune.qa.nq.compare import NqComparison
@@ -45,7 +47,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         lines.append(_training(outcome.training))
     lines += _accuracy(outcome.accuracy) if outcome.accuracy else []
     if metadata.precision != "fp32":
-        lines += _precision(metadata, outcome.precision_accuracy)
+        lines += _precision(metadata, outcome.served)
     if searched and not outcome.accuracy:
         questions = (
             "the questions of --calibration" if outcome.own_questions else "built-in English questions"
@@ -75,17 +77,31 @@ def layer_table(name: str, shape: ModelShape, original: ModelShape) -> Table:
     return table
 
 
-def _precision(metadata: Metadata, accuracy: Comparison | NqComparison | None) -> list[str]:
+def _precision(metadata: Metadata, served: Served) -> list[str]:
     kept = metadata.provenance[KEPT_IN_FP32]
-    if kept:
-        names = ", ".join(kept[:3]) + (", ..." if len(kept) > 3 else "")
-        said = f"all products but {len(kept)}, which some input could overflow ({names})"
+    names = ", ".join(kept[:3]) + (", ..." if len(kept) > 3 else "")
+    if metadata.precision == "int8":
+        how = metadata.provenance[INT8]
+        which = f"all parts but {len(kept)}, which it hurt most ({names})" if kept else "all parts"
+        lines = [
+            f"In int8 are the weights and products of {which}; ranges: {how['ranges']}, {how['windows']} windows."
+        ]
     else:
-        said = "all products: no input can overflow them"
-    lines = [f"In {metadata.precision} are {said}; sums, norms and softmax are in fp32."]
-    if accuracy:
-        lines += [f"What {metadata.precision} changes: {line}" for line in _accuracy(accuracy)]
+        which = f"all products but {len(kept)}, which some input could overflow ({names})"
+        which = which if kept else "all products: no input can overflow them"
+        lines = [f"In {metadata.precision} are {which}; sums, norms and softmax are in fp32."]
+    if served.accuracy:
+        lines += [f"What {metadata.precision} changes: {line}" for line in _accuracy(served.accuracy)]
+    if served.agreement:
+        lines.append(
+            f"Agreement of {metadata.precision} with fp32 on built-in English questions: mean token F1 "
+            f"{_kept(served.agreement)}; its accuracy on your data was NOT measured: give --dev FILE."
+        )
     return lines
+
+
+def _kept(agreement: Agreement) -> str:
+    return f"{agreement.mean:.1f} ({agreement.low:.1f} to {agreement.high:.1f})"
 
 
 def _training(training: dict[str, Any]) -> str:
@@ -99,8 +115,8 @@ def _agreement(search: Search) -> str:
     kept = search.agreement
     assert kept is not None
     return (
-        f"Agreement with the original's answers: mean token F1 {kept.mean:.1f} "
-        f"({kept.low:.1f} to {kept.high:.1f}) on the {kept.questions} questions that the cut was chosen by."
+        f"Agreement with the original's answers: mean token F1 {_kept(kept)} on the {kept.questions} questions "
+        "that the cut was chosen by."
     )
 
 

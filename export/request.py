@@ -3,19 +3,16 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from export.flags import called_by_flag
 from export.outputs import COMPANIONS, check_folder
+from export.target import GraphPrecision, Target, dialect_of
 from prune.choose import Method
 from prune.choose.gate_settings import GateSettings
 from prune.errors import InputError
 from prune.qa.task import TaskName
 from prune.staging import check_writable
 from prune.train.settings import TrainingSettings
-
-Target = Literal["onnxruntime", "portable"]
-GraphPrecision = Literal["fp32", "fp16"]
 
 _SHORTEST = 16
 """Tokens of a window: with fewer, special tokens and a few of the question leave the context next to none."""
@@ -56,6 +53,8 @@ class Request:
     seed: int = 0
     target: Target = "onnxruntime"
     precision: GraphPrecision = "fp32"
+    int8_windows: int = 256
+    max_f1_loss: float | None = None
     save_model: Path | None = None
     work: Path | None = None
     json_file: Path | None = None
@@ -65,10 +64,7 @@ class Request:
         self._check_method()
         self._check_data()
         self._check_training()
-        if self.precision == "fp16" and self.target != "portable":
-            raise InputError(
-                "--precision fp16 is for GPUs and is written in standard operators; add --target portable."
-            )
+        self._check_precision()
         if self.multiple_of is not None and self.multiple_of < 1:
             raise InputError(f"--multiple-of is {self.multiple_of}; expected a whole number of at least 1.")
         if self.seed < 0:
@@ -97,6 +93,19 @@ class Request:
         if not 0 <= self.min_agreement <= 100:
             raise InputError(
                 f"--min-agreement is {self.min_agreement:g}; expected a percentage from 0 to 100."
+            )
+
+    def _check_precision(self) -> None:
+        dialect_of(self.target, self.precision)
+        limit = self.max_f1_loss
+        if limit is None:
+            return
+        if not limit >= 0:
+            raise InputError(f"--max-f1-loss is {limit:g}; expected points of F1, 0 or more.")
+        if self.precision != "int8" or not self.dev:
+            raise InputError(
+                "--max-f1-loss says how much int8 may cost on the questions of --dev; add --precision int8 and "
+                "--dev FILE."
             )
 
     def _check_method(self) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
 from prune.arch import Encoder
@@ -13,8 +14,11 @@ from prune.qa.answer import Logits, Run
 from prune.qa.windows import Batch
 
 
-def open_session(file: Path) -> Any:
-    """An InferenceSession of the graph in `file`. Raises InputError where onnxruntime is not installed."""
+def open_session(file: Path | bytes) -> Any:
+    """An InferenceSession of the graph in `file`, or of a serialized one.
+
+    Raises InputError where onnxruntime is not installed.
+    """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is first imported
     try:
         import onnxruntime
@@ -25,18 +29,23 @@ def open_session(file: Path) -> Any:
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
-def graph_runner(file: Path, encoder: Encoder) -> Run:
-    """An engine that runs the graph in `file`, of an encoder of that kind."""
+def graph_runner(file: Path | bytes, encoder: Encoder) -> Run:
+    """An engine that runs the graph in `file`, or a serialized one, of an encoder of that kind."""
     session = open_session(file)
     takes_token_types = TOKEN_TYPE_IDS in input_names(encoder)
 
     def run(batch: Batch) -> tuple[Logits, Logits]:
-        inputs = batch.inputs()
-        if not takes_token_types:
-            inputs.pop(TOKEN_TYPE_IDS, None)
-        elif batch.token_type_ids is None:  # the tokenizer knows none; transformers takes zeros then
-            inputs[TOKEN_TYPE_IDS] = np.zeros_like(batch.input_ids)
-        start, end = session.run(list(OUTPUTS), inputs)
+        start, end = session.run(list(OUTPUTS), graph_inputs(batch, takes_token_types))
         return start, end
 
     return run
+
+
+def graph_inputs(batch: Batch, takes_token_types: bool) -> dict[str, NDArray[np.int64]]:
+    """What a graph reads of `batch`, [batch, longest] each, with token types or without."""
+    inputs = batch.inputs()
+    if not takes_token_types:
+        inputs.pop(TOKEN_TYPE_IDS, None)
+    elif batch.token_type_ids is None:  # the tokenizer knows none; transformers takes zeros then
+        inputs[TOKEN_TYPE_IDS] = np.zeros_like(batch.input_ids)
+    return inputs

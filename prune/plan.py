@@ -28,6 +28,21 @@ class Scores:
     heads: LayerScores
     intermediate: LayerScores
 
+    def to_dict(self) -> dict[str, list[list[float]]]:
+        """Plain values, for JSON, which keeps every digit."""
+        return {
+            "heads": [scores.tolist() for scores in self.heads],
+            "intermediate": [scores.tolist() for scores in self.intermediate],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, list[list[float]]]) -> "Scores":
+        """Inverse of `to_dict`."""
+        heads, intermediate = (
+            tuple(np.array(scores, np.float64) for scores in data[kind]) for kind in ("heads", "intermediate")
+        )
+        return cls(heads, intermediate)
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -16,6 +16,8 @@ from prune.choose import Kind
 from prune.choose.gate_settings import GateSettings
 from prune.choose.l0 import TrainedGates, train_gates
 from prune.choose.penalty import Penalty
+from prune.choose.score import score
+from prune.plan import Scores
 from prune.qa.answer import torch_runner
 from prune.qa.json_file import read_json, write_json
 from prune.qa.settings import DecodingSettings
@@ -72,6 +74,34 @@ def stored_windows(
     _, directory = work.stage("windows", inputs, compute)
     with reading(directory):
         return TrainingWindows(StoredWindows.open(directory / "windows"), directory.name)
+
+
+def gains(
+    work: Work, data: TrainingData, subject: Subject, num_questions: int, seed: int, progress: Progress
+) -> Scores:
+    """Scores by gain, from `num_questions` of the training data, drawn at random; 0 is all of them."""
+
+    def compute(_: Path) -> dict[str, Any]:
+        windows = data.sample(num_questions, seed, subject.tokenizer, subject.settings)
+        return score(
+            "gain",
+            subject.model,
+            windows,
+            pad_token_id=pad_token_id_of(subject.tokenizer),
+            progress=lambda done, total: progress("scoring heads and activations", done, total),
+        ).to_dict()
+
+    inputs = {
+        "model": weights_digest(subject.model),
+        "tokenizer": _tokenizer_digest(subject.tokenizer),
+        "data": data.fingerprint,
+        "num_questions": num_questions,
+        "seed": seed,
+        "settings": subject.settings.to_dict(),
+    }
+    result, directory = work.stage("gains", inputs, compute)
+    with reading(directory):
+        return Scores.from_dict(result)
 
 
 def trained_gates(

@@ -1,5 +1,7 @@
 """Ways to write the same graph: one set of operators for every runtime, one for ONNX Runtime."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from export.dialects.onnxruntime import FusedDialect
@@ -11,8 +13,6 @@ from prune.arch import Encoder
 
 class Dialect(Protocol):
     """Writes the parts of an encoder into a graph. Every method returns the name of what it computes."""
-
-    def __init__(self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic) -> None: ...
 
     def embeddings(self, input_ids: str, token_type_ids: str | None) -> str:
         """Token, position and type embeddings, normed: [batch, sequence, hidden]."""
@@ -31,4 +31,8 @@ class Dialect(Protocol):
         ...
 
 
-DIALECTS: dict[str, type[Dialect]] = {"onnxruntime": FusedDialect, "portable": PortableDialect}
+DIALECTS: dict[str, Callable[[Graph, Encoder, Arithmetic], Dialect]] = {
+    "onnxruntime": FusedDialect,
+    "onnxruntime-int8": partial(FusedDialect, packed=False),
+    "portable": PortableDialect,
+}

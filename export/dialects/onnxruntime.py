@@ -17,10 +17,14 @@ INT32 = 6
 class FusedDialect:
     """Writes an encoder in one operator per part: embeddings, attention, bias + GELU, residual + norm."""
 
-    def __init__(self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic, *, packed: bool = True
+    ) -> None:
         self.graph = graph
         self.encoder = encoder
         self.standard = PortableDialect(graph, encoder, arithmetic)
+        self.packed = packed
+        """Whether query, key and value are one operator with attention; int8 wants products to stand alone."""
 
     def embeddings(self, input_ids: str, token_type_ids: str | None) -> str:
         """One EmbedLayerNormalization; it wants int32."""
@@ -56,15 +60,20 @@ class FusedDialect:
         return self._int32("mask", attention_mask)
 
     def attention(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
-        """One Attention with query, key and value packed side by side, then projection, residual, norm."""
+        """Attention, then projection, residual, norm."""
         if num_heads == 0:
             return self.standard.bias_only(name, hidden)
+        context = (self._packed if self.packed else self._separate)(name, hidden, mask, num_heads)
+        return self._output(name, context, hidden)
+
+    def _packed(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
+        """One Attention, which takes query, key and value side by side."""
         graph = self.graph
         parts = [f"{name}/{part}" for part in ("query", "key", "value")]
         weight = np.concatenate([graph.array(f"{part}/weight").T for part in parts], axis=1)
         bias = np.concatenate([graph.array(f"{part}/bias") for part in parts])
         width = num_heads * self.encoder.head_size
-        context = graph.node(
+        return graph.node(
             "Attention",
             f"{name}/context",
             [
@@ -78,7 +87,19 @@ class FusedDialect:
             qkv_hidden_sizes=[width, width, width],
             mask_filter_value=MASKED,
         )
-        return self._output(name, context, hidden)
+
+    def _separate(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
+        """Three products, and a MultiHeadAttention of what they give."""
+        linear = self.standard.arithmetic.linear
+        parts = [linear(f"{name}/{part}", hidden) for part in ("query", "key", "value")]
+        return self.graph.node(
+            "MultiHeadAttention",
+            f"{name}/context",
+            [*parts, "", mask],
+            domain=MICROSOFT,
+            num_heads=num_heads,
+            mask_filter_value=MASKED,
+        )
 
     def feed_forward(self, name: str, hidden: str, intermediate_size: int) -> str:
         """MatMul, BiasGelu, then projection, residual, norm."""

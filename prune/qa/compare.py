@@ -36,6 +36,11 @@ class Comparison:
     has_answer_f1_change: Interval | None
 
     @property
+    def f1_loss(self) -> float:
+        """Points of F1 that the model after has less, each at its best threshold."""
+        return -self.f1_change.mean_difference
+
+    @property
     def null_threshold(self) -> float | None:
         """What the model after should be served with; None where there is nothing to learn refusing from."""
         return self.after.null_threshold if self.after.score.no_answer_total else None

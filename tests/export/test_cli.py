@@ -471,5 +471,5 @@ def test_what_half_precision_could_not_hold_is_said(model_dir: Path) -> None:
 def test_half_precision_wants_the_portable_target(model_dir: Path) -> None:
     code, printed = run(model_dir, model_dir.parent / "model.onnx", "--precision", "fp16")
     assert code == 2
-    assert "add --target portable" in printed
+    assert "add --target tensorrt or portable" in printed
     assert len(printed.strip().splitlines()) == 1

@@ -17,14 +17,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from prune.choose.gate_settings import GateSettings
 from prune.choose.l0 import TrainedGates
 from prune.choose.penalty import Penalty
+from prune.choose.score import score
 from prune.errors import InputError
-from prune.plan import Plan
+from prune.plan import Plan, Scores
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import DecodingSettings
 from prune.qa.squad_task import SquadExam, SquadTraining
 from prune.qa.windows import make_windows
 from prune.shrink import shrink
-from prune.stages import TrainingWindows, asked, continued_training, stored_windows, trained_gates
+from prune.stages import TrainingWindows, asked, continued_training, gains, stored_windows, trained_gates
 from prune.subject import Subject
 from prune.train.settings import TrainingSettings
 from prune.work import Work, open_work
@@ -281,6 +282,32 @@ def in_a_child_killed_at_its_end(train: Callable[[], object]) -> None:
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status)
+
+
+def test_gains_are_scored_once_and_come_back_to_the_bit(road: Road) -> None:
+    data, told = SquadTraining(QUESTIONS), Told()
+
+    def scored(**changes: Any) -> Scores:
+        usual = {"data": data, "subject": road.subject, "num_questions": 6, "seed": 3, "progress": told}
+        return gains(road.work, **(usual | changes))
+
+    first = scored()
+    calls = told.calls
+    sample = data.sample(6, 3, road.subject.tokenizer, SETTINGS)
+    expected = score(
+        "gain", road.subject.model, sample, pad_token_id=road.subject.source.encoder.pad_token_id
+    )
+    for again in (first, scored()):
+        for kind in ("heads", "intermediate"):
+            for ours, theirs in zip(getattr(again, kind), getattr(expected, kind), strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+                assert ours.dtype == np.float64
+    assert told.calls == calls
+    scored(seed=4)
+    scored(num_questions=0)
+    scored(data=SquadTraining(QUESTIONS[1:]))
+    scored(subject=replace(road.subject, model=tiny.model(seed=2)))
+    assert road.folders("gains") == 5
 
 
 def test_answers_are_asked_once_for_each_model(road: Road) -> None:

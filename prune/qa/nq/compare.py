@@ -40,6 +40,11 @@ class NqComparison:
     short_f1_change: Interval
 
     @property
+    def f1_loss(self) -> float:
+        """Points of F1 that the model after has less, of the kind of answers that loses more."""
+        return -min(self.long_f1_change.mean_difference, self.short_f1_change.mean_difference)
+
+    @property
     def null_threshold(self) -> float | None:
         """What the model after should be served with, where short answers are wanted.
 

@@ -1,0 +1,109 @@
+"""The graph as it will serve, where its precision is lower than the model's: quantized, asked, calibrated."""
+
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+from transformers import PreTrainedModel
+
+from export.data import Data
+from export.precision.quantizer import Quantized, Quantizer, quantize_within
+from export.request import Request
+from export.session import graph_inputs, graph_runner
+from export.target import scheme_of
+from prune.agreement import Agreement, agreement
+from prune.layers import encoder_and_original
+from prune.qa.answer import answer
+from prune.qa.builtin import builtin_questions, search_questions
+from prune.qa.settings import DecodingSettings
+from prune.qa.task import Exam
+from prune.qa.windows import collate, pad_token_id_of
+from prune.stages import Progress
+from prune.subject import Subject
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the model answered in PyTorch, in fp32, and how that compares with the model as it came."""
+
+    exam: Exam[Any, Any]
+    answers: Any
+    accuracy: Any
+
+
+@dataclass(eq=False)
+class Served:
+    """Looks after a graph on its way to the file: see `quantize` and `examine`, in that order."""
+
+    request: Request
+    subject: Subject
+    model: PreTrainedModel
+    """The one that the graph is of."""
+    data: Data
+    measured: Measured | None
+    settings: DecodingSettings
+    progress: Progress
+    accuracy: Any = None
+    """The task's comparison of the model in fp32 and the graph in the file; None without --dev."""
+    agreement: Agreement | None = None
+    """Where there is no --dev: how far their answers to the built-in questions agree."""
+
+    def quantize(self, graph: onnx.ModelProto) -> Quantized:
+        """In int8, but for what must stay in fp32 so that no more F1 is lost than the user allows."""
+        quantizer = Quantizer(scheme_of(self.request.target), self._calibration())
+        loss_of = (lambda each: self._compared(each.SerializeToString()).f1_loss) if self.measured else None
+        return quantize_within(quantizer, graph, loss_of, self.request.max_f1_loss, self.progress)
+
+    def examine(self, file: Path) -> DecodingSettings:
+        """Ask the graph in `file`; the decoding settings with its own threshold for "no answer"."""
+        if not self.measured:
+            self.agreement = self._agreement(file)
+            return self.settings
+        self.accuracy = self._compared(file)
+        return calibrated(self.settings, self.accuracy)
+
+    def _compared(self, graph: Path | bytes) -> Any:
+        assert self.measured
+        answers = self.measured.exam.ask(
+            graph_runner(graph, encoder_and_original(self.model)[0]),
+            self.subject.tokenizer,
+            self.settings,
+            self._report,
+        )
+        return self.measured.exam.compare(self.measured.answers, answers)
+
+    def _agreement(self, file: Path) -> Agreement:
+        questions, threshold = search_questions(self.request.seed), self.settings.null_threshold
+        runner = graph_runner(file, encoder_and_original(self.model)[0])
+        ours = answer(
+            questions, self.subject.tokenizer, runner, settings=self.settings, progress=self._report
+        )
+        theirs = self.subject.answer(questions, self.model)
+        return agreement(
+            questions, *([each.answer(threshold) for each in predictions] for predictions in (theirs, ours))
+        )
+
+    def _calibration(self) -> list[dict[str, Any]]:
+        """Inputs that int8 takes its ranges from: windows of the training data, or of the built-in questions."""
+        subject, count, seed = self.subject, self.request.int8_windows, self.request.seed
+        if self.data.train:
+            windows = self.data.train.sample(count, seed, subject.tokenizer, subject.settings)
+        else:
+            windows = subject.windows(builtin_questions())
+        takes_token_types = subject.source.encoder.takes_token_types
+        pad = pad_token_id_of(subject.tokenizer)
+        return [
+            graph_inputs(collate([window], pad), takes_token_types)
+            for window in random.Random(seed).sample(windows, min(count, len(windows)))
+        ]
+
+    def _report(self, done: int, total: int) -> None:
+        self.progress(f"answering in {self.request.precision}", done, total)
+
+
+def calibrated(settings: DecodingSettings, accuracy: Any) -> DecodingSettings:
+    """With the threshold for "no answer" that served best in `accuracy`, if it told one."""
+    threshold = accuracy.null_threshold if accuracy else None
+    return settings if threshold is None else replace(settings, null_threshold=threshold)
