@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from bench.graphs import Form, build_engine_of, form_of, write_graph
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape
 
 if TYPE_CHECKING:
+    from export.metadata import Metadata
     from prune.source import Source
 
 Weights = Literal["trained", "random"]
@@ -23,12 +25,21 @@ class Model:
     """As the user called it."""
     engine: Engine
     original_shape: ModelShape
-    dialect: str | None
-    """Dialect of the ONNX graph; None: no graph."""
-    precision: str
+    form: Form | None
+    """Of the graph; None: no graph."""
     weights: Weights
     folder: Path | None
     """Where its tokenizer and decoding settings lie; None where it has none, having random weights."""
+
+    @property
+    def dialect(self) -> str | None:
+        """Dialect of the ONNX graph; None: no graph."""
+        return self.form.dialect if self.form else None
+
+    @property
+    def precision(self) -> str:
+        """What the graph's products are computed in."""
+        return self.form.precision if self.form else "fp32"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -56,11 +67,13 @@ class Opener:
         """The model that the user named. Raises InputError where it is none that can be measured.
 
         Where a graph is built from a model directory it is written in `dialect`, or in the one that serves
-        the runtime best; a file stays as it is.
+        the runtime best, in fp32; a file stays as it is.
         """
         path = Path(name)
         if path.is_dir():
-            return self._open_directory(name, path, dialect or self._dialect)
+            return self._open_directory(name, path, Form(dialect) if dialect else self._best_form)
+        if self.runtime == "tensorrt":
+            return self._open_engine(name, path)
         if not path.is_file():
             raise InputError(
                 f"There is no file or directory {name}; give an .onnx file that prune-export wrote, "
@@ -68,39 +81,28 @@ class Opener:
             )
         return self._open_file(name, path)
 
-    def unpruned_twin(self, model: Model) -> Model:
-        """`model` before it was cut, in the same dialect and precision, with random weights.
+    def unpruned_twin(self, model: Model, *, in_fp32: bool = False) -> Model:
+        """`model` before it was cut, with random weights: in its own form, or in what is best there in fp32.
 
         Latency does not depend on the weights, so the shape in a file's metadata suffices. Raises InputError
         where no such twin can be built.
         """
-        from export.graph import PRECISIONS
-
-        if model.precision not in PRECISIONS:
-            raise InputError(
-                f"{model.name} is in {model.precision}, and only twins in {' and '.join(PRECISIONS)} can be "
-                "built to compare it with; name the file to compare with: --baseline FILE."
-            )
-        engine, name = model.engine, f"unpruned twin of {model.name}"
-        return self._random(
-            name, engine.encoder, model.original_shape, model.dialect, precision=model.precision
-        )
+        name = f"unpruned twin of {model.name}" + (" in fp32" if in_fp32 else "")
+        form = self._best_form if in_fp32 else model.form
+        return self._random(name, model.engine.encoder, model.original_shape, form)
 
     def paper_pair(self) -> tuple[Model, Model]:
         """(candidate, baseline): BERT-base cut as in the paper, and whole; random weights."""
-        cut = self._random("BERT-base, paper's shape", BERT_BASE, PAPER_SHAPE, self._dialect)
-        whole = self._random("BERT-base, unpruned", BERT_BASE, BERT_BASE_SHAPE, self._dialect)
+        cut = self._random("BERT-base, paper's shape", BERT_BASE, PAPER_SHAPE, self._best_form)
+        whole = self._random("BERT-base, unpruned", BERT_BASE, BERT_BASE_SHAPE, self._best_form)
         return replace(cut, original_shape=BERT_BASE_SHAPE), whole
 
     @property
-    def _dialect(self) -> str | None:
-        """The dialect that serves the runtime best: TensorRT does not know onnxruntime's fused operators."""
+    def _best_form(self) -> Form | None:
+        """What serves the runtime best in fp32: TensorRT does not know onnxruntime's fused operators."""
         if self.runtime == "torch":
             return None
-        return "portable" if self.device == "tensorrt" else "onnxruntime"
-
-    def _engine(self, encoder: Encoder, shape: ModelShape, path: Path | None) -> Engine:
-        return Engine(self.runtime, self.device, self.threads, encoder, shape, path)
+        return Form("portable" if "tensorrt" in (self.device, self.runtime) else "onnxruntime")
 
     def _open_file(self, name: str, path: Path) -> Model:
         from export.metadata import read_metadata
@@ -116,34 +118,40 @@ class Opener:
                 f"{path} is in the dialect {metadata.dialect}, whose fused operators TensorRT does not know: "
                 "they would silently run on CUDA; export again with prune-export ... --target portable."
             )
-        return Model(
-            name=name,
-            engine=self._engine(metadata.encoder, metadata.shape, path.resolve()),
-            original_shape=metadata.original_shape,
-            dialect=metadata.dialect,
-            precision=metadata.precision,
-            weights="trained",
-            folder=path.resolve().parent,
+        return self._of_file(name, path, metadata, form_of(metadata))
+
+    def _open_engine(self, name: str, path: Path) -> Model:
+        from export.engine.description import read_engine_description
+
+        described = read_engine_description(path)
+        return self._of_file(name, path, described.metadata, form_of(described.metadata, described.profiles))
+
+    def _of_file(self, name: str, path: Path, metadata: "Metadata", form: Form) -> Model:
+        file = path.resolve()
+        return self._model(
+            name,
+            metadata.encoder,
+            metadata.shape,
+            metadata.original_shape,
+            file,
+            form,
+            "trained",
+            file.parent,
         )
 
-    def _open_directory(self, name: str, path: Path, dialect: str | None) -> Model:
+    def _open_directory(self, name: str, path: Path, form: Form | None) -> Model:
         from prune.source import check_directory
 
         source = check_directory(path, name)
         runnable = source.directory.resolve()
-        if dialect is not None:
-            runnable = self._export(source, dialect)
-        return Model(
-            name=name,
-            engine=self._engine(source.encoder, source.shape, runnable),
-            original_shape=source.original_shape,
-            dialect=dialect,
-            precision="fp32",
-            weights="trained",
-            folder=source.directory.resolve(),
+        if form:
+            runnable = self._runnable(self._export(source, form), source.encoder, form)
+        folder = source.directory.resolve()
+        return self._model(
+            name, source.encoder, source.shape, source.original_shape, runnable, form, "trained", folder
         )
 
-    def _export(self, source: "Source", dialect: str) -> Path:
+    def _export(self, source: "Source", form: Form) -> Path:
         """The graph of trained weights; InputError where it does not compute what the model computes."""
         from export.parity import ParityError, check_parity
         from export.weights import weights_of
@@ -151,39 +159,43 @@ class Opener:
 
         quiet()
         model = load_source(source)
-        path = self._write(source.encoder, source.shape, weights_of(model), dialect)
+        path = self._write(source.encoder, source.shape, weights_of(model), form)
         try:
             check_parity(model, path)
         except ParityError as error:
             raise InputError(f"{source.name}: {error}") from error
         return path
 
-    def _random(
-        self,
-        name: str,
-        encoder: Encoder,
-        shape: ModelShape,
-        dialect: str | None,
-        *,
-        precision: str = "fp32",
-    ) -> Model:
+    def _random(self, name: str, encoder: Encoder, shape: ModelShape, form: Form | None) -> Model:
         path = None
-        if dialect is not None:
+        if form:
             from export.graph import random_weights
 
             try:
                 weights = random_weights(encoder, shape)
             except ValueError as error:  # NumPy's for an array that no address reaches the end of
                 raise InputError(f"The {name} is larger than any memory; export that file again.") from error
-            path = self._write(encoder, shape, weights, dialect, precision)
-        return Model(name, self._engine(encoder, shape, path), shape, dialect, precision, "random", None)
+            path = self._runnable(self._write(encoder, shape, weights, form), encoder, form)
+        return self._model(name, encoder, shape, shape, path, form, "random", None)
 
-    def _write(
-        self, encoder: Encoder, shape: ModelShape, weights: Any, dialect: str, precision: str = "fp32"
-    ) -> Path:
-        from export.graph import build_graph
-        from export.write import write_onnx
-
+    def _write(self, encoder: Encoder, shape: ModelShape, weights: Any, form: Form) -> Path:
         path = self.scratch / f"{len(list(self.scratch.glob('*.onnx')))}.onnx"
-        write_onnx(build_graph(encoder, shape, weights, dialect=dialect, precision=precision), path)
+        write_graph(encoder, shape, weights, form, path)
         return path
+
+    def _runnable(self, path: Path, encoder: Encoder, form: Form) -> Path:
+        return build_engine_of(path, encoder, form) if self.runtime == "tensorrt" else path
+
+    def _model(
+        self,
+        name: str,
+        encoder: Encoder,
+        shape: ModelShape,
+        original_shape: ModelShape,
+        path: Path | None,
+        form: Form | None,
+        weights: Weights,
+        folder: Path | None,
+    ) -> Model:
+        engine = Engine(self.runtime, self.device, self.threads, encoder, shape, path)
+        return Model(name, engine, original_shape, form, weights, folder)

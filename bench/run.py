@@ -61,19 +61,28 @@ def _pairs(request: Request, opener: Opener) -> list[dict[Role, Model]]:
         candidate, baseline = opener.paper_pair()
         return [{"baseline": baseline, "candidate": candidate}]
     candidates = [opener.open(name) for name in request.models]
-    dialects = dict.fromkeys(candidate.dialect for candidate in candidates) if request.baseline else {}
+    dialects = dict.fromkeys(map(_dialect, candidates)) if request.baseline else {}
     baselines = {dialect: opener.open(str(request.baseline), dialect=dialect) for dialect in dialects}
     for model in (*candidates, *baselines.values()):
         _check_lengths(model.engine.encoder, request)
         if request.dev:
             check_accuracy(model)
     return [
-        {
-            "baseline": baselines.get(candidate.dialect) or opener.unpruned_twin(candidate),
-            "candidate": candidate,
-        }
+        {"baseline": baseline, "candidate": candidate}
         for candidate in candidates
+        for baseline in ([baselines[_dialect(candidate)]] if baselines else _twins(candidate, opener))
     ]
+
+
+def _twins(candidate: Model, opener: Opener) -> list[Model]:
+    """The unpruned twin in the same precision and, where that is not fp32, the one in fp32 as well."""
+    twins = [opener.unpruned_twin(candidate)]
+    return twins if candidate.precision == "fp32" else [*twins, opener.unpruned_twin(candidate, in_fp32=True)]
+
+
+def _dialect(candidate: Model) -> str | None:
+    """What a baseline from a directory, which is in fp32, is written in: as its rival, or what is best there."""
+    return candidate.dialect if candidate.precision == "fp32" else None
 
 
 def _check_lengths(encoder: Encoder, request: Request) -> None:

@@ -9,7 +9,7 @@ from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import LayerShape, ModelShape
 
-Runtime = Literal["onnxruntime", "openvino", "torch"]
+Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch"]
 Device = Literal["cpu", "cuda", "tensorrt"]
 Role = Literal["baseline", "candidate"]
 
@@ -45,7 +45,7 @@ class Engine:
     encoder: Encoder
     shape: ModelShape
     path: Path | None
-    """ONNX file, or model directory (torch); None: torch, random weights of that shape."""
+    """ONNX file, engine (tensorrt) or model directory (torch); None: torch, random weights of that shape."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the line that a worker reads."""

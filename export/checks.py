@@ -2,8 +2,11 @@
 
 import torch
 
+from export.engine.library import find_library
+from export.engine.profile import Profile, check_profiles, default_profiles, parse_profiles
 from export.flags import called_by_flag
 from export.request import Request
+from prune.arch import Encoder
 from prune.errors import InputError
 from prune.ranks import ranks
 from prune.source import Source
@@ -18,6 +21,21 @@ def check_machine(request: Request) -> None:
             request.training.accumulation(ranks().count)
         if request.trains or request.method == "l0":
             precision_of(request.training.mixed_precision, torch.float32)
+
+
+def profiles_of(request: Request, encoder: Encoder) -> tuple[Profile, ...]:
+    """The sizes that the engine is to serve, if one is to be built.
+
+    Raises InputError where they do not fit the model, or no library is here to build it.
+    """
+    if not request.engine:
+        return ()
+    find_library()
+    if request.profiles is None:
+        return default_profiles(encoder)
+    profiles = parse_profiles(request.profiles)
+    check_profiles(profiles, encoder)
+    return profiles
 
 
 def stays_as_it_is(request: Request, source: Source) -> bool:

@@ -309,6 +309,27 @@ def prune_export(
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
+    engine: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Build TensorRT's engine as well (with --target tensorrt).",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    profiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Batches and lengths that it serves: MIN..OPTIMUM..MAX of each, such as 1x384,1..8..32x16..512.",
+            show_default="one for single questions, one for batches up to 32",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    timing_cache: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What TensorRT timed: read and written.", rich_help_panel=_OUTPUT),
+    ] = None,
     save_model: Annotated[
         Path | None,
         typer.Option(
@@ -394,6 +415,9 @@ def prune_export(
             precision=precision,
             int8_windows=int8_windows,
             max_f1_loss=max_f1_loss,
+            engine=engine,
+            profiles=profiles,
+            timing_cache=timing_cache,
             save_model=save_model,
             work=work,
             json_file=json_file,

@@ -8,12 +8,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from export.checks import check_machine, stays_as_it_is, teacher_of
+from export.checks import check_machine, profiles_of, stays_as_it_is, teacher_of
 from export.choice import read_wanted
 from export.data import Data, read_data
 from export.gating import penalties_of
 from export.report import SEQ, layer_table
 from export.request import Request
+from prune.arch import Encoder
 from prune.choose.random import random_scores
 from prune.cost import multiply_adds, parameters
 from prune.plan import Plan, plan_fractions
@@ -46,6 +47,7 @@ def forecast(request: Request, console: Console) -> None:
     data = read_data(request)
     subject = open_subject(request.model, revision=request.revision)
     teacher_of(request, subject)  # is refused here as it would be then
+    profiles_of(request, subject.source.encoder)
     for line in _lines(request, subject, data, read_wanted(request, subject)):
         if isinstance(line, Table):
             console.print(line)
@@ -94,7 +96,7 @@ def _lines(
     before_cost, after_cost = (
         multiply_adds(source.encoder, shape, batch=1, seq=SEQ) for shape in (whole, after)
     )
-    size = 4 * parameters(source.encoder, after) / 2**20
+    size = _bytes(request, source.encoder, after) / 2**20
     yield (
         f"Multiply-adds at {SEQ} tokens: {before_cost / 1e9:.2f} → {after_cost / 1e9:.2f} G, "
         f"{before_cost / after_cost:.2f} times fewer; {request.out} about {size:.0f} MiB."
@@ -118,6 +120,18 @@ def _lines(
         f", for all but the questions of {' and '.join(unknown)}, which are not counted" if unknown else ""
     )
     yield f"Time: about {duration(seconds)}{beside}, and some for reading and writing."
+
+
+def _bytes(request: Request, encoder: Encoder, shape: ModelShape) -> int:
+    """Of the weights in the file; int8 leaves the embeddings in fp32."""
+    everything = parameters(encoder, shape)
+    outside = parameters(encoder, ModelShape(tuple(LayerShape(0, 0) for _ in shape.layers)))
+    sizes = {
+        "fp32": 4 * everything,
+        "fp16": 2 * everything,
+        "int8": 4 * outside + everything - outside,
+    }
+    return sizes[request.precision]
 
 
 def _choosing(request: Request, shape: ModelShape, data: Data, wanted: ModelShape | None) -> float:

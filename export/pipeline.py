@@ -8,9 +8,10 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from export.artifact import Artifact, write_artifact
-from export.checks import check_machine, stays_as_it_is, teacher_of
+from export.checks import check_machine, profiles_of, stays_as_it_is, teacher_of
 from export.choice import Choice, choose, read_wanted
 from export.data import Data, read_data
+from export.engine.build import BuiltEngine, build_engine
 from export.flags import called_by_flag
 from export.request import Request
 from export.served import Measured, Served, calibrated
@@ -41,6 +42,8 @@ class Outcome:
     served: Served
     """How the graph answers where it is not in fp32, as the model after is."""
     artifact: Artifact
+    engine: BuiltEngine | None
+    """TensorRT's, where one was asked for."""
     seconds: float
 
 
@@ -60,6 +63,7 @@ def run(request: Request, progress: Progress) -> Outcome | None:
         data = read_data(request)
         subject = open_subject(request.model, revision=request.revision)
         teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
+        profiles = profiles_of(request, subject.source.encoder)
         windows = _windows(request, subject, data, work, progress)
         choice = choose(request, subject, data, wanted, windows, work, progress)
         smaller = shrink(subject.model, choice.plan) if choice.plan else subject.model
@@ -71,6 +75,11 @@ def run(request: Request, progress: Progress) -> Outcome | None:
     if not ranks().is_main:
         return None
     artifact, served = _write(request, subject, smaller, choice, data, measured, progress)
+    engine = None
+    if request.engine:
+        engine = build_engine(
+            artifact.path, profiles, request.engine, timing_cache=request.timing_cache, progress=progress
+        )
     own_questions = data.calibration is not None
     seconds = time.monotonic() - began
     outcome = Outcome(
@@ -81,6 +90,7 @@ def run(request: Request, progress: Progress) -> Outcome | None:
         measured.accuracy if measured else None,
         served,
         artifact,
+        engine,
         seconds,
     )
     if request.json_file:
@@ -209,7 +219,15 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "gates": [{"log": gates.to_dict()["log"]} for gates in choice.gates],
         "training": outcome.training,
         "accuracy": asdict(outcome.accuracy) if outcome.accuracy else None,
+        "engine": _engine_to_dict(outcome.engine) if outcome.engine else None,
         "precision": metadata.precision,
         "precision_accuracy": asdict(outcome.served.accuracy) if outcome.served.accuracy else None,
         "precision_agreement": asdict(outcome.served.agreement) if outcome.served.agreement else None,
     }
+
+
+def _engine_to_dict(engine: BuiltEngine) -> dict[str, Any]:
+    """Without the metadata, which are those of the ONNX file."""
+    described = engine.description.to_dict()
+    del described["metadata"]
+    return {"path": str(engine.path), "seconds": engine.seconds, **described}

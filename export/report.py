@@ -6,6 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 from export.artifact import INT8, KEPT_IN_FP32
+from export.engine.build import BuiltEngine
+from export.engine.library import KINDS
 from export.metadata import Metadata
 from export.pipeline import Outcome
 from export.served import Served
@@ -59,6 +61,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         f"(relative {parity.max_relative:.1e}, allowed {parity.tolerance:.0e}).",
         f"{outcome.artifact.path}: {outcome.artifact.bytes / 2**20:.1f} MiB, in {outcome.seconds:.1f} s.",
     ]
+    if outcome.engine:
+        lines += _engine(outcome.engine)
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -75,6 +79,17 @@ def layer_table(name: str, shape: ModelShape, original: ModelShape) -> Table:
             f"{now.intermediate_size} of {whole.intermediate_size}",
         )
     return table
+
+
+def _engine(engine: BuiltEngine) -> list[str]:
+    described = engine.description
+    products = ", ".join(f"{count} of {dtype}" for dtype, count in described.products_by_dtype.items())
+    return [
+        f"{engine.path}: {described.bytes / 2**20:.1f} MiB, built by {KINDS[described.library].title} "
+        f"{described.library_version} in {engine.seconds:.1f} s; profiles {', '.join(map(str, engine.profiles))}; "
+        f"matrix products: {products or 'none'}.",
+        *engine.notes,
+    ]
 
 
 def _precision(metadata: Metadata, served: Served) -> list[str]:

@@ -55,6 +55,9 @@ class Request:
     precision: GraphPrecision = "fp32"
     int8_windows: int = 256
     max_f1_loss: float | None = None
+    engine: Path | None = None
+    profiles: str | None = None
+    timing_cache: Path | None = None
     save_model: Path | None = None
     work: Path | None = None
     json_file: Path | None = None
@@ -97,6 +100,16 @@ class Request:
 
     def _check_precision(self) -> None:
         dialect_of(self.target, self.precision)
+        if self.int8_windows < 1:
+            raise InputError(f"--int8-windows is {self.int8_windows}; expected a whole number of at least 1.")
+        if self.engine and self.target != "tensorrt":
+            raise InputError(
+                f"--engine builds with TensorRT, which does not read what --target {self.target} writes; add "
+                "--target tensorrt."
+            )
+        for flag, given in (("--profiles", self.profiles), ("--timing-cache", self.timing_cache)):
+            if given and not self.engine:
+                raise InputError(f"{flag} is about an engine; name the one to build: --engine FILE.")
         limit = self.max_f1_loss
         if limit is None:
             return
@@ -210,7 +223,7 @@ class Request:
             raise InputError(f"The output {out} must end in .onnx.")
         check_writable(out)
         check_folder(out)
-        for extra in (self.save_model, self.json_file):
+        for extra in (self.save_model, self.json_file, self.engine, self.timing_cache):
             if extra:
                 check_writable(extra)
         if self.save_model and self.save_model.exists():

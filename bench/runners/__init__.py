@@ -21,6 +21,7 @@ Run = Callable[[Mapping[str, NDArray[Any]]], Logits]
 _MODULES: dict[Runtime, str] = {
     "onnxruntime": "bench.runners.onnxruntime_runner",
     "openvino": "bench.runners.openvino_runner",
+    "tensorrt": "bench.runners.tensorrt_runner",
     "torch": "bench.runners.torch_runner",
 }
 

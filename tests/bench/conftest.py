@@ -55,9 +55,10 @@ def make_file(tmp_path: Path) -> MakeFile:
         precision: str = "fp32",
         dialect: str = "onnxruntime",
         original: ModelShape = WHOLE,
+        provenance: dict[str, object] | None = None,
     ) -> Path:
         model = build_graph(TINY, shape, random_weights(TINY, shape), dialect=dialect)
-        stamp(model, Metadata(TINY, shape, original, dialect, precision, "tiny"))
+        stamp(model, Metadata(TINY, shape, original, dialect, precision, "tiny", provenance or {}))
         write_onnx(model, tmp_path / name)
         return tmp_path / name
 

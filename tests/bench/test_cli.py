@@ -58,6 +58,19 @@ def test_a_file_against_its_twin(bench: Bench, make_file, tmp_path: Path) -> Non
         assert point["speedup"]["low"] <= point["speedup"]["estimate"] <= point["speedup"]["high"]
 
 
+def test_int8_is_held_against_the_unpruned_model_in_int8_and_in_fp32(
+    bench: Bench, make_file, tmp_path: Path
+) -> None:
+    how = {"precision": "int8", "dialect": "onnxruntime-int8", "provenance": {"int8": {"ranges": "dynamic"}}}
+    path, result = make_file(**how), tmp_path / "result.json"
+    done = bench(path, *QUICK, "--json", result)
+    assert done.returncode == 0, done.stderr
+    compared = json.loads(result.read_text())["comparisons"]
+    baselines = [(one["baseline"]["precision"], one["baseline"]["dialect"]) for one in compared]
+    assert baselines == [("int8", "onnxruntime-int8"), ("fp32", "onnxruntime")]
+    assert f"unpruned twin of {path} in fp32" in done.stdout
+
+
 def test_a_missed_limit_is_exit_1_and_json_can_be_piped(bench: Bench, make_file, whole) -> None:
     small, other = make_file("small.onnx"), make_file("other.onnx", shape=whole)
     done = bench(small, "--baseline", other, *QUICK, "--json", "-", "--min-speedup", "1000")

@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import pytest
 
+from bench.graphs import Form
 from bench.inputs import random_inputs
 from bench.models import Opener
 from bench.runners import runner
@@ -46,9 +47,22 @@ def test_the_twin_is_the_file_before_it_was_cut(opener: Opener, make_file, whole
     assert "Attention" in {node.op_type for node in onnx.load(twin.engine.path).graph.node}
 
 
-def test_a_twin_in_another_precision_is_not_made_up(opener: Opener, make_file) -> None:
-    with pytest.raises(InputError, match="in int8, and only twins in fp32 and fp16"):
-        opener.unpruned_twin(opener.open(str(make_file(precision="int8"))))
+def test_the_twin_of_int8_is_in_int8_and_there_is_one_in_fp32(opener: Opener, make_file, whole) -> None:
+    file = make_file(precision="int8", dialect="onnxruntime-int8", provenance={"int8": {"ranges": "dynamic"}})
+    model = opener.open(str(file))
+    assert model.form == Form("onnxruntime-int8", "int8", "dynamic")
+    twin, single = opener.unpruned_twin(model), opener.unpruned_twin(model, in_fp32=True)
+    assert (twin.form, twin.engine.shape) == (model.form, whole)
+    assert (single.form, single.engine.shape) == (Form("onnxruntime"), whole)
+    operators = [{node.op_type for node in onnx.load(one.engine.path).graph.node} for one in (twin, single)]
+    assert "MatMulInteger" in operators[0]
+    assert "Attention" in operators[1]
+
+
+@pytest.mark.parametrize("provenance", [{}, {"int8": 8}, {"int8": {"ranges": "guessed"}}])
+def test_int8_that_does_not_say_how_is_refused(opener: Opener, make_file, provenance) -> None:
+    with pytest.raises(InputError, match=r"is in int8 and says .* export it again"):
+        opener.open(str(make_file(precision="int8", provenance=provenance)))
 
 
 def test_the_twin_of_half_precision_is_in_half_precision(opener: Opener, make_file) -> None:

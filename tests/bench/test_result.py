@@ -7,6 +7,7 @@ from rich.console import Console
 
 from bench.accuracy import Accuracy
 from bench.environment import Environment
+from bench.graphs import Form
 from bench.measure import Launch, Round
 from bench.models import Model
 from bench.report import print_report
@@ -34,7 +35,7 @@ LAUNCHES: list[Launch] = [
 
 def _models(encoder, whole, cut) -> dict[Role, Model]:
     engine = Engine("onnxruntime", "cpu", 2, encoder, cut, None)
-    candidate = Model("out.onnx", engine, whole, "onnxruntime", "fp32", "trained", None)
+    candidate = Model("out.onnx", engine, whole, Form("onnxruntime"), "trained", None)
     twin = replace(candidate, name="twin", engine=replace(engine, shape=whole), weights="random")
     return {"baseline": twin, "candidate": candidate}
 
@@ -106,7 +107,7 @@ def test_notes_say_what_a_reader_must_know(comparison: Comparison, encoder, whol
     assert "No decoding.json lies beside out.onnx" in notes
     assert "as served: with the threshold of its decoding.json" in notes
     assert "dialects" not in notes
-    baseline = replace(comparison.models["baseline"], dialect="portable")
+    baseline = replace(comparison.models["baseline"], form=Form("portable"))
     mixed = replace(comparison, models={**comparison.models, "baseline": baseline})
     assert (
         "The two graphs are in different dialects (candidate onnxruntime, baseline portable): "

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import tiny
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from export.cli import app
+from export.engine.description import read_engine_description
 from export.metadata import read_metadata
 from prune.checkpoint import load, load_tokenizer, save
 from prune.layers import shape_of
@@ -473,3 +475,103 @@ def test_half_precision_wants_the_portable_target(model_dir: Path) -> None:
     assert code == 2
     assert "add --target tensorrt or portable" in printed
     assert len(printed.strip().splitlines()) == 1
+
+
+def test_an_engine_is_built_from_the_file(model_dir: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorrt_rtx_bindings", reason="TensorRT for RTX is not installed")
+    engine, found = tmp_path / "model.engine", tmp_path / "found.json"
+    out, printed = exported(
+        model_dir,
+        *("--method", "random", "--prune-heads", 0.5, "--target", "tensorrt", "--precision", "fp16"),
+        *("--engine", engine, "--profiles", "1x8..64,1..4x8..32", "--json", found),
+    )
+    described = read_engine_description(engine)
+    assert described.metadata == read_metadata(out)
+    assert described.metadata.precision == "fp16"
+    assert [str(profile) for profile in described.profiles] == ["1x8..64", "1..4x8..32"]
+    products = described.products_by_dtype
+    assert (products["float32"], products["float16"]) == (1, sum(products.values()) - 1)  # the answer's
+    said = json.loads(found.read_bytes())["engine"]
+    assert (said["path"], said["sha256"]) == (str(engine), described.sha256)
+    assert f"{engine}: " in printed
+    assert "profiles 1x8..64, 1..4x8..32" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--engine", "m.engine"), "add --target tensorrt"),
+        (("--profiles", "1x384"), "name the one to build: --engine FILE"),
+        (("--target", "tensorrt", "--engine", "m.engine", "--profiles", "1x9999"), "1x9999"),
+        (("--target", "tensorrt", "--engine", "m.engine", "--profiles", "many"), "expected BATCHxLENGTH"),
+        (("--max-f1-loss", "1"), "add --precision int8"),
+        (("--target", "openvino", "--precision", "fp16"), "openvino would run it in fp32"),
+        (("--precision", "int8", "--int8-windows", "0"), "--int8-windows is 0"),
+    ],
+)
+def test_what_contradicts_itself_about_the_file_is_refused_at_once(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    if "--engine" in arguments and "tensorrt" in arguments:
+        pytest.importorskip("tensorrt_rtx_bindings", reason="TensorRT for RTX is not installed")
+    monkeypatch.chdir(model_dir.parent)
+    code, printed = run(model_dir, "model.onnx", "--method", "random", "--prune-heads", 0.5, *arguments)
+    assert code == 2, printed
+    assert said in printed
+    assert len(printed.strip().splitlines()) == 1
+    assert [path.name for path in model_dir.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("target", ["onnxruntime", "openvino", "tensorrt"])
+def test_int8_is_measured_as_it_was_written(
+    model_dir: Path, squad_file: Path, tmp_path: Path, target: str
+) -> None:
+    if target != "onnxruntime":
+        pytest.importorskip("nncf", reason="NNCF is not installed: pip install 'espalier[int8]'")
+    found = tmp_path / "found.json"
+    out, printed = exported(
+        model_dir,
+        *("--method", "random", "--prune-ffn", 0.5, "--train", squad_file, "--dev", squad_file),
+        *("--json", found, "--target", target, "--precision", "int8", "--int8-windows", 4),
+    )
+    metadata, said = read_metadata(out), json.loads(found.read_bytes())
+    assert (metadata.precision, metadata.provenance["kept_in_fp32"]) == ("int8", [])
+    assert metadata.provenance["int8"]["windows"] == 4
+    assert metadata.parity["tolerance"] == 1e-4  # of the graph that was quantized
+    assert "In int8 are the weights and products of all parts" in printed
+    assert "What int8 changes: F1 on 9 questions of --dev" in printed
+    served = said["precision_accuracy"]["after"]
+    assert (
+        said["accuracy"]["after"]["f1_by_question"] == said["precision_accuracy"]["before"]["f1_by_question"]
+    )
+    assert DecodingSettings.read(out.parent / DECODING_FILE).null_threshold == served["null_threshold"]
+    types = {tensor.data_type for tensor in onnx.load(out).graph.initializer}
+    assert onnx.TensorProto.INT8 in types
+
+
+def test_int8_without_questions_says_how_far_it_agrees(model_dir: Path) -> None:
+    _, printed = exported(model_dir, "--no-prune", "--precision", "int8")
+    assert "Agreement of int8 with fp32 on built-in English questions: mean token F1" in printed
+    assert "NOT measured: give --dev FILE" in printed
+
+
+def test_no_more_is_lost_to_int8_than_is_allowed(model_dir: Path, squad_file: Path, tmp_path: Path) -> None:
+    """An activation far larger than all others ruins a layer's rounding; that layer then stays in fp32."""
+    weights = load_file(model_dir / "model.safetensors")
+    weights["bert.encoder.layer.1.intermediate.dense.bias"][3] = 1e5
+    weights["bert.encoder.layer.1.output.dense.weight"][:, 3] = 0
+    weights["bert.encoder.layer.1.output.dense.weight"] *= 30
+    save_file(weights, model_dir / "model.safetensors", metadata={"format": "pt"})
+    arguments = ("--no-prune", "--precision", "int8", "--train", squad_file, "--dev", squad_file)
+    out, _ = exported(model_dir, *arguments, "--json", tmp_path / "all.json")
+    lost = json.loads((tmp_path / "all.json").read_bytes())["precision_accuracy"]["f1_change"][
+        "mean_difference"
+    ]
+    assert lost < -1
+    out, printed = exported(model_dir, *arguments, "--max-f1-loss", 0.5, "--json", tmp_path / "some.json")
+    assert read_metadata(out).provenance["kept_in_fp32"][0] == "layer.1/ffn"
+    assert "which it hurt most (layer.1/ffn" in printed
+    left = json.loads((tmp_path / "some.json").read_bytes())["precision_accuracy"]["f1_change"][
+        "mean_difference"
+    ]
+    assert left >= -0.5

@@ -1,0 +1,74 @@
+"""Graphs that bench builds itself: of a model directory, and of random weights for an unpruned twin."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from bench.inputs import random_inputs
+from bench.spec import Workload
+from export.target import Scheme
+from prune.arch import Encoder
+from prune.errors import InputError
+from prune.shape import ModelShape
+
+if TYPE_CHECKING:
+    from export.engine.profile import Profile
+    from export.metadata import Metadata
+
+_CALIBRATION = 32
+"""Tokens of the one window that the ranges of random weights come from: their speed depends on none."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a graph is written."""
+
+    dialect: str
+    precision: str = "fp32"
+    ranges: Scheme | None = None
+    """Of int8: how they are found."""
+    profiles: "tuple[Profile, ...]" = ()
+    """Of an engine: the sizes that it serves; none: those that are usual."""
+
+
+def form_of(metadata: "Metadata", profiles: "tuple[Profile, ...]" = ()) -> Form:
+    """The form that a file says it is in; raises InputError where it does not say how it came to int8."""
+    ranges = None
+    if metadata.precision == "int8":
+        said = metadata.provenance.get("int8")
+        ranges = said.get("ranges") if isinstance(said, Mapping) else None
+        if ranges not in get_args(Scheme):
+            raise InputError(
+                f"The file is in int8 and says {ranges!r:.80} of how its ranges are found; export it again."
+            )
+    return Form(metadata.dialect, metadata.precision, cast(Scheme | None, ranges), profiles)
+
+
+def write_graph(
+    encoder: Encoder, shape: ModelShape, weights: Mapping[str, Any], form: Form, path: Path
+) -> None:
+    """Write the graph to `path`, with its metadata. Raises InputError where that form cannot be written."""
+    from export.graph import build_graph
+    from export.metadata import Metadata, stamp
+    from export.write import write_onnx
+
+    if form.precision == "int8":
+        from export.precision.quantizer import Quantizer
+
+        graph = build_graph(encoder, shape, weights, dialect=form.dialect)
+        window = random_inputs(encoder, Workload(1, min(_CALIBRATION, encoder.max_length)))
+        graph = Quantizer(form.ranges or "dynamic", [window]).quantize(graph)
+    else:
+        graph = build_graph(encoder, shape, weights, dialect=form.dialect, precision=form.precision)
+    stamp(graph, Metadata(encoder, shape, shape, form.dialect, form.precision, path.stem))
+    write_onnx(graph, path)
+
+
+def build_engine_of(file: Path, encoder: Encoder, form: Form) -> Path:
+    """TensorRT's engine of the graph in `file`, beside it. Raises InputError where that cannot be built."""
+    from export.engine.build import build_engine
+    from export.engine.profile import default_profiles
+
+    profiles = form.profiles or default_profiles(encoder)
+    return build_engine(file, profiles, file.with_suffix(".engine")).path
