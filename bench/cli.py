@@ -54,11 +54,12 @@ _EXAMPLES = "\n\n".join(
                 ("in CI: exit 1 where slower than wanted", "out.onnx --min-speedup 1.8"),
                 ("everything, raw samples included", "out.onnx --json result.json"),
                 ("a model directory, in PyTorch", "model_dir --runtime torch"),
+                ("what is wrong with this installation", "--doctor"),
             )
         ),
         "[bold]Exit codes[/bold]",
-        "0 measured and every limit met; 1 a limit missed; 2 the request cannot be served as given; "
-        "3 an engine's process ended by itself; 130 interrupted.",
+        "0 measured and every limit met; 1 a limit missed, or a fault found by --doctor; "
+        "2 the request cannot be served as given; 3 an engine's process ended by itself; 130 interrupted.",
     )
 )
 
@@ -101,9 +102,14 @@ def bench(
         float,
         typer.Option(help="Time to aim at per operating point; slow calls get fewer rounds, 3 at least."),
     ] = 150.0,
+    doctor: Annotated[
+        bool, typer.Option("--doctor", help="Say what is wrong with this installation; measure nothing.")
+    ] = False,
 ) -> None:
     end_cleanly_when_told_to()
     errors = Console(stderr=True)
+    if doctor:
+        raise typer.Exit(_doctor())
     try:
         _check_destination(json_file)
         request = Request(
@@ -140,6 +146,16 @@ def bench(
     except KeyboardInterrupt:
         code = _say(errors, "interrupted; nothing was kept.", 130)
     raise typer.Exit(code)
+
+
+def _doctor() -> int:
+    """One line for each fault; exit code 1 where there is any."""
+    from bench.doctor import findings, this_installation
+
+    faults = list(findings(this_installation()))
+    for fault in faults or ["Nothing is wrong with this installation."]:
+        print(fault)
+    return 1 if faults else 0
 
 
 def main() -> None:

@@ -24,6 +24,11 @@ from bench.runners import Run, runner
 from bench.spec import Engine, Workload
 from prune.errors import InputError
 
+OUT_OF_DEVICE_MEMORY = (
+    "The GPU has too little free memory for this operating point; give a lower --batch or --seq, a smaller "
+    "model, or end what else uses the GPU."
+)
+
 WARM_UP_CALLS = 4
 WARM_UP_SECONDS = 1.0
 """The warm-up ends with its fourth call, or with the first call that ends after this many seconds."""
@@ -53,7 +58,19 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
             answer = session.answer(json.loads(line))
         except InputError as error:
             answer = {"error": str(error)}
+        except Exception as error:
+            if not is_out_of_device_memory(str(error)):
+                raise
+            answer = {"error": OUT_OF_DEVICE_MEMORY}
         answers.write(json.dumps(answer) + "\n")
+
+
+def is_out_of_device_memory(message: str) -> bool:
+    """Whether that is how CUDA, or what runs on it, says that the GPU's memory does not suffice."""
+    lowered = message.lower()
+    return "cuda" in lowered and any(
+        sign in lowered for sign in ("out of memory", "failed to allocate memory", "error_out_of_memory")
+    )
 
 
 class _Session:
