@@ -7,7 +7,13 @@ import pytest
 from graphs import DIALECTS, assert_equal_logits, graph_of, inputs_of, onnx_logits, torch_logits
 from transformers import PreTrainedModel
 
+from export.engine.build import build_engine
+from export.engine.profile import default_profiles
+from export.graph import build_graph
+from export.metadata import Metadata, stamp
 from export.parity import check_parity
+from export.precision.arithmetic import unsafe_in_half
+from export.weights import weights_of
 from export.write import write_onnx
 from prune.arch import Encoder
 from prune.checkpoint import random_model
@@ -37,6 +43,23 @@ def test_parity(model: PreTrainedModel, tmp_path: Path, dialect: str) -> None:
     assert parity.max_relative < 2e-5
     size = (tmp_path / "out.onnx").stat().st_size / 1e6
     print(f"{model.config.model_type}, {dialect}: off by {parity.max_absolute:.1e}; {size:.1f} MB")
+
+
+def test_half_precision_holds_at_this_depth(model: PreTrainedModel, tmp_path: Path) -> None:
+    """Twelve layers of fp16 stay within the gate, no product needs fp32, and an engine is built of it."""
+    encoder, weights = ENCODERS[model.config.model_type], weights_of(model)
+    assert unsafe_in_half(encoder, SHAPE, weights) == ()
+    file = tmp_path / "out.onnx"
+    graph = build_graph(encoder, SHAPE, weights, dialect="portable", precision="fp16")
+    stamp(graph, Metadata(encoder, SHAPE, SHAPE, "portable", "fp16", "base"))
+    write_onnx(graph, file)
+    parity = check_parity(model, file, "fp16")
+    print(f"{model.config.model_type}, fp16: relative {parity.max_relative:.1e}")
+    pytest.importorskip("tensorrt_rtx_bindings", reason="TensorRT for RTX is not installed")
+    built = build_engine(file, default_profiles(encoder), tmp_path / "out.engine")
+    products = built.description.products_by_dtype
+    assert products == {"float32": 1, "float16": 8 * 12}  # the answer's; eight in each layer
+    print(f"engine of {built.description.bytes / 1e6:.1f} MB built in {built.seconds:.1f} s")
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
