@@ -17,7 +17,7 @@ SEQ = 384
 """Tokens of the one sequence whose multiply-adds are counted."""
 
 AS_IT_CAME = "as it came"
-"""Stands among the models for the one that the study began with."""
+"""Stands among the models for the one that was cut: the study began with it, or taught it the task first."""
 
 Role = Literal["whole", "pruned", "yardstick"]
 
@@ -84,8 +84,9 @@ def model_numbers(cells: Mapping[str, Found], speeds: Sequence[Speed]) -> tuple[
     context = _Context(points, speeds)
     found = []
     if whole := points.get(WHOLE):
-        found.append(context.numbers(AS_IT_CAME, "none", whole, whole.before))
-    for name in sorted(points, key=_order):
+        came = whole.after if LONGER in points else whole.before
+        found.append(context.numbers(AS_IT_CAME, "none", whole, came))
+    for name in sorted(points.keys() - ({WHOLE} if LONGER in points else set()), key=_order):
         training = "retrain" if is_whole(name) else training_of(name)[1]
         found.append(context.numbers(name, training, points[name], points[name].after))
     return tuple(found)

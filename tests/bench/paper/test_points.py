@@ -132,3 +132,18 @@ def test_what_remains_by_layer_each_cut_once(put, store: Path, whole: ModelShape
         LayerNumbers("l0-1-1", (1, 1), (25, 75), (75, 25)),
         LayerNumbers("l0-2-2", (2, 2), (0, 100), (100, 0)),
     )
+
+
+def test_where_the_model_learned_the_task_first_that_is_how_it_came(put, store: Path) -> None:
+    """It was cut then; the unpruned model that is held against the cut ones went on as long as they."""
+    put("whole-retrain", (1, 1, 0, 0), (1, 0))
+    put("whole-retrain-longer", (1, 1, 1, 1), (1, 1))
+    put("transferred-1-1-retrain", (1, 1, 1, 0), (1, 1))
+    found = models(store)
+    assert {name: model.scores["f1"] for name, model in found.items()} == {
+        "as it came": 50,
+        "whole-retrain-longer": 100,
+        "transferred-1-1-retrain": 75,
+    }
+    assert found["as it came"].against_whole["f1"].value == -50
+    assert found["whole-retrain-longer"].against_whole == {}
