@@ -7,6 +7,7 @@ exported graph after its O2 optimization, and torch.onnx.export's traced graph a
 whole model and the paper's operating point in both dialects. All are run by onnxruntime on the CPU.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,8 +19,8 @@ from bench.environment import available_cores, environment
 from bench.measure import measure
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Effort, Engine, Workload
 from bench.stats import speedup
-from bench.study import run_study
 from prune.cost import multiply_adds
+from prune.errors import InputError
 from prune.qa.json_file import write_json
 from prune.shape import ModelShape
 
@@ -129,4 +130,8 @@ def _write_peers(work: Path) -> None:
 
 
 if __name__ == "__main__":
-    run_study(peers)
+    try:
+        typer.run(peers)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
