@@ -1,11 +1,15 @@
 """What can be refused as soon as the model and the machine are known: before anything long begins."""
 
+from importlib.util import find_spec
+
 import torch
 
 from export.engine.library import find_library
 from export.engine.profile import Profile, check_profiles, default_profiles, parse_profiles
 from export.flags import called_by_flag
+from export.precision.static import NEEDS_NNCF
 from export.request import Request
+from export.target import scheme_of
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.ranks import ranks
@@ -15,7 +19,9 @@ from prune.train.precision import precision_of
 
 
 def check_machine(request: Request) -> None:
-    """Raise InputError where this machine, or so many processes, cannot train as the request says."""
+    """Raise InputError where this machine, or so many processes, cannot do as the request says."""
+    if request.precision == "int8" and scheme_of(request.target) != "dynamic" and not find_spec("nncf"):
+        raise InputError(NEEDS_NNCF)
     with called_by_flag():
         if request.trains:
             request.training.accumulation(ranks().count)

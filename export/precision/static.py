@@ -19,6 +19,9 @@ ANSWER = "answer"
 """The part that always stays in float32: two columns wide, it costs nothing and decides everything."""
 
 
+NEEDS_NNCF = "int8 for OpenVINO and TensorRT needs NNCF: pip install 'espalier[int8]'."
+
+
 def quantize_static(
     graph: onnx.ModelProto, windows: Sequence[Inputs], *, symmetric: bool, kept: Iterable[str] = ()
 ) -> onnx.ModelProto:
@@ -76,9 +79,7 @@ def _import() -> ModuleType:
     try:
         import nncf
     except ImportError as error:
-        raise InputError(
-            "int8 for OpenVINO and TensorRT needs NNCF: pip install 'espalier[int8]'."
-        ) from error
+        raise InputError(NEEDS_NNCF) from error
     nncf.set_log_level(logging.ERROR)
     module: Any = nncf
     return module  # type: ignore[no-any-return]

@@ -549,6 +549,16 @@ def test_int8_is_measured_as_it_was_written(
     assert onnx.TensorProto.INT8 in types
 
 
+def test_int8_without_its_library_is_refused_before_anything_long(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.checks.find_spec", lambda name: None)
+    code, printed = run(model_dir, model_dir.parent / "m.onnx", "--precision", "int8", "--target", "openvino")
+    assert code == 2
+    assert "pip install 'espalier[int8]'" in printed
+    assert len(printed.strip().splitlines()) == 1
+
+
 def test_int8_without_questions_says_how_far_it_agrees(model_dir: Path) -> None:
     _, printed = exported(model_dir, "--no-prune", "--precision", "int8")
     assert "Agreement of int8 with fp32 on built-in English questions: mean token F1" in printed
