@@ -60,6 +60,8 @@ class ModelNumbers:
     """Points more than the unpruned model that was trained as long; empty without it, and for itself."""
     against_yardstick: dict[str, Estimate]
     """Points more than the smaller model that went on the same way; of pruned models alone."""
+    against_retrained: dict[str, Estimate]
+    """Points more than the same cut trained as long on the annotated answers alone; of distilled models alone."""
     cost: Cost | None
     """None where no cell and no speed says how large the encoder is."""
     speeds: tuple[SpeedFigures, ...]
@@ -119,6 +121,7 @@ class _Context:
         role, (base, _) = _role(name), training_of(name)
         baseline = self.points.get(LONGER) or self.points.get(WHOLE)
         rival = self.points.get(f"{YARDSTICK}-{training}") if role == "pruned" else None
+        retrained = self.points.get(f"{base}-retrain") if training == "distill" else None
         return ModelNumbers(
             name=name,
             role=role,
@@ -130,6 +133,7 @@ class _Context:
                 scores, {} if baseline is None or name == baseline.name else baseline.after
             ),
             against_yardstick=_against(scores, rival.after if rival else {}),
+            against_retrained=_against(scores, retrained.after if retrained else {}),
             cost=self._cost(cell.shape),
             speeds=tuple(
                 SpeedFigures(speed.batch, speed.seq, speed.estimate, speed.low, speed.high)

@@ -11,6 +11,7 @@ from bench.paper.numbers import Numbers
 from bench.paper.options import OPTION_NAMES, PLAIN, OptionNumbers
 from bench.paper.points import SEQ, LayerNumbers, ModelNumbers
 from bench.paper.published import PUBLISHED, Published
+from bench.paper.scores import Estimate
 from bench.paper.words import ABSENT, Row, change, markdown, number, signed, value
 
 _WHOLE_TRAINING: dict[Training, str] = {"none": "as it came", "retrain": "trained as long"}
@@ -25,7 +26,16 @@ def tables_of(numbers: Numbers) -> str:
     for measure in measures:
         if measure in PUBLISHED:
             parts += _beside_the_paper(numbers.models, measure)
-    parts += _against_the_yardstick(numbers.models, measures)
+    parts += _against(
+        "Points more than the model with fewer layers that went on the same way.",
+        [(model, model.against_yardstick) for model in numbers.models],
+        measures,
+    )
+    parts += _against(
+        "Points more than the same cut trained as long on the annotated answers alone.",
+        [(model, model.against_retrained) for model in numbers.models],
+        measures,
+    )
     for kind in numbers.methods:
         parts += _methods(kind)
     if numbers.options:
@@ -110,22 +120,24 @@ def _their_row(point: int, paper: Published) -> Row:
     return [f"({point}, {point}), paper", f"{100 * heads:.1f} / {100 * ffn:.1f}", *changes, ABSENT, speedup]
 
 
-def _against_the_yardstick(models: Sequence[ModelNumbers], measures: Sequence[str]) -> Iterator[str]:
-    compared = [model for model in models if model.against_yardstick]
-    if compared:
-        yield "Points more than the model with fewer layers that went on the same way."
-        yield markdown(
-            ["model", "training", "multiply-adds, times fewer", *(MEASURES[measure] for measure in measures)],
-            [
-                [
-                    _name(model),
-                    _training(model),
-                    _fewer(model),
-                    *(change(model.against_yardstick.get(measure)) for measure in measures),
-                ]
-                for model in compared
-            ],
-        )
+def _against(
+    title: str, changes: Sequence[tuple[ModelNumbers, dict[str, Estimate]]], measures: Sequence[str]
+) -> Iterator[str]:
+    """A row for each model of which there is a difference."""
+    rows = [
+        [
+            _name(model),
+            _training(model),
+            _fewer(model),
+            *(change(against.get(measure)) for measure in measures),
+        ]
+        for model, against in changes
+        if against
+    ]
+    if rows:
+        yield title
+        names = [MEASURES[measure] for measure in measures]
+        yield markdown(["model", "training", "multiply-adds, times fewer", *names], rows)
 
 
 def _methods(numbers: MethodNumbers) -> Iterator[str]:

@@ -43,6 +43,8 @@ def test_scores_and_what_lies_between_them(store: Path) -> None:
     assert found["l0-2-2-retrain"].against_whole["f1"].value == -25
     assert found["as it came"].against_whole["f1"].value == -25
     assert found["l0-2-2-distill"].against_yardstick["has_answer_f1"] == Estimate(100, 100, 100)
+    assert found["l0-2-2-distill"].against_retrained["f1"].value == 25
+    assert not any(model.against_retrained for name, model in found.items() if name != "l0-2-2-distill")
     assert [name for name, model in found.items() if model.against_yardstick] == ["l0-2-2-distill"]
 
 

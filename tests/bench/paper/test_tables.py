@@ -25,6 +25,15 @@ def test_operating_points_stand_beside_the_papers(store: Path) -> None:
 
 
 @pytest.mark.usefixtures("study")
+def test_distilling_stands_against_retraining(store: Path) -> None:
+    text = tables_of(numbers_of(store))
+    _, _, after = text.partition("trained as long on the annotated answers alone.")
+    row = rows(after)[2]
+    assert row[:2] == ["(2, 2)", "distilled"]
+    assert [change.split(" ")[0] for change in row[3:]] == ["+25.0", "+50.0"]
+
+
+@pytest.mark.usefixtures("study")
 def test_methods_stand_side_by_side(store: Path) -> None:
     found = rows(tables_of(numbers_of(store)))
     heads = [row for row in found if row[0] == "50"]
