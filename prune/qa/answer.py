@@ -1,6 +1,6 @@
 """Questions in, answers out, with any engine that turns a batch into logits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from prune.errors import InputError
 from prune.qa.metrics import SquadScore, best_threshold, per_question, score
 from prune.qa.questions import Question
+from prune.qa.reader import AnyTokenizer
 from prune.qa.settings import ALWAYS_ANSWER, DecodingSettings
 from prune.qa.spans import Prediction, best_spans
 from prune.qa.windows import Batch, Window, batches, make_windows, pad_token_id_of
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 Logits = NDArray[np.floating]
 Run = Callable[[Batch], tuple[Logits, Logits]]
@@ -25,7 +26,7 @@ Progress = Callable[[int, int], None]
 
 def answer(
     questions: Sequence[Question],
-    tokenizer: "PreTrainedTokenizerBase",
+    tokenizer: AnyTokenizer,
     run: Run,
     *,
     settings: DecodingSettings,
@@ -60,10 +61,23 @@ def run_windows(
     progress: Progress | None = None,
 ) -> tuple[list[Logits], list[Logits]]:
     """Start and end logits of each window, [length] each, in the order of `windows`."""
+    return run_batches(windows, run, batches(windows, batch_size, pad_token_id), progress)
+
+
+def run_batches(
+    windows: Sequence[Window],
+    run: Run,
+    batched: Iterable[tuple[Sequence[int], Batch]],
+    progress: Progress | None = None,
+) -> tuple[list[Logits], list[Logits]]:
+    """The same, for (indices into `windows`, their Batch) that hold each window once.
+
+    Raises InputError where the engine's logits have a wrong shape.
+    """
     start_logits: list[Logits] = [np.empty(0)] * len(windows)
     end_logits: list[Logits] = [np.empty(0)] * len(windows)
     done = 0
-    for indices, batch in batches(windows, batch_size, pad_token_id):
+    for indices, batch in batched:
         start, end = run(batch)
         if start.shape != batch.input_ids.shape or end.shape != batch.input_ids.shape:
             raise InputError(

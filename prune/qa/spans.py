@@ -81,12 +81,21 @@ def best_span(
 
     Of equals the earliest, then the shortest wins. The score is -inf where no token is in context.
     """
+    scores = span_scores(start, end, in_context, longest)
+    first, extent = divmod(int(scores.argmax()), scores.shape[1])
+    return first, first + extent, float(scores[first, extent])
+
+
+def span_scores(
+    start: NDArray[np.float64], end: NDArray[np.float64], in_context: NDArray[np.bool_], longest: int
+) -> NDArray[np.float64]:
+    """[length, longest or length]: at [i, k] the score of the span from token i to token i + k.
+
+    Arrays are [length]; the score is -inf where the span does not begin and end in the context.
+    """
     longest = min(longest, len(start))
     allowed_end = np.where(in_context, end, -np.inf)
     padded = np.concatenate([allowed_end, np.full(longest - 1, -np.inf)])
-    # spans[i, k]: score of the span from token i to token i + k.
-    spans = np.where(in_context, start, -np.inf)[:, None] + np.lib.stride_tricks.sliding_window_view(
-        padded, longest
-    )
-    first, extent = divmod(int(spans.argmax()), longest)
-    return first, first + extent, float(spans[first, extent])
+    ends = np.lib.stride_tricks.sliding_window_view(padded, longest)
+    scores: NDArray[np.float64] = np.where(in_context, start, -np.inf)[:, None] + ends
+    return scores

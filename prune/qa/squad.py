@@ -40,6 +40,19 @@ def read_squad(source: str, *, split: str | None = None, revision: str | None = 
     return _unique(questions, source)
 
 
+def read_questions(path: Path) -> list[Question]:
+    """Read the questions of a JSON file in the official form, in its order, without their answers.
+
+    The answers need not be there: questions are to be answered, not scored. Raises InputError naming what is
+    wrong and where: no such file, not JSON, wrong structure, no questions, repeated ids.
+    """
+    document = read_json(path, "SQuAD file")
+    return _unique(
+        (_question(entry, context, [], place) for place, context, entry in _walk(document, str(path))),
+        str(path),
+    )
+
+
 def write_squad(questions: Sequence[Question], path: Path) -> None:
     """Write `questions` as SQuAD 2.0 JSON (official form, one article); an existing file is replaced whole.
 
@@ -79,20 +92,25 @@ def _unique(questions: Iterable[Question], source: str) -> list[Question]:
 
 
 def _official_form(document: Any, source: str) -> Iterator[Question]:
-    """Walk articles, paragraphs, questions; a place is named as a JSON path, e.g. data[3].paragraphs[0]."""
+    for place, context, entry in _walk(document, source):
+        answers = [
+            (_field(answer, "text", answer_place), _field(answer, "answer_start", answer_place))
+            for answer_place, answer in _entries(entry, "answers", f"{place}.")
+        ]
+        question = _question(entry, context, answers, place)
+        _check_impossible(entry.get("is_impossible", False), question, place)
+        yield question
+
+
+def _walk(document: Any, source: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """(place, context, entry) of each question; a place is a JSON path, e.g. data[3].paragraphs[0].qas[1]."""
     if not isinstance(document, Mapping) or "data" not in document:
         raise InputError(f"{source} is not in the SQuAD form: it has no 'data' at its top.")
     for article_place, article in _entries(document, "data", f"{source}: "):
         for paragraph_place, paragraph in _entries(article, "paragraphs", f"{article_place}."):
             context = _text(paragraph, "context", paragraph_place)
             for place, entry in _entries(paragraph, "qas", f"{paragraph_place}."):
-                answers = [
-                    (_field(answer, "text", answer_place), _field(answer, "answer_start", answer_place))
-                    for answer_place, answer in _entries(entry, "answers", f"{place}.")
-                ]
-                question = _question(entry, context, answers, place)
-                _check_impossible(entry.get("is_impossible", False), question, place)
-                yield question
+                yield place, context, entry
 
 
 def _check_impossible(is_impossible: Any, question: Question, place: str) -> None:

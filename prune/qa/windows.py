@@ -3,26 +3,24 @@
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prune.errors import InputError
 from prune.qa.questions import Question
+from prune.qa.reader import NULL_POSITION as NULL_POSITION
+from prune.qa.reader import AnyTokenizer, Reader, reader_of
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
-    from transformers import PreTrainedTokenizerBase
 
 Ints = NDArray[np.int64]
 
 _CHUNK = 256  # questions encoded at once
 
 _WHITE_SPACE = np.array([code for code in range(0x10000) if chr(code).isspace()], np.uint32)
-
-NULL_POSITION = 0
-"""The first token (CLS) stands for "no answer in this window", as start and as end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +62,7 @@ class Batch:
 
 def make_windows(
     questions: Sequence[Question],
-    tokenizer: "PreTrainedTokenizerBase",
+    tokenizer: AnyTokenizer,
     *,
     max_length: int = 384,
     stride: int = 128,
@@ -79,30 +77,58 @@ def make_windows(
     Raises InputError for a tokenizer that is not fast or does not put a special token first, and for sizes
     that leave the context no more than `stride` tokens.
     """
-    backend = _backend(tokenizer)
-    room = max_length - max_question_length - backend.num_special_tokens_to_add(is_pair=True)
-    if room <= stride:
-        raise InputError(
-            f"Windows of {max_length} tokens with questions of up to {max_question_length} leave the context "
-            f"{room}, which must be more than the stride of {stride}; lengthen the windows or shorten the "
-            "stride or the questions."
-        )
-    has_token_types = "token_type_ids" in tokenizer.model_input_names
-    cut = [_cut_question(backend, question.question, max_question_length) for question in questions]
-    backend.enable_truncation(max_length, stride=stride, strategy="only_second")
-    windows = []
-    for index, (question, first) in enumerate(zip(questions, _encode(backend, cut, questions), strict=True)):
-        encodings = [first, *first.overflowing]
-        visible = _Visible(question.context)
-        for encoding in encodings:
-            offsets = visible.offsets(encoding)
-            start, end = _answer_position(
-                question, offsets, at_start=encoding is first, at_end=encoding is encodings[-1]
+    windower = Windower.of(
+        tokenizer, max_length=max_length, stride=stride, max_question_length=max_question_length
+    )
+    return windower.windows(questions)
+
+
+@dataclass(frozen=True, eq=False)
+class Windower:
+    """What `make_windows` makes ready, for those who have questions again and again; threads may share it."""
+
+    reader: Reader
+    max_question_length: int
+    pairs: "Tokenizer"
+    """Cuts a question with its context into windows; `reader` serves for questions alone."""
+
+    @classmethod
+    def of(
+        cls, tokenizer: AnyTokenizer, *, max_length: int, stride: int, max_question_length: int
+    ) -> "Windower":
+        """See `make_windows`, also for the errors."""
+        reader = reader_of(tokenizer)
+        room = max_length - max_question_length - reader.backend.num_special_tokens_to_add(is_pair=True)
+        if room <= stride:
+            raise InputError(
+                f"Windows of {max_length} tokens with questions of up to {max_question_length} leave the "
+                f"context {room}, which must be more than the stride of {stride}; lengthen the windows or "
+                "shorten the stride or the questions."
             )
-            type_ids = np.array(encoding.type_ids, np.int32) if has_token_types else None
-            input_ids = np.array(encoding.ids, np.int32)
-            windows.append(Window(index, input_ids, type_ids, offsets, start, end))
-    return windows
+        pairs = copy.deepcopy(reader.backend)
+        pairs.encode_special_tokens = reader.backend.encode_special_tokens  # which copying forgets
+        pairs.enable_truncation(max_length, stride=stride, strategy="only_second")
+        return cls(reader, max_question_length, pairs)
+
+    def windows(self, questions: Sequence[Question]) -> list[Window]:
+        """See `make_windows`."""
+        limit = self.max_question_length
+        cut = [_cut_question(self.reader.backend, question.question, limit) for question in questions]
+        windows = []
+        for index, (question, first) in enumerate(
+            zip(questions, _encode(self.pairs, cut, questions), strict=True)
+        ):
+            encodings = [first, *first.overflowing]
+            visible = _Visible(question.context)
+            for encoding in encodings:
+                offsets = visible.offsets(encoding)
+                start, end = _answer_position(
+                    question, offsets, at_start=encoding is first, at_end=encoding is encodings[-1]
+                )
+                type_ids = np.array(encoding.type_ids, np.int32) if self.reader.has_token_types else None
+                input_ids = np.array(encoding.ids, np.int32)
+                windows.append(Window(index, input_ids, type_ids, offsets, start, end))
+        return windows
 
 
 def collate(windows: Sequence[Window], pad_token_id: int) -> Batch:
@@ -136,32 +162,11 @@ def batches(
         yield chosen, collate([windows[index] for index in chosen], pad_token_id)
 
 
-def pad_token_id_of(tokenizer: "PreTrainedTokenizerBase") -> int:
+def pad_token_id_of(tokenizer: AnyTokenizer) -> int:
     """The id to pad with; raises InputError where the tokenizer names none."""
     if not isinstance(tokenizer.pad_token_id, int):
         raise InputError("The tokenizer has no padding token; set pad_token in its tokenizer_config.json.")
     return tokenizer.pad_token_id
-
-
-def _backend(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer":
-    """A copy of the Rust tokenizer that can be set up without the caller's noticing."""
-    if not getattr(tokenizer, "is_fast", False):
-        raise InputError(
-            f"The tokenizer {type(tokenizer).__name__} is not a fast one, so that it cannot tell where in "
-            "the text its tokens lie; save the model with its tokenizer.json."
-        )
-    source: Any = tokenizer
-    backend: Tokenizer = copy.deepcopy(source.backend_tokenizer)
-    backend.no_truncation()
-    backend.no_padding()
-    backend.encode_special_tokens = True
-    probe = backend.encode("a", "a")
-    if not probe.ids or probe.sequence_ids[NULL_POSITION] is not None:
-        raise InputError(
-            "The tokenizer puts no special token before the question; question answering needs one (CLS) to "
-            "stand for 'no answer'."
-        )
-    return backend
 
 
 def _cut_question(backend: "Tokenizer", text: str, limit: int) -> str:

@@ -10,7 +10,7 @@ from real_data import REAL_DATA, needs_real_data
 
 from prune.errors import InputError
 from prune.qa.questions import Answer, Question
-from prune.qa.squad import read_squad, write_squad
+from prune.qa.squad import read_questions, read_squad, write_squad
 
 CONTEXT = "Ada Birch pruned the pear tree in 1871."
 QUESTIONS = [
@@ -34,6 +34,20 @@ def saved(folder: Path, content: object) -> str:
     path = folder / "squad.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return str(path)
+
+
+def test_questions_alone_need_no_answers(tmp_path: Path) -> None:
+    for changes in ({}, {"answers": None}, {"answers": 3}, {"answers": [{"text": "nowhere"}]}):
+        path = Path(saved(tmp_path, document(**changes)))
+        assert read_questions(path) == [Question("q1", "Who?", CONTEXT)]
+    for content, sentence in (
+        (document(question=3), "'question' is 3; expected some text"),
+        (document(id=None), "has no 'id'"),
+        ("[]", "has no 'data' at its top"),
+        ({"data": []}, "holds no questions"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            read_questions(Path(saved(tmp_path, content)))
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

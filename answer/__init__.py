@@ -1,0 +1,11 @@
+"""Answer questions with a folder that prune-export wrote: text in, answer out.
+
+Needs neither torch nor transformers; onnxruntime is loaded when a folder is opened.
+"""
+
+from answer.answerer import Answerer, open_answerer
+from answer.answers import Answer, Span
+from prune.errors import InputError
+from prune.qa.questions import Question
+
+__all__ = ["Answer", "Answerer", "InputError", "Question", "Span", "open_answerer"]

@@ -1,0 +1,3 @@
+from answer.cli import main
+
+main()

@@ -1,0 +1,177 @@
+"""The three ways in which the command is asked, and how each is answered on standard output."""
+
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any, BinaryIO
+
+from rich.console import Console
+
+from answer.answerer import Answerer, open_answerer
+from answer.answers import Answer
+from answer.json_lines import read_asked
+from answer.request import STANDARD_INPUT, Request
+from prune.errors import InputError
+from prune.progress import Report, shown
+from prune.qa.json_file import write_json
+from prune.qa.questions import Question
+from prune.qa.settings import ALWAYS_ANSWER
+from prune.qa.squad import read_questions
+
+_PATIENCE = 2.0
+"""Seconds after which a bar is worth showing."""
+
+
+def run(request: Request, errors: Console) -> None:
+    """Open the model and answer. Raises InputError; BrokenPipeError where nobody reads any more."""
+    answerer = open_answerer(
+        request.model,
+        threads=request.threads,
+        null_threshold=request.threshold,
+        max_batch_tokens=request.max_batch_tokens,
+    )
+    if request.squad:
+        _answer_squad(answerer, request.squad, request, errors)
+    elif request.jsonl:
+        _answer_lines(answerer, request.jsonl, request, errors)
+    else:
+        _answer_questions(answerer, request, errors)
+    sys.stdout.flush()
+
+
+def _answer_questions(answerer: Answerer, request: Request, errors: Console) -> None:
+    context = _read_context(request.context or STANDARD_INPUT, errors)
+    asked = [Question(text, text, context) for text in request.questions]
+    with _bar(errors, sys.stderr.isatty()) as report:
+        answers = answerer.answer_all(
+            asked, top_k=request.top_k, progress=lambda done, total: report("reading", done, total)
+        )
+    for index, found in enumerate(answers):
+        if request.as_json:
+            _print_json({"question": found.id} | found.to_dict(with_spans=request.top_k > 1))
+            continue
+        if request.top_k > 1:
+            _print("\n" * bool(index) + _listed(found))
+        else:
+            _print(_on_one_line(found.text))
+        if found.refused:
+            _say(errors, f"The context does not answer {found.id!r}{_reason(found)}.")
+
+
+def _answer_squad(answerer: Answerer, source: Path, request: Request, errors: Console) -> None:
+    questions = read_questions(source)
+    texts, odds = {}, {}
+    with _bar(errors, sys.stderr.isatty()) as report:
+        for found in answerer.stream(
+            questions, progress=lambda done: report("answering", done, len(questions))
+        ):
+            texts[found.id] = found.text
+            # they are infinite where a context has no token, which JSON has no number for
+            odds[found.id] = min(found.null_odds, ALWAYS_ANSWER)
+    if request.na_probs:
+        write_json(request.na_probs, odds)
+    if request.out:
+        write_json(request.out, texts)
+    else:
+        _print_json(texts)
+
+
+def _answer_lines(answerer: Answerer, source: str, request: Request, errors: Console) -> None:
+    answered = 0
+    # not where answers are printed to the same terminal meanwhile
+    may_show = sys.stderr.isatty() and not sys.stdout.isatty()
+    with _opened(source) as (lines, waits), _bar(errors, may_show) as report:
+        for asked in read_asked(lines, _called(source), waits=waits):
+            answers = answerer.answer_all([each.question for each in asked], top_k=request.top_k)
+            for each, found in zip(asked, answers, strict=True):
+                name = {} if each.id is None else {"id": each.id}
+                _print_json(name | found.to_dict(with_spans=request.top_k > 1))
+            sys.stdout.flush()
+            answered += len(asked)
+            report(f"answering ({answered} so far)", 0, 1)
+
+
+def _read_context(source: str, errors: Console) -> str:
+    if source == STANDARD_INPUT and sys.stdin and sys.stdin.isatty():
+        _say(errors, "Reading the context from the terminal; end it with Ctrl-D.")
+    try:
+        with _opened(source) as (file, _):
+            return file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"The context in {_called(source)} is not UTF-8 text ({error.reason}); convert it to UTF-8."
+        ) from None
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[tuple[BinaryIO, bool]]:
+    """(the file, whether it is no plain file, so that reading may wait)."""
+    try:
+        # Standard input under a lock of its own: a thread that waits in it must not stop Python from ending.
+        file = open(0, "rb", closefd=False) if source == STANDARD_INPUT else Path(source).open("rb")  # noqa: SIM115
+    except FileNotFoundError:
+        raise InputError(
+            f"There is no file {source}; name one that exists, or - for standard input."
+        ) from None
+    except OSError as error:
+        raise InputError(f"{_called(source)} cannot be read: {error.strerror}.") from None
+    try:
+        yield file, not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    finally:
+        if source != STANDARD_INPUT:
+            file.close()
+
+
+def _called(source: str) -> str:
+    return "standard input" if source == STANDARD_INPUT else source
+
+
+@contextmanager
+def _bar(errors: Console, may_show: bool) -> Iterator[Report]:
+    """A progress bar, where there may be one, as soon as it takes long."""
+    began = monotonic()
+    with ExitStack() as stack:
+        bar: Report | None = None
+
+        def report(what: str, done: int, total: int) -> None:
+            nonlocal bar
+            if bar is None and may_show and monotonic() - began > _PATIENCE:
+                bar = stack.enter_context(shown(errors))
+            if bar:
+                bar(what, done, total)
+
+        yield report
+
+
+def _say(errors: Console, sentence: str) -> None:
+    errors.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _listed(found: Answer) -> str:
+    """The spans, a line each behind its probability; an empty line where the question is refused."""
+    spans = () if found.refused else found.spans
+    return "\n".join(f"{span.probability:.4f}\t{_on_one_line(span.text)}" for span in spans)
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(text.splitlines())
+
+
+def _reason(found: Answer) -> str:
+    if found.best is None:
+        return ": it holds no text"
+    return f" (odds of no answer {found.null_odds:.2f}); --never-refuse gives the best guess"
+
+
+def _print_json(value: Any) -> None:
+    _print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def _print(line: str) -> None:
+    """In UTF-8, whatever the terminal's language: what is printed is meant to be read back."""
+    sys.stdout.buffer.write(line.encode() + b"\n")

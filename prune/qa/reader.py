@@ -1,0 +1,65 @@
+"""What reading text takes of a tokenizer, whichever library loaded it: transformers, or `tokenizers` alone."""
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from prune.errors import InputError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerBase
+
+NULL_POSITION = 0
+"""The first token (CLS) stands for "no answer in this window", as start and as end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """A tokenizer made ready by `of`. Nobody changes its backend afterwards, so threads may share it."""
+
+    backend: "Tokenizer"
+    """Neither truncates nor pads; texts that look like special tokens are read as text."""
+    has_token_types: bool
+    """Whether its type ids (1 for the context) are meant for the model."""
+    pad_token_id: int | None
+    """None where it names no padding token."""
+
+    @classmethod
+    def of(cls, backend: "Tokenizer", *, has_token_types: bool, pad_token_id: int | None) -> "Reader":
+        """Make `backend` ready, in place. Raises InputError where it puts no special token first."""
+        backend.no_truncation()
+        backend.no_padding()
+        backend.encode_special_tokens = True
+        probe = backend.encode("a", "a")
+        if not probe.ids or probe.sequence_ids[NULL_POSITION] is not None:
+            raise InputError(
+                "The tokenizer puts no special token before the question; question answering needs one (CLS) "
+                "to stand for 'no answer'."
+            )
+        return cls(backend, has_token_types, pad_token_id)
+
+
+AnyTokenizer: TypeAlias = "PreTrainedTokenizerBase | Reader"
+"""What windows can be made with."""
+
+
+def reader_of(tokenizer: AnyTokenizer) -> Reader:
+    """The same tokenizer as a Reader; what transformers loaded is copied, so that its owner notices nothing.
+
+    Raises InputError for a tokenizer that is not fast or does not put a special token first.
+    """
+    if isinstance(tokenizer, Reader):
+        return tokenizer
+    if not getattr(tokenizer, "is_fast", False):
+        raise InputError(
+            f"The tokenizer {type(tokenizer).__name__} is not a fast one, so that it cannot tell where in "
+            "the text its tokens lie; save the model with its tokenizer.json."
+        )
+    source: Any = tokenizer
+    pad_token_id = source.pad_token_id
+    return Reader.of(
+        copy.deepcopy(source.backend_tokenizer),
+        has_token_types="token_type_ids" in source.model_input_names,
+        pad_token_id=pad_token_id if isinstance(pad_token_id, int) else None,
+    )

@@ -1,0 +1,107 @@
+"""The file is untrusted: what is wrong with it is one sentence."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import tiny
+from folders import export_folder
+from graphs import graph_of
+
+from answer import open_answerer
+from answer.engine import open_onnxruntime
+from bench.environment import available_cores
+from export.metadata import properties_message, read_metadata
+from prune.errors import InputError
+from prune.qa.windows import Batch
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Of a tiny BERT."""
+    export_folder(tmp_path / "out")
+    return tmp_path / "out"
+
+
+def replaced(folder: Path, graph: onnx.ModelProto) -> Path:
+    """The folder with another graph under the same metadata."""
+    path = folder / "model.onnx"
+    stamp = properties_message(read_metadata(path)).SerializeToString()
+    path.write_bytes(graph.SerializeToString() + stamp)
+    return folder
+
+
+def test_a_file_that_is_cut_off(folder: Path) -> None:
+    path = folder / "model.onnx"
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(
+        InputError, match=r"truncated or no ONNX file|damaged metadata|no file of prune-export's"
+    ):
+        open_answerer(folder)
+
+
+def test_a_graph_without_our_metadata(folder: Path) -> None:
+    (folder / "model.onnx").write_bytes(graph_of(tiny.model(), "portable").SerializeToString())
+    with pytest.raises(InputError, match="is no file of prune-export's"):
+        open_answerer(folder)
+
+
+def test_a_graph_that_takes_something_else(folder: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"has the inputs attention_mask, input_ids; its metadata calls for .*token_type_ids"
+    ):
+        open_answerer(replaced(folder, graph_of(tiny.model("distilbert", vocab_size=320), "portable")))
+
+
+def test_a_graph_that_gives_something_else(folder: Path) -> None:
+    graph = graph_of(tiny.model(vocab_size=320), "portable")
+    del graph.graph.output[1]
+    with pytest.raises(
+        InputError, match="has the outputs start_logits; its metadata calls for end_logits, start"
+    ):
+        open_answerer(replaced(folder, graph))
+
+
+def test_a_graph_that_does_not_load(folder: Path) -> None:
+    graph = graph_of(tiny.model(vocab_size=320), "portable")
+    graph.graph.node[3].op_type = "Nonsense"
+    with pytest.raises(InputError, match=r"onnxruntime does not load .*model.onnx: .*Nonsense"):
+        open_answerer(replaced(folder, graph))
+
+
+def test_a_graph_that_does_not_run(folder: Path) -> None:
+    smaller = graph_of(tiny.model(vocab_size=10), "portable")
+    with pytest.raises(InputError, match=r"onnxruntime cannot run .*model.onnx on 1 windows of \d+ tokens: "):
+        open_answerer(replaced(folder, smaller)).answer("Who?", "Ada Birch pruned the tree")
+
+
+def test_token_types_are_given_as_the_graph_takes_them(folder: Path, tmp_path: Path) -> None:
+    export_folder(tmp_path / "distilbert", "distilbert")
+    ids = np.array([[2, 9, 3, 8, 3]])
+    types = np.array([[0, 0, 0, 1, 1]])
+    nothing = np.zeros(1, np.int64)
+
+    def logits(where: Path, model_type: str, token_types: np.ndarray | None) -> np.ndarray:
+        run = open_onnxruntime(where / "model.onnx", tiny.encoder(model_type, vocab_size=320), 1)
+        return run(Batch(ids, np.ones_like(ids), token_types, nothing, nothing))[0]
+
+    zeros = np.zeros_like(ids)
+    assert np.array_equal(logits(folder, "bert", None), logits(folder, "bert", zeros))
+    assert not np.allclose(logits(folder, "bert", types), logits(folder, "bert", zeros))
+    assert logits(tmp_path / "distilbert", "distilbert", types).shape == (1, 5)
+
+
+def test_threads_are_those_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    opened = onnxruntime.InferenceSession
+
+    def noted(path: str, options: onnxruntime.SessionOptions, **more: object) -> onnxruntime.InferenceSession:
+        asked.append(options.intra_op_num_threads)
+        return opened(path, options, **more)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", noted)
+    open_answerer(folder, threads=3)
+    open_answerer(folder)
+    assert asked == [3, available_cores()]

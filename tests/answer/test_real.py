@@ -1,0 +1,53 @@
+"""A real model on real questions: the exported folder scores what the model scores in PyTorch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from real_data import REAL_DATA, REAL_MODEL, needs_real_data, needs_real_model
+
+from answer import open_answerer
+from export.artifact import write_artifact
+from prune.checkpoint import load, load_tokenizer
+from prune.qa.answer import answer, score_predictions, torch_runner
+from prune.qa.settings import DecodingSettings
+from prune.qa.spans import Prediction
+from prune.qa.squad import read_squad
+
+
+@pytest.mark.slow
+@needs_real_data
+@needs_real_model
+def test_figures_of_a_real_model(tmp_path: Path) -> None:
+    model, tokenizer = load(REAL_MODEL), load_tokenizer(REAL_MODEL)
+    settings = DecodingSettings(null_threshold=2.0)
+    write_artifact(
+        model,
+        tokenizer,
+        settings,
+        tmp_path / "model.onnx",
+        dialect="onnxruntime",
+        model_name="real",
+        provenance={},
+    )
+    questions = read_squad(str(REAL_DATA / "squad" / "dev.json"))[:160]
+    expected = answer(questions, tokenizer, torch_runner(model), settings=settings)
+    found = list(open_answerer(tmp_path).stream(iter(questions), chunk=50))
+    assert [one.text for one in found] == [one.answer(2.0) for one in expected]
+    assert {one.refused for one in found} == {True, False}
+    np.testing.assert_allclose(
+        [one.null_odds for one in found], [one.null_odds for one in expected], atol=1e-3
+    )
+    mine = [
+        Prediction(
+            one.id, one.best.text if one.best else "", one.null_odds, one.best.start if one.best else -1
+        )
+        for one in found
+    ]
+    assert [(one.best_text, one.best_start) for one in mine] == [
+        (one.best_text, one.best_start) for one in expected
+    ]
+    ours, theirs = (score_predictions(questions, each, null_threshold=2.0) for each in (mine, expected))
+    assert (ours.f1, ours.exact, ours.has_answer_f1) == (theirs.f1, theirs.exact, theirs.has_answer_f1)
+    assert theirs.has_answer_f1 is not None
+    assert theirs.has_answer_f1 > 40

@@ -1,0 +1,89 @@
+"""Tiny tokenizers, trained on the spot, one for each way in which real ones report their offsets."""
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+_TEXT = [
+    "The old pear tree was trained against the south wall in 1871.",
+    "Who trained the tree? The gardener, Ada Birch, did; her sons pruned it every winter.",
+    "Pruning in winter wakes growth: pruning in summer calms it.",
+]
+
+
+def wordpiece(*, has_token_types: bool = True) -> PreTrainedTokenizerFast:
+    """As BERT: lower case, token types, offsets without spaces."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    tokenizer.train_from_iterator(_TEXT, trainers.WordPieceTrainer(vocab_size=150, special_tokens=special))
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    types = ["token_type_ids"] if has_token_types else []
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        model_input_names=["input_ids", *types, "attention_mask"],
+    )
+
+
+def byte_level(*, trim_offsets: bool = True) -> PreTrainedTokenizerFast:
+    """As RoBERTa: bytes, two separators, no token types; offsets hold the space before unless trimmed."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator(_TEXT, trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(
+        ("</s>", 2), ("<s>", 0), trim_offsets=trim_offsets, add_prefix_space=False
+    )
+    return _sentence_marks(tokenizer)
+
+
+def metaspace() -> PreTrainedTokenizerFast:
+    """As XLM-R: the space before a word is part of its first token and of that token's offsets."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    tokenizer.train_from_iterator(_TEXT, trainers.BpeTrainer(vocab_size=150, special_tokens=special))
+    return _two_separators(tokenizer)
+
+
+def unigram() -> PreTrainedTokenizerFast:
+    """The same, with the kind of model that XLM-R's and CamemBERT's own classes want."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
+    )
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.UnigramTrainer(vocab_size=100, special_tokens=special, unk_token="<unk>")
+    tokenizer.train_from_iterator(_TEXT, trainer)
+    return _two_separators(tokenizer)
+
+
+def _two_separators(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return _sentence_marks(tokenizer)
+
+
+def _sentence_marks(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token="<pad>",
+        unk_token="<unk>",
+        cls_token="<s>",
+        sep_token="</s>",
+        model_input_names=["input_ids", "attention_mask"],
+    )
