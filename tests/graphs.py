@@ -19,7 +19,7 @@ from prune.shape import LayerShape, ModelShape
 Inputs = dict[str, NDArray[np.int64]]
 Logits = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-DIALECTS = ("onnxruntime", "portable")
+DIALECTS = ("onnxruntime", "onnxruntime-int8", "portable")
 UNEQUAL = ModelShape((LayerShape(3, 13), LayerShape(0, 0), LayerShape(1, 16)))
 """No two layers alike, one of them empty."""
 NOTHING_LEFT = ModelShape.uniform(3, 0, 0)
