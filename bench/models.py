@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Weights = Literal["trained", "random"]
 
+PYTORCH: tuple[Runtime, ...] = ("torch", "torch-compiled")
+"""Runtimes that take model directories as they are."""
+
 
 @dataclass(frozen=True)
 class Model:
@@ -100,7 +103,7 @@ class Opener:
     @property
     def _best_form(self) -> Form | None:
         """What serves the runtime best in fp32: TensorRT does not know onnxruntime's fused operators."""
-        if self.runtime == "torch":
+        if self.runtime in PYTORCH:
             return None
         return Form("portable" if "tensorrt" in (self.device, self.runtime) else "onnxruntime")
 
@@ -108,9 +111,9 @@ class Opener:
         from export.metadata import read_metadata
 
         metadata = read_metadata(path)
-        if self.runtime == "torch":
+        if self.runtime in PYTORCH:
             raise InputError(
-                f"{path} is an ONNX file, and --runtime torch runs model directories; "
+                f"{path} is an ONNX file, and --runtime {self.runtime} runs model directories; "
                 "give the directory (prune-export --save-model), or another --runtime."
             )
         if self.device == "tensorrt" and metadata.dialect != "portable":

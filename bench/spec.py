@@ -9,7 +9,7 @@ from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import LayerShape, ModelShape
 
-Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch"]
+Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch", "torch-compiled"]
 Device = Literal["cpu", "cuda", "tensorrt"]
 Role = Literal["baseline", "candidate"]
 

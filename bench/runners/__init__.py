@@ -23,6 +23,7 @@ _MODULES: dict[Runtime, str] = {
     "openvino": "bench.runners.openvino_runner",
     "tensorrt": "bench.runners.tensorrt_runner",
     "torch": "bench.runners.torch_runner",
+    "torch-compiled": "bench.runners.torch_runner",
 }
 
 

@@ -1,4 +1,4 @@
-"""PyTorch, eager, as a user runs the model directory itself."""
+"""PyTorch, as a user runs the model directory itself: eager, or compiled."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,11 @@ def check(device: Device) -> None:
 
 
 def load(engine: Engine) -> Run:
-    """The model in `engine.path`, or one of random weights, in evaluation mode with default attention."""
+    """The model in `engine.path`, or one of random weights, in evaluation mode with default attention.
+
+    Compiled, it is built anew for each size that it meets (torch.compile with its default backend, static
+    shapes): the first call takes a minute or so.
+    """
     import torch
 
     from prune import checkpoint
@@ -41,11 +45,12 @@ def load(engine: Engine) -> Run:
         model = checkpoint.load(engine.path)
     device = torch.device(engine.device)
     model.to(device)  # type: ignore[arg-type]  # wrapped in a way that loses its signature
+    forward = torch.compile(model, dynamic=False) if engine.runtime == "torch-compiled" else model
 
     @torch.inference_mode()
     def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
         tensors = {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
-        output = model(**tensors)
+        output = forward(**tensors)
         return output.start_logits.cpu().numpy(), output.end_logits.cpu().numpy()
 
     return run

@@ -1,0 +1,9 @@
+"""Our graphs beside other people's, and pruning on top of every other speed-up: BERT-base, random weights.
+
+    python -m bench.peers graphs --work DIR              with the extra `optimum` (an environment of its own)
+    python -m bench.peers time --work DIR --store docs/study/peers
+    python -m bench.peers table --store docs/study/peers
+
+`graphs` has optimum and torch write theirs; `time` writes ours and times pair after pair, each cell stored as it
+ends, so that the same command goes on where it was stopped; `table` prints what is stored.
+"""

@@ -1,0 +1,65 @@
+"""Which pairs are timed, and what each is to show."""
+
+from dataclasses import dataclass
+
+from bench.peers.graphs import Contestant
+from bench.spec import Workload
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`candidate` is timed against `baseline` at one operating point."""
+
+    shows: str
+    candidate: Contestant
+    baseline: Contestant
+    workload: Workload
+
+    @property
+    def name(self) -> str:
+        """Of the stored cell."""
+        point = f"b{self.workload.batch}-s{self.workload.seq}"
+        return f"{point}-{self.candidate.name}-over-{self.baseline.name}".replace(" ", "-")
+
+
+CUT, WHOLE, PEERS, TOP = "cut over whole", "whole graphs", "beside optimum", "pruning on top"
+
+_ALWAYS = (
+    (CUT, "ort cut", "ort whole"),
+    (CUT, "openvino cut", "openvino whole"),
+    (CUT, "ort-int8 cut", "ort-int8 whole"),
+    (CUT, "openvino-int8 cut", "openvino-int8 whole"),
+    (TOP, "openvino-int8 cut", "openvino whole"),
+    (TOP, "openvino-int8 cut", "ort whole"),
+    (TOP, "openvino-int8 cut", "optimum-o2 whole"),
+)
+_SHORT = (
+    (TOP, "ort-int8 cut", "openvino whole"),
+    (WHOLE, "ort whole", "optimum-o2 whole"),
+    (WHOLE, "ort whole", "optimum-o3 whole"),
+    (WHOLE, "ort whole", "optimum whole"),
+    (WHOLE, "ort whole", "traced whole"),
+    (WHOLE, "ort whole", "torch whole"),
+    (WHOLE, "openvino whole", "ort whole"),
+    (WHOLE, "openvino whole", "openvino-portable whole"),
+    (PEERS, "ort cut", "optimum-o2 cut"),
+    (PEERS, "ort cut", "optimum-o3 cut"),
+    (PEERS, "ort cut", "traced cut"),
+    (CUT, "torch cut", "torch whole"),
+)
+_ONCE = (
+    (WHOLE, "ort whole", "torch-compiled whole"),
+    (CUT, "torch-compiled cut", "torch-compiled whole"),
+)
+_POINTS = (
+    (Workload(1, 384), (*_ALWAYS, *_SHORT, *_ONCE)),
+    (Workload(1, 128), (*_ALWAYS, *_SHORT)),
+    (Workload(16, 128), (*_ALWAYS, *_SHORT)),
+    (Workload(16, 384), _ALWAYS),
+)
+
+PAIRS = tuple(
+    Pair(shows, *(Contestant(*name.split(" ")) for name in (candidate, baseline)), workload)
+    for workload, pairs in _POINTS
+    for shows, candidate, baseline in pairs
+)
