@@ -1,66 +1,100 @@
-"""What the speed cost: exact match and F1 of a model, run by the engine that was timed."""
+"""What the speed cost: how two models answer the same questions, each run by the engine that was timed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
 from bench.models import Model
 from bench.runners import Logits, runner
+from bench.spec import Role
 from prune.errors import InputError
-from prune.qa.metrics import SquadScore
-from prune.qa.questions import Question
+from prune.qa.reader import AnyTokenizer
 from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.significance import Interval
+from prune.qa.task import Exam, TaskName
 from prune.qa.windows import Batch
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure of both models, in percent, and what lies between them."""
+
+    name: str
+    values: dict[Role, float]
+    """Of the models that have one: random weights have none."""
+    change: Interval | None = None
+    """Candidate less baseline, in points, with its paired 95 % interval; None where there is none."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        change = self.change
+        return {
+            "name": self.name,
+            "values": dict(self.values),
+            "change": change and {"points": change.mean_difference, "low": change.low, "high": change.high},
+        }
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Figures of one model on the questions given, in percent."""
+    """How one or both models of a comparison answer."""
 
-    score: SquadScore
-    settings: DecodingSettings
-    settings_found: bool
-    """Whether the settings lay beside the model; otherwise they are the defaults."""
-
-    @property
-    def best_f1(self) -> float:
-        """F1 at the null threshold that serves the model best: the same treatment for every model."""
-        return self.score.f1 if self.score.best_f1 is None else self.score.best_f1
+    task: TaskName
+    questions: int
+    metrics: list[Metric]
+    without_settings: tuple[Role, ...]
+    """Models with no decoding settings beside them: they were asked with the defaults."""
 
     @property
-    def best_exact(self) -> float:
-        """Exact match at the null threshold that serves it best."""
-        return self.score.exact if self.score.best_exact is None else self.score.best_exact
+    def change(self) -> Interval | None:
+        """Of the F1 that limits are held against: over all questions; of NQ, the kind of answers that lost more."""
+        changes = [
+            metric.change for metric in self.metrics if metric.change and metric.name in _LIMITED[self.task]
+        ]
+        return min(changes, key=lambda change: change.mean_difference, default=None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
-            "score": self.score.to_dict(),
-            "settings": self.settings.to_dict(),
-            "settings_found": self.settings_found,
+            "task": self.task,
+            "questions": self.questions,
+            "metrics": [metric.to_dict() for metric in self.metrics],
+            "without_settings": list(self.without_settings),
         }
+
+
+_LIMITED: dict[TaskName, tuple[str, ...]] = {
+    "squad": ("F1",),
+    "nq": ("F1, long answers", "F1, short answers"),
+}
+
+
+def read_exam(task: TaskName, dev: str) -> Exam[Any, Any]:
+    """The questions in `dev`. Raises InputError where they cannot be read."""
+    if task == "nq":
+        from prune.qa.nq.task import NqExam
+
+        return NqExam(dev)
+    from prune.qa.squad import read_squad
+    from prune.qa.squad_task import SquadExam
+
+    return SquadExam(read_squad(dev, split="validation"))
 
 
 def check_accuracy(model: Model) -> None:
     """Raise InputError where nothing can be measured: random weights, no usable tokenizer or settings."""
-    _tools(model)
+    tools(model)
 
 
-def measure_accuracy(
-    model: Model, questions: Sequence[Question], progress: Callable[[int, int], None] | None = None
-) -> Accuracy:
-    """Answer `questions` with `model` in this process, and score the answers.
+def ask(model: Model, exam: Exam[Any, Any], progress: Callable[[int, int], None] | None = None) -> Any:
+    """What `model` answers, run in this process: do it when nothing is being timed.
 
-    Run it when nothing is being timed. Raises InputError as `check_accuracy` does.
+    Raises InputError as `check_accuracy` does.
     """
-    from prune.qa.answer import answer, score_predictions
-
-    tokenizer, settings, found = _tools(model)
+    tokenizer, settings, _ = tools(model)
     run = runner(model.engine.runtime).load(model.engine)
     takes_token_types = model.engine.encoder.takes_token_types
 
@@ -72,20 +106,70 @@ def measure_accuracy(
             inputs["token_type_ids"] = np.zeros_like(batch.input_ids)
         return run(inputs)
 
-    predictions = answer(questions, tokenizer, run_batch, settings=settings, progress=progress)
-    score = score_predictions(questions, predictions, null_threshold=settings.null_threshold)
-    return Accuracy(score, settings, found)
+    return exam.ask(run_batch, tokenizer, settings, progress)  # type: ignore[arg-type]
 
 
-def _tools(model: Model) -> tuple["PreTrainedTokenizerBase", DecodingSettings, bool]:
+def score(
+    task: TaskName, exam: Exam[Any, Any], models: dict[Role, Model], answers: dict[Role, Any]
+) -> Accuracy:
+    """Figures of the models in `answers`, one or both: each at its best thresholds, or as it is served."""
+    candidate = answers["candidate"]
+    compared = exam.compare(answers.get("baseline", candidate), candidate)
+    sides: dict[Role, Any] = {"baseline": compared.before, "candidate": compared.after}
+    sides = {role: sides[role] for role in sides if role in answers}
+    paired = len(sides) > 1
+
+    def metric(name: str, value: Callable[[Any], float | None], change: Interval | None = None) -> Metric:
+        values = {role: value(side) for role, side in sides.items()}
+        known = {role: value for role, value in values.items() if value is not None}
+        return Metric(name, known, change if paired else None)
+
+    if task == "nq":
+        metrics = [
+            metric("F1, long answers", lambda side: side.long.score.f1, compared.long_f1_change),
+            metric("F1, short answers", lambda side: side.short.score.f1, compared.short_f1_change),
+        ]
+        total = compared.after.total
+    else:
+        metrics = [
+            metric("F1", lambda side: side.score.f1, compared.f1_change),
+            metric("F1, has answer", lambda side: side.has_answer_f1, compared.has_answer_f1_change),
+            metric("EM", lambda side: side.score.exact),
+            _as_served(exam, models, answers),
+        ]
+        total = compared.after.score.total
+    without = tuple(role for role in sides if not tools(models[role])[2])
+    return Accuracy(task, total, metrics, without)
+
+
+def _as_served(exam: Any, models: dict[Role, Model], answers: dict[Role, Any]) -> Metric:
+    from prune.qa.answer import score_predictions
+
+    values: dict[Role, float] = {
+        role: score_predictions(
+            exam.questions, found, null_threshold=tools(models[role])[1].null_threshold
+        ).f1
+        for role, found in answers.items()
+    }
+    return Metric("F1 as served", values)
+
+
+def tools(model: Model) -> tuple[AnyTokenizer, DecodingSettings, bool]:
     """The model's tokenizer, its decoding settings, and whether these lay beside it."""
-    from prune.checkpoint import check_vocabulary, load_tokenizer
-
     if model.folder is None:
         raise InputError(f"{model.name} has random weights, so it has no accuracy to measure.")
-    tokenizer = load_tokenizer(model.folder)
-    check_vocabulary(tokenizer, model.engine.encoder, model.name)
+    encoder = model.engine.encoder
+    tokenizer: AnyTokenizer
+    if find_spec("transformers"):
+        from prune.checkpoint import check_vocabulary, load_tokenizer
+
+        tokenizer = load_tokenizer(model.folder)
+        check_vocabulary(tokenizer, encoder, model.name)
+    else:
+        from answer.tokenizer import load_reader
+
+        tokenizer = load_reader(model.folder, encoder)
     path = model.folder / DECODING_FILE
     found = path.is_file()
     settings = DecodingSettings.read(path) if found else DecodingSettings()
-    return tokenizer, settings.clipped(model.engine.encoder.max_length), found
+    return tokenizer, settings.clipped(encoder.max_length), found

@@ -1,11 +1,13 @@
 """The command `bench`: reads what was asked, has it measured, prints, and answers with an exit code."""
 
 import json
+import shlex
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 from rich.console import Console
@@ -15,13 +17,17 @@ from bench import run as runs
 from bench.engine_process import WorkerDiedError
 from bench.environment import available_cores
 from bench.report import print_report
-from bench.request import Request, parse_numbers
-from bench.result import Result
+from bench.request import Request, parse_numbers, parse_share, parse_words
+from bench.result import Result, Tested
 from bench.spec import Device, Effort, Runtime, Workload
+from export.target import GraphPrecision
 from prune.command import end_cleanly_when_told_to
 from prune.errors import InputError
 from prune.qa.json_file import write_json
+from prune.qa.task import TaskName
 from prune.staging import check_writable
+
+RUNTIMES = get_args(Runtime)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
@@ -33,9 +39,11 @@ without that, with its unpruned twin: the file's metadata holds the shape, and l
 weights, so random ones serve. Without MODEL, BERT-base at the operating point of McCarley et al. (53 % of
 heads, 65 % of activations removed) is compared with the whole BERT-base.
 
-Each engine runs in a process of its own. The two take turns, the idle one stopped, and the speed-up is the
-ratio of neighbouring turns, over several launches, with its 95 % interval. The numbers of launches and rounds
-are fixed before the first sample: at the defaults, an operating point takes one to three minutes.
+Each engine runs in a process of its own. The two take turns, A B B A, the idle one stopped, and the speed-up is
+the ratio of neighbouring turns, over several launches, with its 95 % interval. After five launches it is decided
+how many more the interval needs to be as narrow as --precision-goal, within --max-time.
+
+bench compare OLD.json NEW.json says what changed between two results.
 """
 _HELP = "\n\n".join(paragraph.replace("\n", " ") for paragraph in _HELP.strip().split("\n\n"))
 
@@ -53,6 +61,8 @@ _EXAMPLES = "\n\n".join(
                 ("speed and F1 of both", "out.onnx --baseline model_dir --dev dev-v2.0.json"),
                 ("in CI: exit 1 where slower than wanted", "out.onnx --min-speedup 1.8"),
                 ("everything, raw samples included", "out.onnx --json result.json"),
+                ("a sweep", "--precision fp32,int8 --runtime onnxruntime,openvino --threads 1,2"),
+                ("questions of unequal lengths, four clients", "out.onnx --lengths dev.json --clients 4"),
                 ("a model directory, in PyTorch", "model_dir --runtime torch"),
                 ("what is wrong with this installation", "--doctor"),
             )
@@ -74,7 +84,23 @@ def bench(
     baseline: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Compare with this model, not with the unpruned twin.")
     ] = None,
-    runtime: Annotated[Runtime, typer.Option(help="What runs the models.")] = "onnxruntime",
+    lengths: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Serve 64 questions of this SQuAD JSON, of the lengths that they have, up to --batch in a call: "
+            "padded to the longest of all, padded by batch, sorted by length.",
+        ),
+    ] = None,
+    runtime: Annotated[
+        str, typer.Option(help=f"What runs the models: {', '.join(RUNTIMES)}; a list sweeps.")
+    ] = "onnxruntime",
+    precision: Annotated[
+        str,
+        typer.Option(
+            help="Of graphs that bench builds itself: fp32, fp16, int8; a list sweeps. Files keep theirs."
+        ),
+    ] = "fp32",
     device: Annotated[
         Device,
         typer.Option(
@@ -82,26 +108,40 @@ def bench(
         ),
     ] = "cpu",
     threads: Annotated[
-        int | None, typer.Option(help="Threads of each engine.", show_default="all physical cores")
+        str | None,
+        typer.Option(help="Threads of each engine; a list sweeps.", show_default="all physical cores"),
     ] = None,
+    clients: Annotated[int, typer.Option(help="How many call an engine at the same time.")] = 1,
     dev: Annotated[
-        str | None, typer.Option(metavar="FILE", help="SQuAD JSON: measure EM and F1 as well.")
+        str | None, typer.Option(metavar="FILE", help="SQuAD JSON, or see --task: measure F1 as well.")
     ] = None,
+    task: Annotated[
+        TaskName, typer.Option(help="What --dev is: squad, or nq (Natural Questions).")
+    ] = "squad",
     min_speedup: Annotated[
-        float | None, typer.Option(help="Exit 1 where a speed-up (the estimate) is lower, at any point.")
+        float | None, typer.Option(help="Exit 1 where a speed-up is lower, at any point; see --test.")
     ] = None,
     max_f1_loss: Annotated[
         float | None, typer.Option(help="Exit 1 where more points of F1 are lost; needs --dev, --baseline.")
     ] = None,
+    test: Annotated[
+        Tested,
+        typer.Option(help="Hold limits against the estimate, or the end of its 95 % interval that is worse."),
+    ] = "estimate",
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON; - is stdout.")
     ] = None,
-    launches: Annotated[int, typer.Option(help="Times that both engines are started afresh.")] = 5,
-    rounds: Annotated[int, typer.Option(help="Most rounds per launch, one pair of turns each.")] = 7,
-    seconds: Annotated[
+    precision_goal: Annotated[
+        str, typer.Option(metavar="SHARE", help="How far the speed-up's interval may reach to either side.")
+    ] = "2%",
+    max_time: Annotated[
         float,
-        typer.Option(help="Time to aim at per operating point; slow calls get fewer rounds, 3 at least."),
+        typer.Option(
+            metavar="SECONDS", help="To aim at per operating point; slow calls get fewer blocks, 3 at least."
+        ),
     ] = 150.0,
+    launches: Annotated[int, typer.Option(help="Starts of both engines before the rest is planned.")] = 5,
+    blocks: Annotated[int, typer.Option(help="Most blocks per launch, two turns of each engine.")] = 6,
     doctor: Annotated[
         bool, typer.Option("--doctor", help="Say what is wrong with this installation; measure nothing.")
     ] = False,
@@ -120,13 +160,21 @@ def bench(
                 for size in parse_numbers("--batch", batch)
                 for length in parse_numbers("--seq", seq)
             ),
-            runtime=runtime,
+            lengths=lengths,
+            runtimes=cast(tuple[Runtime, ...], parse_words("--runtime", runtime, RUNTIMES)),
             device=device,
-            threads=available_cores() if threads is None else threads,
-            effort=Effort(launches, rounds, seconds),
+            threads=(available_cores(),) if threads is None else parse_numbers("--threads", threads),
+            precisions=cast(
+                tuple[GraphPrecision, ...], parse_words("--precision", precision, get_args(GraphPrecision))
+            ),
+            clients=clients,
+            effort=Effort(launches, blocks, parse_share("--precision-goal", precision_goal), max_time),
             dev=dev,
+            task=task,
             min_speedup=min_speedup,
             max_f1_loss=max_f1_loss,
+            tested=test,
+            command=shlex.join(["bench", *sys.argv[1:]]),
         )
         with tempfile.TemporaryDirectory(prefix="bench-") as scratch, _progress(errors) as progress:
             result = runs.run(request, Path(scratch), progress)

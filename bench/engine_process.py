@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import tempfile
 from pathlib import Path
 from typing import Any, Self
 
-from bench.spec import Engine, Role, Workload
+import psutil
+
+from bench.spec import Engine, Load, Role, Turn
 from prune.errors import InputError
 
 _PACKAGES = Path(__file__).resolve().parents[1]
@@ -31,6 +34,7 @@ class EngineProcess:
 
     def __init__(self, engine: Engine, role: Role) -> None:
         self.role = role
+        self._clients = engine.clients
         self._stderr = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 (closed in close)
         search = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
@@ -44,7 +48,8 @@ class EngineProcess:
             process_group=0,  # Ctrl-C reaches the parent alone, which then ends its workers
         )
         try:
-            self._ask({"do": "load", "engine": engine.to_dict()})
+            self.load_seconds: float = self._ask({"do": "load", "engine": engine.to_dict()})["seconds"]
+            """From the file to an engine ready to run."""
             self._stop()
         except BaseException:
             self.close()
@@ -61,14 +66,32 @@ class EngineProcess:
         """The worker's process id."""
         return self._process.pid
 
-    def prepare(self, workload: Workload) -> list[float]:
+    def prepare(self, load: Load) -> list[float]:
         """Make the inputs of an operating point and warm up; returns the seconds of the warm-up's calls."""
-        request = {"do": "prepare", "batch": workload.batch, "seq": workload.seq}
-        return self._awake(request)["seconds"]  # type: ignore[no-any-return]
+        return self._awake({"do": "prepare", "load": load.to_dict()})["seconds"]  # type: ignore[no-any-return]
 
-    def turn(self, calls: int, wake_rows: int) -> list[float]:
-        """Wake, make one untimed call on the first `wake_rows` rows, then `calls` timed ones, in seconds."""
-        return self._awake({"do": "turn", "calls": calls, "wake_rows": wake_rows})["seconds"]  # type: ignore[no-any-return]
+    def turns(self, number: int, calls: int, full_wake: bool) -> list[Turn]:
+        """Wake, make one untimed call (of one row, unless `full_wake`), then take so many turns."""
+        request = {"do": "turns", "turns": number, "calls": calls, "full_wake": full_wake}
+        found = self._awake(request)["turns"]
+        return [Turn(tuple(turn["seconds"]), turn["wall"], self._clients) for turn in found]
+
+    def peak_bytes(self) -> int | None:
+        """Most memory that was resident at a time; None where the system does not say (Linux does)."""
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return None
+        peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+        return int(peak[1]) * 1024 if peak else None
+
+    def cpu_seconds(self) -> float | None:
+        """Time that its threads spent on the cores; None where the system does not say."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return None
+        return float(times.user + times.system)
 
     def close(self) -> None:
         """End the worker, which holds nothing worth saving; also a stopped one, also twice."""

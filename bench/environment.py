@@ -1,7 +1,9 @@
 """Where a measurement was made: figures of different places are not comparable, so each carries its own."""
 
+import contextlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 from dataclasses import asdict, dataclass
@@ -21,7 +23,9 @@ _PACKAGES = (
     "transformers",
     "onnx",
     "numpy",
+    "nncf",
     "tensorrt",
+    "tensorrt-rtx-cu13-bindings",
 )
 
 
@@ -34,6 +38,12 @@ class Environment:
     cpu: str
     cores: int
     """Physical cores that this process may use."""
+    processors: int
+    """Logical processors that this process may use."""
+    cpu_flags: tuple[str, ...]
+    """Instructions that matter to matrix products, as the kernel calls them."""
+    governor: str | None
+    """How the kernel chooses the clock rate; None where it does not say."""
     memory_bytes: int
     load_average: float | None
     """Processes that wanted a core in the minute before the start; None where the system does not say."""
@@ -48,6 +58,105 @@ class Environment:
         """Plain values, for JSON."""
         return asdict(self)
 
+    def notes(self) -> list[str]:
+        """What is amiss for measuring, a sentence each."""
+        notes = []
+        if self.load_average is not None and self.load_average > self.cores / 2:
+            notes.append(
+                f"The machine was busy before the start (load {self.load_average:.1f} on {self.cores} "
+                "cores): times are long, and the intervals wider than they need be."
+            )
+        if self.processors > self.cores:
+            notes.append(
+                f"The {self.processors} processors share {self.cores} cores: what else runs on a core slows it down."
+            )
+        if self.governor and self.governor not in ("performance", "schedutil"):
+            notes.append(
+                f"The clock rate follows the governor {self.governor}; times are steadier with: cpupower "
+                "frequency-set -g performance."
+            )
+        return notes
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What else went on while there were measurements."""
+
+    others_share: float | None
+    """Share of the processors' time that other processes took; None where the system does not say."""
+    stolen_share: float
+    """Share that the host of this virtual machine gave to others."""
+    throttled_periods: int
+    """How often the container's CPU quota, or the heat of a core, held this process back."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    def notes(self) -> list[str]:
+        """What was amiss, a sentence each."""
+        notes = []
+        if self.others_share is not None and self.others_share > _NOISY:
+            notes.append(
+                f"Other processes took {self.others_share:.0%} of the processors' time meanwhile: the ratios hold, the "
+                "times are theirs too."
+            )
+        if self.stolen_share > _NOISY:
+            notes.append(f"The host gave {self.stolen_share:.0%} of this machine's time to others (steal).")
+        if self.throttled_periods:
+            notes.append(
+                f"The processors were throttled {self.throttled_periods} times meanwhile (a container's CPU quota, or "
+                "heat): give fewer --threads, or lift the quota."
+            )
+        return notes
+
+
+_NOISY = 0.05
+"""Share of the time from which others are worth a sentence."""
+
+
+class Watch:
+    """Counts from its making on what others take; see `Disturbance`."""
+
+    def __init__(self) -> None:
+        self._start = self._read()
+
+    def disturbance(self, own_seconds: float | None) -> Disturbance:
+        """Since the making; `own_seconds`: processor time of the measurement itself, None where unknown."""
+        busy, stolen, total, throttled = (
+            now - then for now, then in zip(self._read(), self._start, strict=True)
+        )
+        others = None if own_seconds is None or not total else max(0.0, busy - own_seconds) / total
+        return Disturbance(others, stolen / total if total else 0.0, int(throttled))
+
+    @staticmethod
+    def _read() -> tuple[float, float, float, float]:
+        times = psutil.cpu_times()
+        stolen = getattr(times, "steal", 0.0)
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        # guests' time is within user's
+        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+        return total - idle - stolen, stolen, total, float(_throttled())
+
+
+def _throttled() -> int:
+    counts = [int(value) for value in _numbers(Path("/sys/fs/cgroup/cpu.stat"), "nr_throttled")]
+    for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
+        with contextlib.suppress(OSError, ValueError):
+            counts.append(int(path.read_text()))
+    return sum(counts)
+
+
+def _numbers(path: Path, name: str) -> list[str]:
+    """The values of the lines `name value`."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return []
+    return [
+        value for key, _, value in (line.partition(" ") for line in lines) if key == name and value.isdigit()
+    ]
+
 
 def environment(*, gpu: bool) -> Environment:
     """Describe this machine; `gpu` says whether to ask for its GPU."""
@@ -61,6 +170,9 @@ def environment(*, gpu: bool) -> Environment:
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         cpu=_cpu_model(),
         cores=available_cores(),
+        processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        cpu_flags=_cpu_flags(),
+        governor=_governor(),
         memory_bytes=psutil.virtual_memory().total,
         load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         gpu=_gpu() if gpu else None,
@@ -110,6 +222,25 @@ def _cpu_model() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+_FLAGS = re.compile(r"avx2|fma|f16c|avx512(f|_vnni|_bf16|_fp16)|avx_vnni|amx_.*|asimd(hp|dp)|i8mm|bf16|sve2?")
+
+
+def _cpu_flags() -> tuple[str, ...]:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return ()
+    line = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return tuple(sorted(flag for flag in line[1].split() if _FLAGS.fullmatch(flag))) if line else ()
+
+
+def _governor() -> str | None:
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip() or None
+    except OSError:
+        return None
 
 
 def _gpu() -> str | None:

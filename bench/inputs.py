@@ -3,13 +3,27 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.spec import Workload
+from bench.spec import Load, Traffic, Workload
 from prune.arch import Encoder
 from prune.errors import InputError
 
 Inputs = dict[str, NDArray[np.int64]]
 
 DESCRIPTION = "random token ids, never the pad token; full attention masks: no padding"
+
+
+def inputs_of(encoder: Encoder, load: Load) -> list[Inputs]:
+    """The inputs of each call of `load`; in a row that is shorter than its call the rest is masked padding.
+
+    Raises InputError as `random_inputs` does.
+    """
+    inputs = [random_inputs(encoder, call, seed) for seed, call in enumerate(load.calls)]
+    if isinstance(load, Traffic):
+        for each, rows in zip(inputs, load.batches, strict=True):
+            padded = np.arange(each["input_ids"].shape[1]) >= np.array(rows)[:, None]
+            each["attention_mask"][padded] = 0
+            each["input_ids"][padded] = encoder.pad_token_id
+    return inputs
 
 
 def check_length(encoder: Encoder, seq: int) -> None:

@@ -1,21 +1,28 @@
-"""The measurement itself: two engines taking turns, over several launches.
+"""The measurement itself: two engines taking turns in balanced blocks, over several launches.
 
-A launch starts both engines afresh, warms them up, and lets them take turns: in each round both have one,
-and who goes first changes from round to round and from launch to launch, so that drift falls on both alike.
+A launch starts both engines afresh, warms them up, and lets them take turns, A B B A and B A A B in alternation,
+so that drift falls on both alike. After the first launches it is decided how many there will be: as many as the
+interval needs to become as narrow as wished (bench.stats), as far as time allows.
 """
 
 import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from statistics import median
+from dataclasses import dataclass, field
+from itertools import groupby
+from statistics import fmean
 from typing import Any
 
 from bench.engine_process import EngineProcess
-from bench.spec import MIN_ROUNDS, Effort, Engine, Role, Workload
+from bench.spec import MIN_BLOCKS, Effort, Engine, Load, Role, Turn
+from bench.stats import launches_needed
 
 ROLES: tuple[Role, Role] = ("baseline", "candidate")
+ORDERS: tuple[tuple[Role, ...], tuple[Role, ...]] = (
+    ("baseline", "candidate", "candidate", "baseline"),
+    ("candidate", "baseline", "baseline", "candidate"),
+)
 
 MIN_TURN_SECONDS = 0.03
 """Calls shorter than this are repeated within a turn, which then lasts about so long."""
@@ -23,99 +30,193 @@ MAX_CALLS = 50
 """Most timed calls in a turn."""
 SLOW_CALL_SECONDS = 0.5
 """From here on one row of the batch wakes both engines: cold caches cost milliseconds, a call seconds."""
+PILOT_SHARE = 0.6
+"""Of the time aimed at, for the first launches; the rest is for more of them."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How the rounds of one operating point go: fixed after the first launch's warm-up."""
+    """How the blocks of one operating point go: fixed after the first launch's warm-up."""
 
-    rounds: int
-    """Rounds per launch."""
+    blocks: int
+    """Blocks per launch."""
     calls: dict[Role, int]
     """Timed calls in one turn."""
-    wake_rows: int
-    """Rows in the untimed call after waking."""
+    full_wake: bool
+    """Whether the untimed call after waking is a whole one, or one row's."""
 
 
 @dataclass(frozen=True)
-class Round:
-    """One turn of each engine, neighbours in time."""
+class Block:
+    """Two turns of each engine, neighbours in time."""
 
     first: Role
-    seconds: dict[Role, list[float]]
-    """All timed calls of the turn."""
+    turns: dict[Role, list[Turn]]
 
     @property
-    def ratio(self) -> float:
-        """How many times longer the baseline took: the ratio of the turns' medians."""
-        return median(self.seconds["baseline"]) / median(self.seconds["candidate"])
+    def log_ratio(self) -> float:
+        """How many times longer the baseline took, as a logarithm; of a turn, the median call counts."""
+        baseline, candidate = (fmean(math.log(turn.typical) for turn in self.turns[role]) for role in ROLES)
+        return baseline - candidate
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return {"first": self.first, **{str(role): seconds for role, seconds in self.seconds.items()}}
+        turns = {str(role): [turn.to_dict() for turn in self.turns[role]] for role in ROLES}
+        return {"first": self.first, **turns}
 
 
-Launch = list[Round]
+@dataclass(frozen=True)
+class Start:
+    """What starting an engine cost, once a launch."""
+
+    load_seconds: float
+    """From the file to an engine ready to run."""
+    first_call_seconds: float
+    """The first call at this operating point, which allocates and, on some runtimes, compiles."""
+    peak_bytes: int | None
+    """Most resident memory of its process when the launch ended; None where the system does not say."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "load_seconds": self.load_seconds,
+            "first_call_seconds": self.first_call_seconds,
+            "peak_bytes": self.peak_bytes,
+        }
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Both engines started once."""
+
+    blocks: list[Block]
+    starts: dict[Role, Start]
+
+    @property
+    def log_ratios(self) -> list[float]:
+        """Of its blocks."""
+        return [block.log_ratio for block in self.blocks]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "starts": {str(role): self.starts[role].to_dict() for role in ROLES},
+            "blocks": [block.to_dict() for block in self.blocks],
+        }
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a pair of engines gave."""
+
+    samples: "list[Samples]"
+    """Of each pair of loads."""
+    cpu_seconds: float | None
+    """Processor time that the engines took; None where the system does not say."""
+
+
+@dataclass
+class Samples:
+    """All launches at one operating point."""
+
+    pilot: int
+    """How many had been made when it was decided how many to make."""
+    launches: list[Launch] = field(default_factory=list)
+
+    @property
+    def log_ratios(self) -> list[list[float]]:
+        """Launch by launch, block by block."""
+        return [launch.log_ratios for launch in self.launches]
+
+
 Progress = Callable[[int, int], None]
-"""Called with (rounds done, rounds in all, as far as they are planned)."""
+"""Called with (blocks done, blocks in all, as far as they are planned)."""
 
 
 def measure(
     candidate: Engine,
     baseline: Engine,
-    workloads: Sequence[Workload],
+    loads: Sequence[dict[Role, Load]],
     effort: Effort,
     progress: Progress = lambda done, total: None,
-) -> list[list[Launch]]:
-    """Time both engines; returns, for each workload, its launches.
+) -> Measured:
+    """Time both engines, each under its own load.
 
     Raises InputError where an engine does not load or run, WorkerDiedError where its process ends. Whatever
     happens, no process is left behind.
     """
     engines: dict[Role, Engine] = {"baseline": baseline, "candidate": candidate}
-    samples: list[list[Launch]] = [[] for _ in workloads]
-    plans: list[Plan] = []
+    found = [Samples(effort.launches) for _ in loads]
+    plans: dict[int, Plan] = {}
+    wanted = [effort.launches] * len(loads)
+    spent = [0.0] * len(loads)
+    cpu_seconds: list[float | None] = []
     done = 0
-    for launch in range(effort.launches):
+    launch = 0
+    while todo := [index for index, number in enumerate(wanted) if launch < number]:
         with ExitStack() as stack:
             started = time.perf_counter()
             # The order of starting alternates as well: the later one finds the memory less free.
             order = ROLES if launch % 2 == 0 else ROLES[::-1]
             workers = {role: stack.enter_context(EngineProcess(engines[role], role)) for role in order}
-            loading = (time.perf_counter() - started) / len(workloads)
-            for index, workload in enumerate(workloads):
+            loading = (time.perf_counter() - started) / len(todo)
+            for index in todo:
                 started = time.perf_counter()
-                warm_up = {role: worker.prepare(workload) for role, worker in workers.items()}
-                if launch == 0:
-                    overhead = loading + time.perf_counter() - started
-                    plans.append(plan(warm_up, workload, overhead, effort))
-                planned = plans[index]
-                rounds: Launch = []
-                samples[index].append(rounds)
-                for number in range(planned.rounds):
-                    order = ROLES if (launch + number) % 2 == 0 else ROLES[::-1]
-                    rounds.append(_round(workers, order, planned))
+                warm_up = {role: worker.prepare(loads[index][role]) for role, worker in workers.items()}
+                overhead = loading + time.perf_counter() - started
+                if index not in plans:
+                    plans[index] = plan(warm_up, loads[index], overhead, effort)
+                blocks = []
+                for number in range(plans[index].blocks):
+                    blocks.append(_block(workers, ORDERS[(launch + number) % 2], plans[index]))
                     done += 1
-                    in_all = sum(known.rounds for known in plans)
-                    in_all += (len(workloads) - len(plans)) * effort.rounds
-                    progress(done, in_all * effort.launches)
-    return samples
+                    progress(done, _planned(plans, wanted, effort))
+                starts = {
+                    role: Start(worker.load_seconds, warm_up[role][0], worker.peak_bytes())
+                    for role, worker in workers.items()
+                }
+                found[index].launches.append(Launch(blocks, starts))
+                spent[index] += loading + time.perf_counter() - started
+            cpu_seconds += [worker.cpu_seconds() for worker in workers.values()]
+        launch += 1
+        if launch == effort.launches:
+            for index, samples in enumerate(found):
+                wanted[index] = decide(samples.log_ratios, spent[index], effort)
+    known = [seconds for seconds in cpu_seconds if seconds is not None]
+    return Measured(found, sum(known) if len(known) == len(cpu_seconds) else None)
 
 
-def plan(warm_up: dict[Role, list[float]], workload: Workload, overhead: float, effort: Effort) -> Plan:
-    """How to spend `effort.seconds` on a workload whose calls took `warm_up` seconds.
+def plan(warm_up: dict[Role, list[float]], loads: dict[Role, Load], overhead: float, effort: Effort) -> Plan:
+    """How to spend the time on loads whose calls took `warm_up` seconds.
 
-    `overhead`: seconds that each launch costs before its first round. Looks at durations alone, never at how
-    narrow an interval is: stopping where it looks narrow makes it too narrow.
+    `overhead`: seconds that each launch costs before its first block.
     """
     call = {role: min(seconds) for role, seconds in warm_up.items()}
     calls = {role: max(1, min(MAX_CALLS, math.ceil(MIN_TURN_SECONDS / call[role]))) for role in ROLES}
-    wake_rows = 1 if max(call.values()) > SLOW_CALL_SECONDS else workload.batch
-    round_seconds = sum(call[role] * (calls[role] + wake_rows / workload.batch) for role in ROLES)
-    affordable = (effort.seconds / effort.launches - overhead) / round_seconds
-    return Plan(max(MIN_ROUNDS, min(effort.rounds, int(affordable))), calls, wake_rows)
+    full_wake = max(call.values()) <= SLOW_CALL_SECONDS
+    # Two turns of each; three wakings, half of them each one's.
+    wake = {role: call[role] if full_wake else call[role] / loads[role].rows for role in ROLES}
+    block_seconds = sum(2 * call[role] * calls[role] + 1.5 * wake[role] for role in ROLES)
+    affordable = (PILOT_SHARE * effort.max_time / effort.launches - overhead) / block_seconds
+    return Plan(max(MIN_BLOCKS, min(effort.blocks, int(affordable))), calls, full_wake)
 
 
-def _round(workers: dict[Role, EngineProcess], order: tuple[Role, Role], planned: Plan) -> Round:
-    turns = {role: workers[role].turn(planned.calls[role], planned.wake_rows) for role in order}
-    return Round(order[0], {role: turns[role] for role in ROLES})
+def decide(log_ratios: Sequence[Sequence[float]], spent: float, effort: Effort) -> int:
+    """How many launches to make in all, after those whose `log_ratios` are given took `spent` seconds."""
+    affordable = int(effort.max_time / (spent / len(log_ratios)))
+    return max(len(log_ratios), min(launches_needed(log_ratios, effort.goal), affordable))
+
+
+def _block(workers: dict[Role, EngineProcess], order: tuple[Role, ...], planned: Plan) -> Block:
+    turns: dict[Role, list[Turn]] = {role: [] for role in ROLES}
+    for role, neighbours in groupby(order):
+        # Two turns in a row need no waking between them.
+        turns[role] += workers[role].turns(len(list(neighbours)), planned.calls[role], planned.full_wake)
+    return Block(order[0], turns)
+
+
+def _planned(plans: dict[int, Plan], wanted: Sequence[int], effort: Effort) -> int:
+    return sum(
+        number * (plans[index].blocks if index in plans else effort.blocks)
+        for index, number in enumerate(wanted)
+    )

@@ -1,11 +1,15 @@
 """From what the user named to engines: an ONNX file or a model directory, and what to compare it with."""
 
+import glob
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.graphs import Form, build_engine_of, form_of, write_graph
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime
+from export.target import GraphPrecision, Target, dialect_of, scheme_of
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape
@@ -33,6 +37,10 @@ class Model:
     weights: Weights
     folder: Path | None
     """Where its tokenizer and decoding settings lie; None where it has none, having random weights."""
+    file_bytes: int | None = None
+    """Size of what is loaded, weights beside the file included; None: nothing is."""
+    sha256: str | None = None
+    """Digest of what is loaded; None where the weights are random: they are of no file of the user's."""
 
     @property
     def dialect(self) -> str | None:
@@ -54,7 +62,20 @@ class Model:
             "dialect": self.dialect,
             "precision": self.precision,
             "weights": self.weights,
+            "runtime": self.engine.runtime,
+            "device": self.engine.device,
+            "threads": self.engine.threads,
+            "clients": self.engine.clients,
+            "bytes": self.file_bytes,
+            "sha256": self.sha256,
         }
+
+    @property
+    def label(self) -> str:
+        """Name, and how it is run."""
+        engine = self.engine
+        clients = f", {engine.clients} clients" if engine.clients > 1 else ""
+        return f"{self.name} ({engine.runtime}, {self.precision}, {engine.threads} threads{clients})"
 
 
 @dataclass(frozen=True)
@@ -65,6 +86,9 @@ class Opener:
     device: Device
     threads: int
     scratch: Path
+    clients: int = 1
+    precision: GraphPrecision = "fp32"
+    """Of what is built from a model directory or for the paper's pair; a file says its own."""
 
     def open(self, name: str, *, dialect: str | None = None) -> Model:
         """The model that the user named. Raises InputError where it is none that can be measured.
@@ -74,7 +98,7 @@ class Opener:
         """
         path = Path(name)
         if path.is_dir():
-            return self._open_directory(name, path, Form(dialect) if dialect else self._best_form)
+            return self._open_directory(name, path, Form(dialect) if dialect else self._form(self.precision))
         if self.runtime == "tensorrt":
             return self._open_engine(name, path)
         if not path.is_file():
@@ -96,16 +120,29 @@ class Opener:
 
     def paper_pair(self) -> tuple[Model, Model]:
         """(candidate, baseline): BERT-base cut as in the paper, and whole; random weights."""
-        cut = self._random("BERT-base, paper's shape", BERT_BASE, PAPER_SHAPE, self._best_form)
-        whole = self._random("BERT-base, unpruned", BERT_BASE, BERT_BASE_SHAPE, self._best_form)
+        form = self._form(self.precision)
+        cut = self._random("BERT-base, paper's shape", BERT_BASE, PAPER_SHAPE, form)
+        whole = self._random("BERT-base, unpruned", BERT_BASE, BERT_BASE_SHAPE, form)
         return replace(cut, original_shape=BERT_BASE_SHAPE), whole
 
     @property
     def _best_form(self) -> Form | None:
-        """What serves the runtime best in fp32: TensorRT does not know onnxruntime's fused operators."""
+        """What serves the runtime best in fp32."""
+        return self._form("fp32")
+
+    def _form(self, precision: GraphPrecision) -> Form | None:
+        """How a graph for the runtime is written; None: it runs none. Raises InputError where it gains nothing."""
         if self.runtime in PYTORCH:
+            if precision != "fp32":
+                raise InputError(
+                    f"--precision {precision} is for graphs, and --runtime {self.runtime} runs none."
+                )
             return None
-        return Form("portable" if "tensorrt" in (self.device, self.runtime) else "onnxruntime")
+        target: Target = "openvino" if self.runtime == "openvino" else "onnxruntime"
+        if "tensorrt" in (self.device, self.runtime):
+            target = "tensorrt"  # which does not know onnxruntime's fused operators
+        ranges = scheme_of(target) if precision == "int8" else None
+        return Form(dialect_of(target, precision), precision, ranges)
 
     def _open_file(self, name: str, path: Path) -> Model:
         from export.metadata import read_metadata
@@ -200,5 +237,25 @@ class Opener:
         weights: Weights,
         folder: Path | None,
     ) -> Model:
-        engine = Engine(self.runtime, self.device, self.threads, encoder, shape, path)
-        return Model(name, engine, original_shape, form, weights, folder)
+        engine = Engine(self.runtime, self.device, self.threads, encoder, shape, path, self.clients)
+        files = _loaded_files(path)
+        size = sum(file.stat().st_size for file in files) or None
+        digest = _digest(files) if weights == "trained" else None
+        return Model(name, engine, original_shape, form, weights, folder, size, digest)
+
+
+def _loaded_files(path: Path | None) -> list[Path]:
+    if path is None:
+        return []
+    if path.is_dir():
+        return sorted(path.glob("*.safetensors"))
+    return [path, *sorted(path.parent.glob(f"{glob.escape(path.name)}.*.data"))]
+
+
+def _digest(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 22):
+                digest.update(chunk)
+    return digest.hexdigest()

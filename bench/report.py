@@ -5,6 +5,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bench.accuracy import Accuracy
+from bench.environment import Environment
 from bench.inputs import DESCRIPTION
 from bench.measure import ROLES
 from bench.models import Model
@@ -13,29 +15,25 @@ from bench.result import Comparison, Point, Result
 
 def print_report(result: Result, console: Console) -> None:
     """Print the tables of all comparisons, then what a reader must know, then the gates."""
-    environment = result.environment
-    packages = environment.packages
-    runtime = " ".join(filter(None, (result.runtime, packages.get(result.runtime))))
-    place = environment.cpu if result.device == "cpu" else f"{environment.gpu or 'GPU'}, {environment.cpu}"
-    console.print(
-        Text(f"{runtime} on {result.device}, {result.threads} threads · {place} · {DESCRIPTION}"),
-        highlight=False,
-    )
+    console.print(Text(f"{_place(result.environment)} · {DESCRIPTION}"), highlight=False)
     for comparison in result.comparisons:
         console.print()
         for line in _headline(comparison):
             console.print(Text(line), highlight=False)
-        console.print(_shape_table(comparison))
+        if comparison.models["candidate"] is not comparison.models["baseline"]:
+            console.print(_shape_table(comparison))
         console.print(_speed_table(comparison))
+        console.print(_start_table(comparison))
         for point in comparison.points:
             console.print(Text(_verdict(point), style="bold"), highlight=False)
         if comparison.accuracy:
-            console.print(_accuracy_table(comparison))
+            console.print(_accuracy_table(comparison.accuracy))
     for note in result.notes():
         console.print(Text(f"Note: {note}", style="yellow"), highlight=False)
     for gate in result.gates:
         verdict, style = ("met", "green") if gate.met else ("MISSED", "bold red")
-        line = f"--{gate.name} {gate.limit:g}: {verdict}, {gate.found:.2f} ({gate.where})"
+        end = "end of the interval " if gate.tested == "bound" else ""
+        line = f"--{gate.name} {gate.limit:g}: {verdict}, {end}{gate.found:.2f} ({gate.where})"
         console.print(Text(line, style=style), highlight=False)
 
 
@@ -47,7 +45,21 @@ def _describe(model: Model) -> str:
     graph = f"{model.precision}, {model.dialect} graph" if model.dialect else model.precision
     heads, widths = model.engine.shape.removed_from(model.original_shape)
     removed = f"{heads:.1%} of heads and {widths:.1%} of activations removed" if heads or widths else "whole"
-    return f"{model.name} ({graph}, {model.weights} weights, {removed})"
+    engine = model.engine
+    clients = f", {engine.clients} clients" if engine.clients > 1 else ""
+    how = f"{engine.runtime} on {engine.device}, {engine.threads} threads{clients}"
+    return f"{model.name} ({how}; {graph}, {model.weights} weights, {removed})"
+
+
+def _place(environment: Environment) -> str:
+    packages = environment.packages
+    runtimes = [
+        f"{name} {packages[name]}"
+        for name in ("onnxruntime", "onnxruntime-gpu", "openvino")
+        if name in packages
+    ]
+    parts = (environment.gpu, environment.cpu, f"{environment.cores} cores", *runtimes)
+    return " · ".join(part for part in parts if part)
 
 
 def _shape_table(comparison: Comparison) -> RenderableType:
@@ -72,32 +84,57 @@ def _shape_table(comparison: Comparison) -> RenderableType:
 
 def _speed_table(comparison: Comparison) -> RenderableType:
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("batch", "seq"):
-        table.add_column(heading, justify="right")
+    table.add_column("at")
     table.add_column("model")
-    for heading in ("p50 ms", "p90 ms", "p99 ms", "seq/s", "GMAC"):
+    for heading in ("p50 ms", "p90", "p95", "p99", "per second", "GMAC", "of peak"):
         table.add_column(heading, justify="right")
     for point in comparison.points:
         for role in ROLES:
-            latency = point.latencies[role]
+            latency, share = point.latencies[role], point.of_peak(role)
+            times = (latency.p50, latency.p90, latency.p95, latency.p99)
             table.add_row(
-                str(point.workload.batch),
-                str(point.workload.seq),
+                point.where if role == ROLES[0] else "",
                 role,
-                *(_figure(1000 * seconds) for seconds in (latency.p50, latency.p90, latency.p99)),
+                *(_figure(1000 * seconds) for seconds in times),
                 _figure(latency.throughput),
                 _figure(point.multiply_adds[role] / 1e9),
+                f"{share:.0%}" if share else "",
             )
+    return table
+
+
+def _start_table(comparison: Comparison) -> RenderableType:
+    """What an engine costs before its first answer, and in memory, at the first operating point."""
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("model")
+    for heading in ("file MiB", "load s", "first call ms", "peak memory MiB"):
+        table.add_column(heading, justify="right")
+    point = comparison.points[0]
+    for role in ROLES:
+        start, size = point.start(role), comparison.models[role].file_bytes
+        table.add_row(
+            role,
+            _mebibytes(size),
+            _figure(start["load_seconds"] or 0.0),
+            _figure(1000 * (start["first_call_seconds"] or 0.0)),
+            _mebibytes(start["peak_bytes"]),
+        )
     return table
 
 
 def _verdict(point: Point) -> str:
     found = point.speedup
-    return (
-        f"batch {point.workload.batch}, seq {point.workload.seq}: {found.estimate:.2f} times faster "
-        f"({found.confidence:.0%} interval {found.low:.2f} to {found.high:.2f}; {found.pairs} pairs), "
-        f"{point.multiply_add_ratio:.2f} times fewer multiply-adds"
+    interval = (
+        f"{found.confidence:.0%} interval {found.low:.2f} to {found.high:.2f}; {found.launches} launches"
     )
+    how_much = f"{max(found.estimate, 1 / found.estimate):.2f} times"
+    fewer = f"{point.multiply_add_ratio:.2f} times fewer multiply-adds"
+    if found.verdict == "undecided":
+        return (
+            f"{point.where}: no significant difference: {found.estimate:.3f} times as fast ({interval} includes 1), "
+            f"{fewer}"
+        )
+    return f"{point.where}: {how_much} {found.verdict} ({interval}), {fewer}"
 
 
 def _figure(value: float) -> str:
@@ -105,16 +142,21 @@ def _figure(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _accuracy_table(comparison: Comparison) -> RenderableType:
-    table = Table(box=SIMPLE_HEAD)
-    table.add_column("model")
-    for heading in ("F1, best threshold", "EM, best threshold", "F1 as served", "questions"):
+def _mebibytes(size: float | None) -> str:
+    return "" if size is None else _figure(size / 2**20)
+
+
+def _accuracy_table(accuracy: Accuracy) -> RenderableType:
+    table = Table(box=SIMPLE_HEAD, title=f"{accuracy.questions} questions, in percent", title_justify="left")
+    table.add_column("metric")
+    for heading in (*ROLES, "change", "95 % interval"):
         table.add_column(heading, justify="right")
-    for role in ROLES:
-        if role not in comparison.accuracy:
-            table.add_row(role, "none: random weights", "", "", "")
-            continue
-        accuracy = comparison.accuracy[role]
-        figures = (accuracy.best_f1, accuracy.best_exact, accuracy.score.f1)
-        table.add_row(role, *(f"{figure:.2f}" for figure in figures), str(accuracy.score.total))
+    for metric in accuracy.metrics:
+        change = metric.change
+        table.add_row(
+            metric.name,
+            *(f"{metric.values[role]:.2f}" if role in metric.values else "" for role in ROLES),
+            f"{change.mean_difference:+.2f}" if change else "",
+            f"{change.low:+.2f} to {change.high:+.2f}" if change else "",
+        )
     return table

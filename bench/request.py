@@ -1,10 +1,14 @@
 """What the user asked of bench, checked as far as it can be without opening a model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.environment import available_cores
+from bench.result import Tested
 from bench.spec import Device, Effort, Runtime, Workload
+from export.target import GraphPrecision
 from prune.errors import InputError
+from prune.qa.task import TaskName
 
 
 @dataclass(frozen=True)
@@ -16,20 +20,34 @@ class Request:
     baseline: str | None
     """What to compare with; None: each candidate's unpruned twin."""
     workloads: tuple[Workload, ...]
-    runtime: Runtime
+    lengths: str | None
+    """Questions whose lengths are to be served instead of workloads of one length."""
+    runtimes: tuple[Runtime, ...]
     device: Device
-    threads: int
+    threads: tuple[int, ...]
+    precisions: tuple[GraphPrecision, ...]
+    """Of graphs that bench builds itself."""
+    clients: int
     effort: Effort
     dev: str | None
     """Questions for EM and F1."""
+    task: TaskName
     min_speedup: float | None
     max_f1_loss: float | None
+    tested: Tested
+    command: str
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
+        if min(self.threads) < 1:
             raise InputError(
-                f"--threads is {self.threads}; give 1 or more (this machine: {available_cores()})."
+                f"--threads is {min(self.threads)}; give 1 or more (this machine: {available_cores()})."
             )
+        if self.clients < 1:
+            raise InputError(
+                f"--clients is {self.clients}; give how many call the engine at a time, 1 or more."
+            )
+        if self.lengths and not self.models:
+            raise InputError("--lengths needs a tokenizer, and without MODEL there is none; give one.")
         if self.baseline and not self.models:
             raise InputError("--baseline names what to compare with, but no MODEL to compare; give one.")
         if self.dev and not self.models:
@@ -39,6 +57,23 @@ class Request:
                 "--max-f1-loss needs --dev FILE for the questions, and --baseline MODEL for the model that "
                 "was pruned: the unpruned twin has random weights and no F1."
             )
+
+
+def parse_words(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:
+    """A list like "fp32,int8", each word once; raises InputError naming `option` where one is not `known`."""
+    words = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for word in words:
+        if word not in known:
+            raise InputError(f"{option} is {text!r}, and {word!r} is not one of {', '.join(known)}.")
+    return words
+
+
+def parse_share(option: str, text: str) -> float:
+    """A share like "2%" or "0.02"; raises InputError naming `option`."""
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise InputError(f"{option} is {text!r}; give a share like 2% or 0.02.") from None
 
 
 def parse_numbers(option: str, text: str) -> tuple[int, ...]:

@@ -2,48 +2,103 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from statistics import median
+from typing import Any, Literal
 
 from bench.accuracy import Accuracy
-from bench.environment import Environment
+from bench.environment import Disturbance, Environment
 from bench.inputs import DESCRIPTION
-from bench.measure import ROLES, Launch
+from bench.measure import ROLES, Samples
 from bench.models import Model
-from bench.spec import ENOUGH_PAIRS, Effort, Role, Workload
-from bench.stats import Latency, Speedup, latency, speedup
+from bench.peak import IMPOSSIBLE
+from bench.spec import Effort, Load, Role, Workload
+from bench.stats import Latency, Speedup, latency, outliers, speedup
 from prune.cost import multiply_adds, parameters
 
-FORMAT = 1
+FORMAT = 2
+
+Tested = Literal["estimate", "bound"]
+"""What of a figure a limit is held against: itself, or the end of its interval that is worse for us."""
 
 
 @dataclass(frozen=True)
 class Point:
     """One operating point of a comparison."""
 
-    workload: Workload
-    launches: list[Launch]
+    loads: dict[Role, Load]
+    samples: Samples
     latencies: dict[Role, Latency]
     speedup: Speedup
     multiply_adds: dict[Role, int]
-    """Of one call."""
+    """Of one timed unit."""
+    peaks: dict[Role, float | None]
+    """Multiply-adds per second of this machine's fastest matrix product in the model's precision."""
+
+    @property
+    def where(self) -> str:
+        """The operating point, in words."""
+        load, other = self.loads["candidate"], self.loads["baseline"]
+        if isinstance(load, Workload):
+            return f"batch {load.batch}, seq {load.seq}"
+        instead = "" if isinstance(other, Workload) or other == load else f", baseline {other.arrangement}"
+        return f"{load.arrangement}{instead}"
 
     @property
     def multiply_add_ratio(self) -> float:
         """How many times fewer multiply-adds the candidate needs."""
         return self.multiply_adds["baseline"] / self.multiply_adds["candidate"]
 
+    def of_peak(self, role: Role) -> float | None:
+        """Which share of the machine's fastest matrix product the model reaches; None where none is known."""
+        peak = self.peaks[role]
+        return peak and self.multiply_adds[role] / self.latencies[role].p50 / peak
+
+    def start(self, role: Role) -> dict[str, float | None]:
+        """What starting it costs: medians over launches of the times, the most memory of any."""
+        starts = [launch.starts[role] for launch in self.samples.launches]
+        peaks = [start.peak_bytes for start in starts if start.peak_bytes is not None]
+        return {
+            "load_seconds": median(start.load_seconds for start in starts),
+            "first_call_seconds": median(start.first_call_seconds for start in starts),
+            "peak_bytes": max(peaks, default=None),
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON; all times in seconds."""
         return {
-            "batch": self.workload.batch,
-            "seq": self.workload.seq,
-            **{str(role): self.latencies[role].to_dict() for role in ROLES},
+            "where": self.where,
+            **{
+                str(role): {
+                    "load": self.loads[role].to_dict(),
+                    **self.latencies[role].to_dict(),
+                    **self.start(role),
+                    "multiply_adds": self.multiply_adds[role],
+                    "of_peak": self.of_peak(role),
+                }
+                for role in ROLES
+            },
             "speedup": self.speedup.to_dict(),
-            "multiply_adds": self.multiply_adds,
             "multiply_add_ratio": self.multiply_add_ratio,
-            "launches": [[turn.to_dict() for turn in launch] for launch in self.launches],
+            "pilot": self.samples.pilot,
+            "launches": [launch.to_dict() for launch in self.samples.launches],
         }
+
+    def notes(self, name: str) -> list[str]:
+        """What a reader must know of these samples."""
+        notes = []
+        for launch, block, times in list(outliers(self.samples.log_ratios))[:3]:
+            notes.append(
+                f"{name}, {self.where}: block {block + 1} of launch {launch + 1} is an outlier, its ratio {times:.2f} "
+                "times the median of its launch, which alone counts."
+            )
+        for role in ROLES:
+            share = self.of_peak(role)
+            if share and share > IMPOSSIBLE:
+                notes.append(
+                    f"{name}, {self.where}: the {role} seems to multiply {share:.1f} times as fast as this machine's "
+                    "fastest matrix product, which cannot be: an error of measurement."
+                )
+        return notes
 
 
 @dataclass(frozen=True)
@@ -52,15 +107,7 @@ class Comparison:
 
     models: dict[Role, Model]
     points: list[Point]
-    accuracy: dict[Role, Accuracy]
-    """Of the models whose accuracy was measured."""
-
-    @property
-    def f1_loss(self) -> float | None:
-        """Points of F1 that the candidate lost, each model at its best null threshold."""
-        if len(self.accuracy) < len(ROLES):
-            return None
-        return self.accuracy["baseline"].best_f1 - self.accuracy["candidate"].best_f1
+    accuracy: Accuracy | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -71,8 +118,7 @@ class Comparison:
         return {
             **models,
             "points": [point.to_dict() for point in self.points],
-            "accuracy": {role: found.to_dict() for role, found in self.accuracy.items()},
-            "f1_loss": self.f1_loss,
+            "accuracy": self.accuracy and self.accuracy.to_dict(),
         }
 
 
@@ -85,6 +131,7 @@ class Gate:
     found: float
     met: bool
     where: str
+    tested: Tested
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -94,6 +141,7 @@ class Gate:
             "found": self.found,
             "met": self.met,
             "where": self.where,
+            "tested": self.tested,
         }
 
 
@@ -101,10 +149,10 @@ class Gate:
 class Result:
     """Everything about one run of the command."""
 
+    command: str
+    """What was typed."""
     environment: Environment
-    runtime: str
-    device: str
-    threads: int
+    disturbance: Disturbance
     effort: Effort
     comparisons: list[Comparison]
     gates: list[Gate]
@@ -113,14 +161,10 @@ class Result:
         """Plain values, for JSON."""
         return {
             "format": FORMAT,
+            "command": self.command,
             "environment": self.environment.to_dict(),
-            "settings": {
-                "runtime": self.runtime,
-                "device": self.device,
-                "threads": self.threads,
-                "inputs": DESCRIPTION,
-                **self.effort.to_dict(),
-            },
+            "disturbance": self.disturbance.to_dict(),
+            "settings": {"inputs": DESCRIPTION, **self.effort.to_dict()},
             "comparisons": [comparison.to_dict() for comparison in self.comparisons],
             "gates": [gate.to_dict() for gate in self.gates],
             "notes": self.notes(),
@@ -128,92 +172,119 @@ class Result:
 
     def notes(self) -> list[str]:
         """What a reader of the figures must know, one sentence each."""
-        notes = []
-        if self.environment.load_average is not None:
-            busy = self.environment.load_average
-            if busy > self.environment.cores / 2:
-                notes.append(
-                    f"The machine was busy before the start (load {busy:.1f} on {self.environment.cores} "
-                    "cores): times are long, and the intervals wider than they need be."
-                )
-        if self.threads > self.environment.cores:
+        notes = [*self.environment.notes(), *self.disturbance.notes()]
+        cores = self.environment.cores
+        threads = max(
+            (model.engine.threads for one in self.comparisons for model in one.models.values()), default=1
+        )
+        if threads > cores:
             notes.append(
-                f"{self.threads} threads share {self.environment.cores} cores; "
-                f"engines are usually fastest with --threads {self.environment.cores}."
+                f"{threads} threads share {cores} cores; engines are usually fastest with --threads {cores}."
             )
-        pairs = min((point.speedup.pairs for one in self.comparisons for point in one.points), default=0)
-        if pairs < ENOUGH_PAIRS:
+        wide = [
+            point.speedup.half_width
+            for one in self.comparisons
+            for point in one.points
+            if point.speedup.half_width > self.effort.goal
+        ]
+        if wide:
             notes.append(
-                f"With {pairs} pairs (under {ENOUGH_PAIRS}) the interval is wide; give more time: "
-                "--seconds, --rounds or --launches."
+                f"{len(wide)} of the intervals reach up to {max(wide):.1%} to either side, and {self.effort.goal:.1%} "
+                "was the goal: the time was up. Give more (--max-time), or a wider goal (--precision-goal)."
             )
         for comparison in self.comparisons:
+            for point in comparison.points:
+                notes += point.notes(comparison.models["candidate"].name)
             notes += _notes_on(comparison)
         return list(dict.fromkeys(notes))
 
 
-def summarize(workload: Workload, launches: Sequence[Launch], models: dict[Role, Model]) -> Point:
+def summarize(
+    loads: dict[Role, Load],
+    samples: Samples,
+    models: dict[Role, Model],
+    peaks: dict[Role, float | None] | None = None,
+) -> Point:
     """What follows from the samples of one operating point."""
     return Point(
-        workload=workload,
-        launches=list(launches),
-        latencies={
-            role: latency(
-                [second for turn in chain.from_iterable(launches) for second in turn.seconds[role]],
-                workload.batch,
-            )
-            for role in ROLES
-        },
-        speedup=speedup([[turn.ratio for turn in launch] for launch in launches]),
+        loads=loads,
+        samples=samples,
+        latencies={role: _latency(samples, role, loads[role].served) for role in ROLES},
+        speedup=speedup(samples.log_ratios, samples.pilot),
         multiply_adds={
-            role: multiply_adds(
-                model.engine.encoder, model.engine.shape, batch=workload.batch, seq=workload.seq
+            role: sum(
+                multiply_adds(model.engine.encoder, model.engine.shape, batch=call.batch, seq=call.seq)
+                for call in loads[role].calls
             )
             for role, model in models.items()
         },
+        peaks=peaks or dict.fromkeys(ROLES),
     )
 
 
+def _latency(samples: Samples, role: Role, served: int) -> Latency:
+    turns = [turn for launch in samples.launches for block in launch.blocks for turn in block.turns[role]]
+    seconds = [second for turn in turns for second in turn.seconds]
+    # With several clients a unit takes its time while others go on beside it.
+    throughput = None if turns[0].clients == 1 else served / median(turn.typical for turn in turns)
+    return latency(seconds, served, throughput)
+
+
 def check_gates(
-    comparisons: Sequence[Comparison], min_speedup: float | None, max_f1_loss: float | None
+    comparisons: Sequence[Comparison],
+    min_speedup: float | None,
+    max_f1_loss: float | None,
+    tested: Tested = "estimate",
 ) -> list[Gate]:
-    """Hold what was found against the limits that were set: the speed-up at every point, the F1 lost."""
+    """Hold what was found against the limits that were set: the speed-up at every point, the F1 lost.
+
+    `tested` says whether the estimates must keep within the limits or the ends of their intervals.
+    """
     found = []
     for comparison in comparisons:
         name = comparison.models["candidate"].name
         if min_speedup is not None:
             for one in comparison.points:
-                estimate = one.speedup.estimate
-                where = f"{name}, batch {one.workload.batch}, seq {one.workload.seq}"
-                found.append(Gate("min-speedup", min_speedup, estimate, estimate >= min_speedup, where))
-        loss = comparison.f1_loss
-        if max_f1_loss is not None and loss is not None:
-            found.append(Gate("max-f1-loss", max_f1_loss, loss, loss <= max_f1_loss, name))
+                value = one.speedup.low if tested == "bound" else one.speedup.estimate
+                found.append(
+                    Gate(
+                        "min-speedup",
+                        min_speedup,
+                        value,
+                        value >= min_speedup,
+                        f"{name}, {one.where}",
+                        tested,
+                    )
+                )
+        change = comparison.accuracy and comparison.accuracy.change
+        if max_f1_loss is not None and change:
+            value = -(change.low if tested == "bound" else change.mean_difference)
+            found.append(Gate("max-f1-loss", max_f1_loss, value, value <= max_f1_loss, name, tested))
     return found
 
 
 def _notes_on(comparison: Comparison) -> list[str]:
     candidate, baseline = comparison.models["candidate"], comparison.models["baseline"]
     notes = []
-    if candidate.engine.shape == baseline.engine.shape:
+    if candidate.engine.shape == baseline.engine.shape and candidate is not baseline:
         notes.append(f"{candidate.name} and {baseline.name} have the same shape: nothing was removed.")
     if candidate.dialect != baseline.dialect:
         notes.append(
             f"The two graphs are in different dialects (candidate {candidate.dialect}, baseline "
             f"{baseline.dialect}): the speed-up is not the cut's alone."
         )
-    if comparison.accuracy:
+    accuracy = comparison.accuracy
+    if accuracy:
         notes.append(
-            "F1 and EM at each model's best null threshold on these questions; as served: with the threshold "
-            "of its decoding.json."
+            "Accuracy at each model's best thresholds on these questions; as served: with the threshold of its "
+            "decoding.json."
         )
-    if baseline.weights == "random" and comparison.accuracy:
-        notes.append(
-            f"The {baseline.name} has random weights: its times are true, an F1 it has not. "
-            "For the F1 lost, name the model that was pruned: --baseline MODEL."
-        )
-    for role, accuracy in comparison.accuracy.items():
-        if not accuracy.settings_found:
+        if baseline.weights == "random":
+            notes.append(
+                f"The {baseline.name} has random weights: its times are true, an F1 it has not. "
+                "For the F1 lost, name the model that was pruned: --baseline MODEL."
+            )
+        for role in accuracy.without_settings:
             notes.append(
                 f"No decoding.json lies beside {comparison.models[role].name}: its answers were decoded with "
                 "the default settings."

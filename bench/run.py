@@ -1,24 +1,29 @@
 """A request, carried out: models opened, pairs timed, accuracy measured, limits checked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
-from bench.accuracy import Accuracy, check_accuracy, measure_accuracy
-from bench.environment import environment
+from bench.accuracy import Accuracy, ask, check_accuracy, read_exam, score
+from bench.environment import Watch, environment
 from bench.inputs import check_length
-from bench.measure import measure
+from bench.measure import ROLES, measure
 from bench.models import Model, Opener
+from bench.peak import matmul_peak
 from bench.request import Request
 from bench.result import Comparison, Result, check_gates, summarize
 from bench.runners import runner
-from bench.spec import BERT_BASE, Role
+from bench.spec import BERT_BASE, Load, Role
+from bench.traffic import arrangements, read_lengths
 from prune.arch import Encoder
-from prune.qa.questions import Question
-from prune.qa.squad import read_squad
+from prune.qa.task import Exam
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, how much of it is done, how much there is)."""
+
+Models = dict[Role, Model]
 
 
 def run(request: Request, scratch: Path, progress: Progress) -> Result:
@@ -27,39 +32,84 @@ def run(request: Request, scratch: Path, progress: Progress) -> Result:
     Whatever can be refused is refused before the first minute is spent on measuring. Raises InputError for
     what the user can mend, WorkerDiedError where an engine's process ends by itself.
     """
-    runner(request.runtime).check(request.device)
+    for runtime in request.runtimes:
+        runner(runtime).check(request.device)
     place = environment(gpu=request.device != "cpu")
-    questions = read_squad(request.dev) if request.dev else []
+    exam = read_exam(request.task, request.dev) if request.dev else None
     progress("opening models", 0, 1)
+    compared = list(_compared(request, scratch))
+    watch, own_seconds = Watch(), list[float | None]()
     comparisons = []
-    for models in _pairs(request, Opener(request.runtime, request.device, request.threads, scratch)):
+    for models, loads in compared:
         candidate, baseline = models["candidate"], models["baseline"]
-        timing = partial(progress, f"timing {candidate.name}")
-        samples = measure(candidate.engine, baseline.engine, request.workloads, request.effort, timing)
+        peaks = {role: _peak(model) for role, model in models.items()}
+        timing = partial(progress, f"timing {candidate.label}")
+        measured = measure(candidate.engine, baseline.engine, loads, request.effort, timing)
+        own_seconds.append(measured.cpu_seconds)
         points = [
-            summarize(workload, launches, models)
-            for workload, launches in zip(request.workloads, samples, strict=True)
+            summarize(load, samples, models, peaks)
+            for load, samples in zip(loads, measured.samples, strict=True)
         ]
-        comparisons.append(Comparison(models, points, {}))
-    if questions:
-        _add_accuracy(comparisons, questions, progress)
+        comparisons.append(Comparison(models, points, None))
+    known = [seconds for seconds in own_seconds if seconds is not None]
+    disturbance = watch.disturbance(sum(known) if len(known) == len(own_seconds) else None)
+    if exam:
+        comparisons = _with_accuracy(comparisons, request, exam, progress)
     return Result(
+        command=request.command,
         environment=place,
-        runtime=request.runtime,
-        device=request.device,
-        threads=request.threads,
+        disturbance=disturbance,
         effort=request.effort,
         comparisons=comparisons,
-        gates=check_gates(comparisons, request.min_speedup, request.max_f1_loss),
+        gates=check_gates(comparisons, request.min_speedup, request.max_f1_loss, request.tested),
     )
 
 
-def _pairs(request: Request, opener: Opener) -> list[dict[Role, Model]]:
+def _compared(request: Request, scratch: Path) -> Iterator[tuple[Models, list[dict[Role, Load]]]]:
+    """Which models are compared, and what both are asked for, operating point by operating point.
+
+    Where lengths are unequal, what arranging them brings is measured as well: a candidate against itself.
+    """
+    seen = set()
+    for models in _pairs(request, scratch):
+        if not request.lengths:
+            yield models, [dict.fromkeys(ROLES, workload) for workload in request.workloads]
+            continue
+        candidate = models["candidate"]
+        lengths = read_lengths(candidate, request.lengths)
+        ways = arrangements(lengths, max(workload.batch for workload in request.workloads))
+        yield models, [dict.fromkeys(ROLES, way) for way in ways]
+        if candidate not in seen:
+            seen.add(candidate)
+            yield (
+                dict.fromkeys(ROLES, candidate),
+                [{"baseline": ways[0], "candidate": way} for way in ways[1:]],
+            )
+
+
+def _peak(model: Model) -> float | None:
+    engine = model.engine
+    return matmul_peak(model.precision, engine.threads) if engine.device == "cpu" else None
+
+
+def _pairs(request: Request, scratch: Path) -> Iterator[Models]:
     """Candidates with their baselines, all of them fit for what is asked of them."""
+    for runtime in request.runtimes:
+        for threads in request.threads:
+            for precision in request.precisions:
+                opener = Opener(runtime, request.device, threads, scratch, request.clients, precision)
+                yield from _pairs_of(request, opener)
+
+
+def _pairs_of(request: Request, opener: Opener) -> Iterator[Models]:
     if not request.models:
         _check_lengths(BERT_BASE, request)
         candidate, baseline = opener.paper_pair()
-        return [{"baseline": baseline, "candidate": candidate}]
+        yield {"baseline": baseline, "candidate": candidate}
+        if opener.precision != "fp32":
+            _, in_fp32 = replace(opener, precision="fp32").paper_pair()
+            yield {"baseline": replace(in_fp32, name=f"{in_fp32.name}, fp32"), "candidate": candidate}
+        return
     candidates = [opener.open(name) for name in request.models]
     dialects = dict.fromkeys(map(_dialect, candidates)) if request.baseline else {}
     baselines = {dialect: opener.open(str(request.baseline), dialect=dialect) for dialect in dialects}
@@ -67,11 +117,9 @@ def _pairs(request: Request, opener: Opener) -> list[dict[Role, Model]]:
         _check_lengths(model.engine.encoder, request)
         if request.dev:
             check_accuracy(model)
-    return [
-        {"baseline": baseline, "candidate": candidate}
-        for candidate in candidates
-        for baseline in ([baselines[_dialect(candidate)]] if baselines else _twins(candidate, opener))
-    ]
+    for candidate in candidates:
+        for baseline in [baselines[_dialect(candidate)]] if baselines else _twins(candidate, opener):
+            yield {"baseline": baseline, "candidate": candidate}
 
 
 def _twins(candidate: Model, opener: Opener) -> list[Model]:
@@ -86,18 +134,22 @@ def _dialect(candidate: Model) -> str | None:
 
 
 def _check_lengths(encoder: Encoder, request: Request) -> None:
-    for workload in request.workloads:
-        check_length(encoder, workload.seq)
+    if not request.lengths:
+        for workload in request.workloads:
+            check_length(encoder, workload.seq)
 
 
-def _add_accuracy(comparisons: list[Comparison], questions: Sequence[Question], progress: Progress) -> None:
-    """Measure each trained model once, when all timing is over."""
+def _with_accuracy(
+    comparisons: list[Comparison], request: Request, exam: Exam[Any, Any], progress: Progress
+) -> list[Comparison]:
+    """Ask each trained model once, when all timing is over."""
 
     @cache
-    def accuracy_of(model: Model) -> Accuracy:
-        return measure_accuracy(model, questions, partial(progress, f"F1 of {model.name}"))
+    def answers_of(model: Model) -> Any:
+        return ask(model, exam, partial(progress, f"asking {model.name}"))
 
-    for comparison in comparisons:
-        for role, model in comparison.models.items():
-            if model.weights == "trained":
-                comparison.accuracy[role] = accuracy_of(model)
+    def accuracy_of(models: Models) -> Accuracy:
+        answers = {role: answers_of(model) for role, model in models.items() if model.weights == "trained"}
+        return score(request.task, exam, models, answers)
+
+    return [replace(one, accuracy=accuracy_of(one.models)) for one in comparisons]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
 from prune.arch import Encoder
@@ -13,12 +14,10 @@ Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch", "torch-compile
 Device = Literal["cpu", "cuda", "tensorrt"]
 Role = Literal["baseline", "candidate"]
 
-MIN_ROUNDS = 3
-"""Rounds per launch under which no launch goes, however long a call takes: a median needs three."""
-MIN_LAUNCHES = 2
-"""Launches under which there is no interval: it rests on how launches differ."""
-ENOUGH_PAIRS = 30
-"""Pairs under which the report says that the interval is wide."""
+MIN_BLOCKS = 3
+"""Blocks per launch under which no launch goes, however long a call takes: a median needs three."""
+MIN_LAUNCHES = 3
+"""Launches under which no interval is worth the name: it rests on how launches differ."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,101 @@ class Workload:
         if self.seq < 1:
             raise InputError(f"--seq is {self.seq}; give the number of tokens per sequence, 1 or more.")
 
+    @property
+    def calls(self) -> tuple["Workload", ...]:
+        """The calls that make up one timed unit: just this one."""
+        return (self,)
+
+    @property
+    def rows(self) -> int:
+        """Sequences in one timed unit."""
+        return self.batch
+
+    @property
+    def served(self) -> int:
+        """What throughput counts: sequences."""
+        return self.batch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"batch": self.batch, "seq": self.seq}
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What one timed unit consists of where lengths are unequal: several calls, one after the other."""
+
+    arrangement: str
+    """How the windows were put together."""
+    batches: tuple[tuple[int, ...], ...]
+    """For each call the lengths of its rows in tokens; the call is as long as the longest of them."""
+    padded_to: int | None = None
+    """Length of every call; None: of the longest row in it."""
+    questions: int = 0
+    """How many questions the windows are of."""
+
+    @property
+    def calls(self) -> tuple[Workload, ...]:
+        """Their sizes, padding included."""
+        return tuple(Workload(len(rows), self.padded_to or max(rows)) for rows in self.batches)
+
+    @property
+    def rows(self) -> int:
+        """Sequences in one timed unit."""
+        return sum(map(len, self.batches))
+
+    @property
+    def served(self) -> int:
+        """What throughput counts: questions."""
+        return self.questions
+
+    @property
+    def padding(self) -> float:
+        """Share of the tokens computed that are padding."""
+        computed = sum(call.batch * call.seq for call in self.calls)
+        return 1 - sum(map(sum, self.batches)) / computed
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "arrangement": self.arrangement,
+            "batches": [list(rows) for rows in self.batches],
+            "padded_to": self.padded_to,
+            "questions": self.questions,
+        }
+
+
+Load = Workload | Traffic
+"""What an engine is asked for in one timed unit."""
+
+
+def load_from_dict(data: Mapping[str, Any]) -> Load:
+    """Inverse of both `to_dict`."""
+    if "batch" in data:
+        return Workload(data["batch"], data["seq"])
+    rows = tuple(tuple(batch) for batch in data["batches"])
+    return Traffic(data["arrangement"], rows, data["padded_to"], data["questions"])
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one engine did while the other was stopped."""
+
+    seconds: tuple[float, ...]
+    """Each timed unit's own."""
+    wall: float
+    """From the first one's start to the last one's end: less than their sum where clients work side by side."""
+    clients: int = 1
+
+    @property
+    def typical(self) -> float:
+        """Seconds per unit: the median; with several clients the wall's share of each."""
+        return median(self.seconds) if self.clients == 1 else self.wall / len(self.seconds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"seconds": list(self.seconds), "wall": self.wall}
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -46,6 +140,8 @@ class Engine:
     shape: ModelShape
     path: Path | None
     """ONNX file, engine (tensorrt) or model directory (torch); None: torch, random weights of that shape."""
+    clients: int = 1
+    """How many call it at the same time."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the line that a worker reads."""
@@ -56,6 +152,7 @@ class Engine:
             "encoder": self.encoder.to_dict(),
             "shape": self.shape.to_dict(),
             "path": None if self.path is None else str(self.path),
+            "clients": self.clients,
         }
 
     @classmethod
@@ -68,19 +165,22 @@ class Engine:
             encoder=Encoder.from_dict(data["encoder"]),
             shape=ModelShape.from_dict(data["shape"]),
             path=None if data["path"] is None else Path(data["path"]),
+            clients=data["clients"],
         )
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much to measure. Fixed before the first sample: no interval ever decides when to stop."""
+    """How much to measure."""
 
     launches: int = 5
-    """Times that both engines are started afresh; each launch has luck of its own, about one percent."""
-    rounds: int = 7
-    """Most rounds per launch; a round gives one pair of neighbouring turns."""
-    seconds: float = 150.0
-    """Time to aim at per operating point; slow calls get fewer rounds, never under MIN_ROUNDS."""
+    """Times that both engines are started afresh before it is decided how often they will be in all."""
+    blocks: int = 6
+    """Most blocks per launch; a block is two turns of each engine."""
+    goal: float = 0.02
+    """How far the interval of the speed-up may reach to either side (0.02: 2 %)."""
+    max_time: float = 150.0
+    """Seconds to aim at per operating point; slow calls get fewer blocks, never under MIN_BLOCKS."""
 
     def __post_init__(self) -> None:
         if self.launches < MIN_LAUNCHES:
@@ -88,10 +188,12 @@ class Effort:
                 f"--launches is {self.launches}; the interval rests on how launches differ, "
                 f"so give {MIN_LAUNCHES} or more."
             )
-        if self.rounds < MIN_ROUNDS:
-            raise InputError(f"--rounds is {self.rounds}; give {MIN_ROUNDS} or more.")
-        if not self.seconds > 0:
-            raise InputError(f"--seconds is {self.seconds:g}; give a time above 0.")
+        if self.blocks < MIN_BLOCKS:
+            raise InputError(f"--blocks is {self.blocks}; give {MIN_BLOCKS} or more.")
+        if not 0 < self.goal < 1:
+            raise InputError(f"--precision-goal is {self.goal:g}; give a share above 0 and below 1, like 2%.")
+        if not self.max_time > 0:
+            raise InputError(f"--max-time is {self.max_time:g}; give a time above 0.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -1,24 +1,33 @@
-"""Statistics of the samples: pure arithmetic on seconds.
+"""Statistics of the samples: pure arithmetic on seconds. docs/measuring.md gives the reasons.
 
-The speed-up is paired. A round's two turns are neighbours in time, so a machine that slows down or speeds up
-slows both: their ratio stays, where absolute times drift by a factor of two within minutes. The log ratios of
-one launch are summed up by their median (a neighbour that barges in spoils a round, not the launch); the
-launches' medians by their mean. The interval is Student's t over the launches: a launch has luck of its own
-(memory layout, thread placement) that no number of rounds averages out, and rounds within a launch are not
-independent, so only launches count as independent draws. On simulated samples with launch luck,
-autocorrelated noise, outliers and drift it covers the true ratio in 94 to 97 % of cases; resampling launches
-and rounds (a percentile bootstrap) covered 76 to 98 %, worst with few launches.
+A block is four turns, A B B A or B A A B: neighbours in time, so that a machine that slows down slows both, and
+in an order that cancels a steady drift. Its log ratio is the difference of the mean log times. A launch's log
+ratio is the median of its blocks (a neighbour that barges in spoils a block, not the launch). The speed-up is the
+mean over launches, and its interval Student's t over launches: a launch has luck of its own (memory layout,
+thread placement) that no number of blocks averages out, so only launches count as independent draws.
+
+How many launches there are is decided once, after the first ones (the pilot), by Stein's two-stage rule: their
+standard deviation says how many it takes for the interval to be as narrow as wished, and the interval is made of
+that same deviation, however many there are then. Looking again and again, and stopping when the interval happens
+to look narrow, would make it too narrow; this does not (Stein 1945: the pilot's deviation and the mean of all are
+independent of each other).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, median, stdev
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 CONFIDENCE = 0.95
+OUTLYING = 0.05
+"""A block is named an outlier from this far on (relative), and ..."""
+OUTLYING_DEVIATIONS = 5.0
+"""... where it lies so many robust standard deviations off its launch's median."""
+
+Verdict = Literal["faster", "slower", "undecided"]
 
 
 @dataclass(frozen=True)
@@ -27,10 +36,11 @@ class Latency:
 
     p50: float
     p90: float
+    p95: float
     p99: float
     calls: int
     throughput: float
-    """Sequences per second: batch / p50."""
+    """Sequences per second."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -44,38 +54,77 @@ class Speedup:
     estimate: float
     low: float
     high: float
-    pairs: int
+    blocks: int
     launches: int
     confidence: float = CONFIDENCE
 
+    @property
+    def verdict(self) -> Verdict:
+        """What the interval says; undecided: no significant difference, at this width."""
+        if self.low > 1:
+            return "faster"
+        return "slower" if self.high < 1 else "undecided"
+
+    @property
+    def half_width(self) -> float:
+        """How far the interval reaches to either side, relative to the estimate (0.02: 2 %)."""
+        return math.sqrt(self.high / self.low) - 1
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "verdict": self.verdict}
 
 
-def latency(seconds: Sequence[float], batch: int) -> Latency:
-    """Percentiles (linear between neighbouring samples) of `seconds`, at least one sample."""
-    p50, p90, p99 = (float(value) for value in np.percentile(seconds, (50, 90, 99)))
-    return Latency(p50, p90, p99, len(seconds), batch / p50)
+def latency(seconds: Sequence[float], sequences: int, throughput: float | None = None) -> Latency:
+    """Percentiles (linear between neighbouring samples) of `seconds`, at least one sample.
 
-
-def speedup(launches: Sequence[Sequence[float]], confidence: float = CONFIDENCE) -> Speedup:
-    """The paired speed-up from `launches`: for each launch, one ratio baseline / candidate per round.
-
-    Geometric mean over launches of the median ratio within a launch; Student's t interval over the logs of
-    those medians. At least two launches, each of at least one round.
+    `sequences` in a call; throughput is that over p50, unless it was measured as such.
     """
-    medians = [median(map(math.log, ratios)) for ratios in launches]
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(seconds, (50, 90, 95, 99)))
+    return Latency(p50, p90, p95, p99, len(seconds), throughput or sequences / p50)
+
+
+def speedup(launches: Sequence[Sequence[float]], pilot: int | None = None) -> Speedup:
+    """The paired speed-up from `launches`: for each, one log ratio baseline / candidate per block.
+
+    `pilot`: how many launches had been made when it was decided how many to make; None: all of them, their
+    number was fixed. At least two, each of at least one block.
+    """
+    medians = [median(blocks) for blocks in launches]
+    first = medians[: pilot or len(medians)]
     centre = fmean(medians)
-    margin = student_t(confidence, len(medians) - 1) * stdev(medians) / math.sqrt(len(medians))
+    margin = student_t(CONFIDENCE, len(first) - 1) * stdev(first) / math.sqrt(len(medians))
     return Speedup(
         estimate=math.exp(centre),
         low=math.exp(centre - margin),
         high=math.exp(centre + margin),
-        pairs=sum(map(len, launches)),
+        blocks=sum(map(len, launches)),
         launches=len(launches),
-        confidence=confidence,
     )
+
+
+def launches_needed(launches: Sequence[Sequence[float]], goal: float) -> int:
+    """How many launches make the interval reach `goal` (0.02: 2 %) to either side, judged by a pilot.
+
+    `launches` as in `speedup`; the answer is never under their number.
+    """
+    deviation = stdev(median(blocks) for blocks in launches)
+    wanted = student_t(CONFIDENCE, len(launches) - 1) * deviation / math.log1p(goal)
+    return max(len(launches), math.ceil(wanted**2))
+
+
+def outliers(launches: Sequence[Sequence[float]]) -> Iterator[tuple[int, int, float]]:
+    """Blocks that lie far off their launch's median: (launch, block, times as large a ratio).
+
+    The spread is that of all blocks around their launches' medians, as a median too, so that outliers do not
+    hide each other.
+    """
+    off = [[value - median(blocks) for value in blocks] for blocks in launches]
+    spread = 1.4826 * median(abs(value) for each in off for value in each)
+    for launch, each in enumerate(off):
+        for block, value in enumerate(each):
+            if abs(value) > max(math.log1p(OUTLYING), OUTLYING_DEVIATIONS * spread):
+                yield launch, block, math.exp(value)
 
 
 def student_t(confidence: float, degrees: int) -> float:

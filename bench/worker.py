@@ -1,8 +1,8 @@
 """The process that holds one engine. It reads one JSON line per request and answers each with one line.
 
-    {"do": "load", "engine": {...}}                      → {}
-    {"do": "prepare", "batch": 16, "seq": 384}           → {"seconds": [...]}   the warm-up's calls
-    {"do": "turn", "calls": 3, "wake_rows": 16}          → {"seconds": [...]}   the timed calls
+    {"do": "load", "engine": {...}}                              → {"seconds": 1.3}
+    {"do": "prepare", "load": {"batch": 16, "seq": 384}}         → {"seconds": [...]}   the warm-up's calls
+    {"do": "turns", "turns": 2, "calls": 3, "full_wake": true}   → {"turns": [{"seconds": [...], "wall": 0.1}, ...]}
 
 An error that the user can mend comes back as {"error": sentence}; any other ends the process, its last words
 on stderr. The end of the input ends the process.
@@ -15,13 +15,15 @@ import signal
 import sys
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import IO, Any
 
 import numpy as np
 
-from bench.inputs import Inputs, random_inputs
-from bench.runners import Run, runner
-from bench.spec import Engine, Workload
+from bench.inputs import Inputs, inputs_of
+from bench.runners import Logits, Run, runner
+from bench.spec import Engine, Load, Turn, Workload, load_from_dict
 from prune.errors import InputError
 
 OUT_OF_DEVICE_MEMORY = (
@@ -30,8 +32,11 @@ OUT_OF_DEVICE_MEMORY = (
 )
 
 WARM_UP_CALLS = 4
-WARM_UP_SECONDS = 1.0
-"""The warm-up ends with its fourth call, or with the first call that ends after this many seconds."""
+"""Calls of a warm-up at least, as long as they are within WARM_UP_SECONDS."""
+WARM_UP_SECONDS = 2.0
+"""After so long the warm-up has ended: with its first two calls where they are slow."""
+STABLE = 0.03
+"""The warm-up ends when the last two calls brought no new record by more than this share."""
 
 
 def main(parent: int) -> None:
@@ -78,46 +83,81 @@ class _Session:
 
     engine: Engine
     run: Run
-    inputs: Inputs
+    inputs: list[Inputs]
+    """Of each call of one timed unit."""
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:
             case "load":
                 self.engine = Engine.from_dict(request["engine"])
+                start = time.perf_counter()
                 self.run = runner(self.engine.runtime).load(self.engine)
-                return {}
+                return {"seconds": time.perf_counter() - start}
             case "prepare":
-                workload = Workload(request["batch"], request["seq"])
-                self.inputs = random_inputs(self.engine.encoder, workload)
-                return {"seconds": self._warm_up(workload)}
-            case "turn":
-                self.run({name: array[: request["wake_rows"]] for name, array in self.inputs.items()})
-                return {"seconds": [self._timed_call() for _ in range(request["calls"])]}
+                load = load_from_dict(request["load"])
+                self.inputs = inputs_of(self.engine.encoder, load)
+                return {"seconds": self._warm_up(load)}
+            case "turns":
+                self._wake(whole=request["full_wake"])
+                turns = [self._turn(request["calls"]) for _ in range(request["turns"])]
+                return {"turns": [turn.to_dict() for turn in turns]}
             case other:
                 raise ValueError(f"a worker was asked to {other!r}")
 
-    def _warm_up(self, workload: Workload) -> list[float]:
-        """Seconds of calls until the model is warm; the first one, which allocates, is slower than most."""
-        start = time.perf_counter()
-        logits = self.run(self.inputs)
-        seconds = [time.perf_counter() - start]
-        for name, values in zip(("start_logits", "end_logits"), logits, strict=True):
-            expected = (workload.batch, workload.seq)
-            if values.shape != expected or not np.isfinite(values).all():
-                raise InputError(
-                    f"The model's {name} have shape {values.shape}, expected {expected} of finite numbers: "
-                    "this is no question-answering model, or its weights are broken."
-                )
+    def _warm_up(self, load: Load) -> list[float]:
+        """Seconds of units until they get no faster; the first one, which allocates, is slower than most."""
+        seconds = []
+        for inputs, call in zip(self.inputs, load.calls, strict=True):
+            start = time.perf_counter()
+            logits = self.run(inputs)
+            seconds.append(time.perf_counter() - start)
+            _check(logits, call)
+        seconds = [sum(seconds)]
         # A turn may wake the engine with one row, which must not meet that shape for the first time then.
-        self.run({name: array[:1] for name, array in self.inputs.items()})
-        while len(seconds) < WARM_UP_CALLS and sum(seconds) < WARM_UP_SECONDS:
-            seconds.append(self._timed_call())
+        self._wake(whole=False)
+        while sum(seconds) < WARM_UP_SECONDS or len(seconds) < 2:
+            seconds.append(self._timed_unit())
+            if len(seconds) >= WARM_UP_CALLS and min(seconds[-2:]) > (1 - STABLE) * min(seconds[:-2]):
+                break
         return seconds
 
-    def _timed_call(self) -> float:
+    def _wake(self, *, whole: bool) -> None:
+        """One untimed unit, or one row of it, after the time in which others had the caches."""
+        if whole:
+            self._timed_unit()
+        else:
+            self.run({name: array[:1] for name, array in self.inputs[0].items()})
+
+    def _turn(self, calls: int) -> Turn:
+        """`calls` timed units of each client."""
+        clients = self.engine.clients
         start = time.perf_counter()
-        self.run(self.inputs)
+        if clients == 1:
+            seconds = self._units(calls)
+        else:
+            with ThreadPoolExecutor(clients) as pool:
+                seconds = list(chain.from_iterable(pool.map(self._units, [calls] * clients)))
+        return Turn(tuple(seconds), time.perf_counter() - start, clients)
+
+    def _units(self, calls: int) -> list[float]:
+        return [self._timed_unit() for _ in range(calls)]
+
+    def _timed_unit(self) -> float:
+        start = time.perf_counter()
+        for inputs in self.inputs:
+            self.run(inputs)
         return time.perf_counter() - start
+
+
+def _check(logits: Logits, call: Workload) -> None:
+    """Raise InputError unless the logits are finite and one for each token."""
+    for name, values in zip(("start_logits", "end_logits"), logits, strict=True):
+        expected = (call.batch, call.seq)
+        if values.shape != expected or not np.isfinite(values).all():
+            raise InputError(
+                f"The model's {name} have shape {values.shape}, expected {expected} of finite numbers: "
+                "this is no question-answering model, or its weights are broken."
+            )
 
 
 def _die_with(parent: int) -> None:

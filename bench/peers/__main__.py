@@ -67,7 +67,14 @@ def table(store: _Store) -> None:
     console = Console()
     for point in dict.fromkeys(pair.workload for pair in PAIRS):
         rows = Table(title=f"BERT-base, random weights, batch {point.batch}, seq {point.seq}")
-        for heading in ("shows", "graph", "times as fast as", "", "95 % interval", "multiply-adds, times fewer"):
+        for heading in (
+            "shows",
+            "graph",
+            "times as fast as",
+            "",
+            "95 % interval",
+            "multiply-adds, times fewer",
+        ):
             rows.add_column(heading)
         for pair in PAIRS:
             if pair.workload == point and pair.name in found:

@@ -113,9 +113,7 @@ def write_theirs(work: Path) -> None:
         for level in ("O2", "O3"):
             out = work / f"{cut}-{level}"
             configuration = getattr(AutoOptimizationConfig, level)()
-            ORTOptimizer.from_pretrained(exported).optimize(
-                save_dir=out, optimization_config=configuration
-            )
+            ORTOptimizer.from_pretrained(exported).optimize(save_dir=out, optimization_config=configuration)
             (out / "model_optimized.onnx").rename(work / f"{cut}-optimum-{level.lower()}.onnx")
         if cut == "whole":
             exported.save_pretrained(work / "exported")
