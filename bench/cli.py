@@ -1,6 +1,5 @@
 """The command `bench`: reads what was asked, has it measured, prints, and answers with an exit code."""
 
-import json
 import shlex
 import sys
 import tempfile
@@ -14,18 +13,20 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import run as runs
+from bench.compare_cli import app as compare_app
+from bench.csv_table import csv_text
 from bench.engine_process import WorkerDiedError
 from bench.environment import available_cores
+from bench.markdown import markdown_text
+from bench.outputs import Outputs, json_text
 from bench.report import print_report
 from bench.request import Request, parse_numbers, parse_share, parse_words
-from bench.result import Result, Tested
+from bench.result import Tested
 from bench.spec import Device, Effort, Runtime, Workload
 from export.target import GraphPrecision
 from prune.command import end_cleanly_when_told_to
 from prune.errors import InputError
-from prune.qa.json_file import write_json
 from prune.qa.task import TaskName
-from prune.staging import check_writable
 
 RUNTIMES = get_args(Runtime)
 
@@ -131,6 +132,14 @@ def bench(
     json_file: Annotated[
         str | None, typer.Option("--json", metavar="FILE", help="Write everything as JSON; - is stdout.")
     ] = None,
+    markdown_file: Annotated[
+        str | None,
+        typer.Option("--markdown", metavar="FILE", help="Tables for a pull request's comment; - is stdout."),
+    ] = None,
+    csv_file: Annotated[
+        str | None,
+        typer.Option("--csv", metavar="FILE", help="A row per operating point and model; - is stdout."),
+    ] = None,
     precision_goal: Annotated[
         str, typer.Option(metavar="SHARE", help="How far the speed-up's interval may reach to either side.")
     ] = "2%",
@@ -151,7 +160,11 @@ def bench(
     if doctor:
         raise typer.Exit(_doctor())
     try:
-        _check_destination(json_file)
+        outputs = Outputs.of(
+            ("--json", json_file, json_text),
+            ("--markdown", markdown_file, markdown_text),
+            ("--csv", csv_file, csv_text),
+        )
         request = Request(
             models=tuple(models or ()),
             baseline=baseline,
@@ -178,7 +191,8 @@ def bench(
         )
         with tempfile.TemporaryDirectory(prefix="bench-") as scratch, _progress(errors) as progress:
             result = runs.run(request, Path(scratch), progress)
-        _hand_over(result, json_file)
+        print_report(result, Console(stderr=outputs.take_stdout))
+        outputs.write(result.to_dict())
         code = 0 if all(gate.met for gate in result.gates) else 1
     except InputError as error:
         code = _say(errors, str(error), 2)
@@ -207,28 +221,15 @@ def _doctor() -> int:
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Entry point of the command; what is called compare is no model but the other thing it does."""
+    if sys.argv[1:2] == ["compare"]:
+        compare_app(sys.argv[2:], prog_name="bench compare")
     app(prog_name="bench")
 
 
 def _say(errors: Console, sentence: str, code: int) -> int:
     errors.print(f"bench: {sentence}", markup=False, highlight=False, soft_wrap=True)
     return code
-
-
-def _check_destination(json_file: str | None) -> None:
-    """Raise InputError now, not after minutes of measuring, where the JSON could not be written."""
-    if json_file is not None and json_file != "-":
-        check_writable(Path(json_file))
-
-
-def _hand_over(result: Result, json_file: str | None) -> None:
-    """Table on stdout, JSON where it was asked for; where that is stdout, the table goes to stderr."""
-    print_report(result, Console(stderr=json_file == "-"))
-    if json_file == "-":
-        print(json.dumps(result.to_dict(), allow_nan=False))
-    elif json_file is not None:
-        write_json(Path(json_file), result.to_dict())
 
 
 @contextmanager

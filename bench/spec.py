@@ -16,8 +16,8 @@ Role = Literal["baseline", "candidate"]
 
 MIN_BLOCKS = 3
 """Blocks per launch under which no launch goes, however long a call takes: a median needs three."""
-MIN_LAUNCHES = 3
-"""Launches under which no interval is worth the name: it rests on how launches differ."""
+MIN_LAUNCHES = 2
+"""Launches under which there is no interval: it rests on how launches differ."""
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,8 @@ def _stored(name: str, result: dict[str, Any]) -> dict[str, Any]:
         "speedup": point["speedup"],
         "latencies": {role: point[role] for role in ("baseline", "candidate")},
         "encoder": comparison["baseline"]["encoder"],
-        "settings": result["settings"],
+        "settings": result["settings"]
+        | {key: comparison["candidate"][key] for key in ("runtime", "device", "threads")},
         "environment": result["environment"],
     }
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.environment import environment
-from bench.measure import measure
+from bench.measure import ROLES, measure
 from bench.paper.store import is_stored, read_store, write_cell
 from bench.peers.graphs import write_theirs
 from bench.peers.pairs import PAIRS, Pair
@@ -36,13 +36,11 @@ def time(
     work: _Work,
     store: _Store,
     only: Annotated[str, typer.Option(help="Pairs whose name holds this.")] = "",
-    launches: Annotated[int, typer.Option(help="Times that a pair is started afresh.")] = 4,
-    rounds: Annotated[int, typer.Option(help="Most rounds per launch.")] = 8,
-    seconds: Annotated[float, typer.Option(help="Time to aim at per pair.")] = 40.0,
+    max_time: Annotated[float, typer.Option(metavar="SECONDS", help="To aim at per pair.")] = 60.0,
 ) -> None:
     """Time all pairs that are not stored yet, each in turn."""
     store.mkdir(parents=True, exist_ok=True)
-    effort = Effort(launches, rounds, seconds)
+    effort = Effort(max_time=max_time)
     for pair in PAIRS:
         if only in pair.name and not is_stored(store, pair.name, []):
             print(pair.name, flush=True)
@@ -52,11 +50,12 @@ def time(
 def _timed(pair: Pair, work: Path, effort: Effort) -> dict[str, Any]:
     place = environment(gpu=False).to_dict()
     candidate, baseline = pair.candidate.engine(work), pair.baseline.engine(work)
-    (samples,) = measure(candidate, baseline, [pair.workload], effort)
+    (samples,) = measure(candidate, baseline, [dict.fromkeys(ROLES, pair.workload)], effort).samples
     return {
         "environment": place,
-        "speedup": speedup([[turn.ratio for turn in launch] for launch in samples]).to_dict(),
-        "launches": [[turn.to_dict() for turn in launch] for launch in samples],
+        "settings": effort.to_dict(),
+        "speedup": speedup(samples.log_ratios, samples.pilot).to_dict(),
+        "launches": [launch.to_dict() for launch in samples.launches],
     }
 
 

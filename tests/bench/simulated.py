@@ -38,7 +38,9 @@ class Machine:
                 clock += self.pace
                 fresh = math.sqrt(1 - self.memory**2) * rng.normal()
                 state[engine] = self.memory * state[engine] + fresh
-                log = 0.5 * math.log(self.drift) * math.sin(clock) + lucks[engine] + self.noise * state[engine]
+                log = (
+                    0.5 * math.log(self.drift) * math.sin(clock) + lucks[engine] + self.noise * state[engine]
+                )
                 if rng.random() < self.outliers:
                     log += math.log1p(rng.exponential(0.5))
                 logs[engine].append(log + (math.log(true) if engine == 0 else 0.0))
@@ -46,7 +48,14 @@ class Machine:
         return ratios
 
     def measured(
-        self, rng: np.random.Generator, true: float, *, blocks: int = 6, pilot: int = 5, goal: float, most: int
+        self,
+        rng: np.random.Generator,
+        true: float,
+        *,
+        blocks: int = 6,
+        pilot: int = 5,
+        goal: float,
+        most: int,
     ) -> Speedup:
         """One whole measurement, stopping rule and limit of time (`most` launches) included."""
         launches = [self.launch(rng, true, number, blocks) for number in range(pilot)]

@@ -6,12 +6,13 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from bench.accuracy import check_accuracy, measure_accuracy
-from bench.models import Opener
+from bench.accuracy import Accuracy, ask, check_accuracy, score
+from bench.models import Model, Opener
 from prune.checkpoint import random_model, save
 from prune.errors import InputError
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.squad_task import SquadExam
 
 WORDS = [
     "who",
@@ -63,27 +64,56 @@ def opener(tmp_path: Path) -> Opener:
     return Opener("onnxruntime", "cpu", 1, tmp_path / "scratch")
 
 
+EXAM = SquadExam(QUESTIONS)
+
+
+def _alone(model: Model) -> Accuracy:
+    return score("squad", EXAM, {"candidate": model}, {"candidate": ask(model, EXAM)})
+
+
+def _values(accuracy: Accuracy) -> dict[str, float]:
+    return {metric.name: metric.values["candidate"] for metric in accuracy.metrics}
+
+
 def test_both_runtimes_score_a_model_alike(opener: Opener, directory: Path) -> None:
     found = [
-        measure_accuracy(replace(opener, runtime=runtime).open(str(directory)), QUESTIONS)
-        for runtime in ("onnxruntime", "torch")
+        _alone(replace(opener, runtime=runtime).open(str(directory))) for runtime in ("onnxruntime", "torch")
     ]
-    assert found[0].score.exact == found[1].score.exact
-    assert found[0].score.f1 == found[1].score.f1
-    assert found[0].score.best_f1_threshold == pytest.approx(found[1].score.best_f1_threshold, abs=1e-5)
-    assert found[0].score.total == 3
-    assert found[0].best_f1 == found[0].score.best_f1
-    assert found[0].best_f1 >= 100 / 3 - 1e-9  # refusing everything is right once in three
-    assert not found[0].settings_found
+    assert _values(found[0]) == _values(found[1])
+    assert set(_values(found[0])) == {"F1", "F1, has answer", "EM", "F1 as served"}
+    assert found[0].questions == 3
+    assert _values(found[0])["F1"] >= 100 / 3 - 1e-9  # refusing everything is right once in three
+    assert found[0].without_settings == ("candidate",)
+    assert found[0].change is None
+    assert all(metric.change is None for metric in found[0].metrics)
 
 
 def test_settings_beside_the_model_are_used(opener: Opener, directory: Path) -> None:
     DecodingSettings(null_threshold=-1e30).write(directory / DECODING_FILE)
-    found = measure_accuracy(opener.open(str(directory)), QUESTIONS)
-    assert found.settings_found
-    assert found.settings.max_length == 128  # as much as the model takes
-    assert found.score.f1 == pytest.approx(100 / 3)  # everything is refused
-    assert found.score.no_answer_f1 == 100
+    found = _alone(opener.open(str(directory)))
+    assert found.without_settings == ()
+    assert _values(found)["F1 as served"] == pytest.approx(100 / 3)  # everything is refused
+
+
+def test_two_models_are_paired(opener: Opener, directory: Path, encoder, cut, tmp_path: Path) -> None:
+    save(random_model(encoder, cut, seed=4), _tokenizer(), tmp_path / "cut")
+    models = {"baseline": opener.open(str(directory)), "candidate": opener.open(str(tmp_path / "cut"))}
+    found = score("squad", EXAM, models, {role: ask(model, EXAM) for role, model in models.items()})
+    f1 = found.metrics[0]
+    assert f1.name == "F1"
+    assert f1.change is not None
+    assert f1.change.mean_difference == pytest.approx(f1.values["candidate"] - f1.values["baseline"])
+    assert f1.change.low <= f1.change.mean_difference <= f1.change.high
+    assert found.change == f1.change
+
+
+def test_the_tokenizer_alone_serves_where_transformers_is_not_installed(
+    opener: Opener, directory: Path, monkeypatch
+) -> None:
+    model = opener.open(str(directory))
+    expected = _values(_alone(model))
+    monkeypatch.setattr("bench.accuracy.find_spec", lambda name: None)
+    assert _values(_alone(model)) == expected
 
 
 def test_a_tokenizer_without_token_types_serves_a_model_that_has_them(opener, encoder, directory) -> None:
@@ -91,7 +121,7 @@ def test_a_tokenizer_without_token_types_serves_a_model_that_has_them(opener, en
     tokenizer.model_input_names = ["input_ids", "attention_mask"]
     tokenizer.save_pretrained(directory)
     assert encoder.type_vocab_size == 2
-    assert np.isfinite(measure_accuracy(opener.open(str(directory)), QUESTIONS).score.f1)
+    assert np.isfinite(list(_values(_alone(opener.open(str(directory)))).values())).all()
 
 
 def test_what_has_no_accuracy_is_refused_beforehand(opener: Opener, directory: Path) -> None:

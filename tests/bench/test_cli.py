@@ -16,7 +16,7 @@ from prune.checkpoint import random_model, save
 from prune.shape import ModelShape
 
 BENCH = Path(sys.executable).with_name("bench")
-QUICK = ("--launches", "2", "--rounds", "3", "--threads", "1", "--seq", "32")
+QUICK = ("--launches", "2", "--max-time", "1", "--threads", "1", "--seq", "32")
 
 Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -54,7 +54,8 @@ def test_a_file_against_its_twin(bench: Bench, make_file, tmp_path: Path) -> Non
     assert [point["batch"] for point in comparison["points"]] == [1, 2]
     assert comparison["baseline"]["shape"]["num_heads"] == [4, 4, 4]
     for point in comparison["points"]:
-        assert point["speedup"]["pairs"] == 6
+        assert point["speedup"]["blocks"] == sum(len(launch["blocks"]) for launch in point["launches"])
+        assert len(point["launches"]) >= point["pilot"] == 2
         assert point["speedup"]["low"] <= point["speedup"]["estimate"] <= point["speedup"]["high"]
 
 
@@ -163,14 +164,18 @@ def test_a_bad_model_is_one_sentence_and_exit_2(bench: Bench, make_file, tmp_pat
         (["--batch", "many"], "--batch is 'many'"),
         (["--threads", "0"], "--threads is 0"),
         (["--launches", "1"], "--launches is 1"),
-        (["--rounds", "0"], "--rounds is 0"),
-        (["--seconds", "-1"], "--seconds is -1"),
+        (["--blocks", "0"], "--blocks is 0"),
+        (["--max-time", "-1"], "--max-time is -1"),
+        (["--precision-goal", "tight"], "--precision-goal is 'tight'"),
+        (["--precision", "fp64"], "'fp64' is not one of fp32, fp16, int8"),
+        (["--clients", "0"], "--clients is 0"),
+        (["--lengths", "absent.json"], "There is no SQuAD file at 'absent.json'"),
         (["--dev", "absent.json"], "There is no SQuAD file at 'absent.json'"),
         (["--baseline", "absent.onnx"], "There is no file or directory absent.onnx"),
         (["--max-f1-loss", "0.5"], "--max-f1-loss needs --dev FILE"),
         (["--json", "absent/result.json"], "absent/result.json cannot be written"),
         (["--runtime", "torch"], "--runtime torch runs model directories"),
-        (["--runtime", "jax"], "'jax' is not one of"),
+        (["--runtime", "jax"], "'jax' is not one of onnxruntime, openvino"),
         (["--device", "tpu"], "'tpu' is not one of"),
         (["--no-such-option"], "--no-such-option"),
     ],
@@ -210,7 +215,7 @@ def test_nothing_is_left_of_an_interrupted_run(
 ) -> None:
     scratch = tmp_path / "temporary"
     scratch.mkdir()
-    command = [BENCH, make_file(), "--rounds", "100000", "--seconds", "600", "--seq", "32"]
+    command = [BENCH, make_file(), "--blocks", "100000", "--max-time", "6000", "--seq", "32"]
     parent = subprocess.Popen(
         command, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(scratch)}, text=True
     )

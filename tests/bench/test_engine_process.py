@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from bench.engine_process import EngineProcess, WorkerDiedError
-from bench.spec import Engine, Workload
+from bench.spec import Engine, Traffic, Workload
 from prune.errors import InputError
 
 
@@ -38,11 +38,18 @@ def test_a_worker_is_stopped_whenever_it_is_idle(make_engine) -> None:
         warm_up = worker.prepare(Workload(2, 16))
         assert _state(worker.pid) == psutil.STATUS_STOPPED
         for _ in range(5):
-            seconds = worker.turn(calls=3, wake_rows=2)
+            turns = worker.turns(2, calls=3, full_wake=True)
             assert _state(worker.pid) == psutil.STATUS_STOPPED
-            assert len(seconds) == 3
-            assert all(second > 0 for second in seconds)
-        assert len(warm_up) == 4
+            assert [len(turn.seconds) for turn in turns] == [3, 3]
+            for turn in turns:
+                assert 0 < sum(turn.seconds) <= turn.wall
+        assert len(warm_up) >= 4
+        peak, own = worker.peak_bytes(), worker.cpu_seconds()
+        assert peak is not None
+        assert 2**24 < peak < 2**33
+        assert own is not None
+        assert own > sum(warm_up) / 2
+        assert worker.load_seconds > 0
     assert _gone(worker.pid)
 
 
@@ -59,7 +66,7 @@ def test_a_worker_that_dies_is_named_with_its_signal(make_engine) -> None:
         worker.prepare(Workload(1, 16))
         os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(WorkerDiedError, match="The baseline's process was killed by SIGKILL"):
-            worker.turn(1, 1)
+            worker.turns(1, 1, full_wake=False)
 
 
 def test_a_worker_that_fails_is_quoted(make_engine) -> None:
@@ -97,7 +104,26 @@ def test_a_model_of_broken_weights_is_not_timed(encoder, whole, tmp_path: Path) 
 def test_a_worker_runs_torch_as_well(encoder, cut) -> None:
     with EngineProcess(Engine("torch", "cpu", 1, encoder, cut, None), "candidate") as worker:
         worker.prepare(Workload(2, 16))
-        assert len(worker.turn(2, 1)) == 2
+        assert len(worker.turns(1, 2, full_wake=False)[0].seconds) == 2
+
+
+def test_clients_call_side_by_side(make_engine) -> None:
+    with EngineProcess(replace(make_engine(), clients=3), "candidate") as worker:
+        worker.prepare(Workload(1, 64))
+        (turn,) = worker.turns(1, 40, full_wake=True)
+    assert len(turn.seconds) == 120
+    assert turn.clients == 3
+    # They overlap: one after the other they would take as long as all their calls together.
+    assert turn.wall < 0.9 * sum(turn.seconds)
+
+
+def test_traffic_is_one_unit_of_several_calls(make_engine) -> None:
+    with EngineProcess(make_engine(), "candidate") as worker:
+        short = worker.prepare(Traffic("one", ((8,),), None, 1))
+        long = worker.prepare(Traffic("many", ((128, 100),) * 20, None, 20))
+        assert min(long) > 5 * min(short)
+        (turn,) = worker.turns(1, 2, full_wake=False)
+        assert len(turn.seconds) == 2
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])

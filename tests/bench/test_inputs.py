@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.inputs import random_inputs
-from bench.spec import Workload
+from bench.inputs import inputs_of, random_inputs
+from bench.spec import Traffic, Workload
 from prune.errors import InputError
 
 
@@ -43,3 +43,15 @@ def test_length_ends_with_the_positions(encoder) -> None:
 def test_a_vocabulary_of_nothing_but_padding_is_refused(encoder) -> None:
     with pytest.raises(InputError, match="pad token alone"):
         random_inputs(replace(encoder, vocab_size=1), Workload(1, 4))
+
+
+def test_traffic_pads_each_row_behind_its_own_length(encoder) -> None:
+    first, second = inputs_of(encoder, Traffic("in turn", ((6, 2), (3,)), None, 3))
+    assert first["attention_mask"].tolist() == [[1] * 6, [1, 1, 0, 0, 0, 0]]
+    assert (first["input_ids"] == encoder.pad_token_id).tolist() == [[False] * 6, [False] * 2 + [True] * 4]
+    assert second["attention_mask"].tolist() == [[1] * 3]
+    (padded, _) = inputs_of(encoder, Traffic("padded", ((6, 2), (3,)), 8, 3))
+    assert padded["attention_mask"].sum(1).tolist() == [6, 2]
+    assert padded["input_ids"].shape == (2, 8)
+    (plain,) = inputs_of(encoder, Workload(2, 6))
+    assert all((plain[name] == random_inputs(encoder, Workload(2, 6))[name]).all() for name in plain)

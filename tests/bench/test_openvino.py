@@ -72,11 +72,23 @@ def test_what_cannot_be_served_is_one_sentence(opener: Opener, make_file, monkey
 
 
 def test_bench_measures_on_it(make_file, tmp_path) -> None:
-    arguments = [make_file(), "--runtime", "openvino", "--seq", 32, "--launches", 2, "--rounds", 3]
+    arguments = [make_file(), "--runtime", "openvino", "--seq", 32, "--launches", 2]
     result = CliRunner().invoke(
-        app, [*map(str, arguments), "--seconds", "1", "--json", str(tmp_path / "found.json")]
+        app, [*map(str, arguments), "--max-time", "1", "--json", str(tmp_path / "found.json")]
     )
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "found.json").read_bytes())
-    assert found["settings"]["runtime"] == "openvino"
+    assert found["comparisons"][0]["candidate"]["runtime"] == "openvino"
     assert "openvino" in found["environment"]["packages"]
+
+
+def test_clients_have_requests_of_their_own(opener: Opener, make_file, encoder) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    run = runner("openvino").load(replace(opener, clients=3).open(str(make_file())).engine)
+    inputs = [random_inputs(encoder, Workload(1, 16), seed) for seed in range(24)]
+    alone = [run(each)[0].copy() for each in inputs]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda each: run(each)[0].copy(), inputs))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(one, other)

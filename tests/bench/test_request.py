@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bench.request import Request, parse_numbers
+from bench.request import Request, parse_numbers, parse_share, parse_words
 from bench.spec import Effort, Workload
 from prune.errors import InputError
 
@@ -12,13 +12,19 @@ def _request(**changes: Any) -> Request:
         "models": ("out.onnx",),
         "baseline": None,
         "workloads": (Workload(1, 384),),
-        "runtime": "onnxruntime",
+        "lengths": None,
+        "runtimes": ("onnxruntime",),
         "device": "cpu",
-        "threads": 2,
+        "threads": (2,),
+        "precisions": ("fp32",),
+        "clients": 1,
         "effort": Effort(),
         "dev": None,
+        "task": "squad",
         "min_speedup": None,
         "max_f1_loss": None,
+        "tested": "estimate",
+        "command": "bench out.onnx",
     }
     return Request(**(plain | changes))
 
@@ -26,7 +32,9 @@ def _request(**changes: Any) -> Request:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"threads": 0}, "--threads is 0"),
+        ({"threads": (2, 0)}, "--threads is 0"),
+        ({"clients": 0}, "--clients is 0"),
+        ({"models": (), "lengths": "dev.json"}, "--lengths needs a tokenizer"),
         ({"models": (), "baseline": "whole"}, "--baseline names what to compare with, but no MODEL"),
         ({"models": (), "dev": "dev.json"}, "--dev measures accuracy, and without MODEL"),
         ({"max_f1_loss": 0.5}, "--max-f1-loss needs --dev FILE"),
@@ -48,3 +56,20 @@ def test_lists_are_read_in_order_and_once() -> None:
 def test_what_is_no_list_of_numbers_is_named(text: str) -> None:
     with pytest.raises(InputError, match=f"--seq is {text!r}; give a whole number"):
         parse_numbers("--seq", text)
+
+
+def test_words_are_read_in_order_and_once() -> None:
+    assert parse_words("--precision", "int8, fp32,int8", ("fp32", "int8")) == ("int8", "fp32")
+    with pytest.raises(InputError, match=r"--precision is 'fp64', and 'fp64' is not one of fp32, int8\."):
+        parse_words("--precision", "fp64", ("fp32", "int8"))
+
+
+@pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.5%", 0.005), ("0.02", 0.02), ("1", 1.0)])
+def test_shares_are_read_as_percentages_or_plainly(text: str, share: float) -> None:
+    assert parse_share("--precision-goal", text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["", "%", "two%", "2 percent"])
+def test_what_is_no_share_is_named(text: str) -> None:
+    with pytest.raises(InputError, match=f"--precision-goal is {text!r}; give a share"):
+        parse_share("--precision-goal", text)

@@ -1,9 +1,21 @@
+import json
+from dataclasses import replace
+
 import pytest
 
-from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Effort, Engine, Workload
+from bench.spec import (
+    BERT_BASE,
+    BERT_BASE_SHAPE,
+    PAPER_SHAPE,
+    Effort,
+    Engine,
+    Traffic,
+    Turn,
+    Workload,
+    load_from_dict,
+)
 from prune.cost import multiply_adds, parameters
 from prune.errors import InputError
-from prune.shape import ModelShape
 
 
 def test_paper_shape_has_the_papers_totals() -> None:
@@ -48,9 +60,11 @@ def test_workload_refuses_nothing_to_do(batch: int, seq: int, said: str) -> None
     ("effort", "said"),
     [
         ({"launches": 1}, "--launches is 1"),
-        ({"rounds": 2}, "--rounds is 2"),
-        ({"seconds": 0.0}, "--seconds is 0"),
-        ({"seconds": float("nan")}, "--seconds is nan"),
+        ({"blocks": 2}, "--blocks is 2"),
+        ({"max_time": 0.0}, "--max-time is 0"),
+        ({"max_time": float("nan")}, "--max-time is nan"),
+        ({"goal": 0.0}, "--precision-goal is 0"),
+        ({"goal": 1.5}, "--precision-goal is 1.5"),
     ],
 )
 def test_effort_refuses_what_gives_no_interval(effort: dict[str, float], said: str) -> None:
@@ -58,6 +72,20 @@ def test_effort_refuses_what_gives_no_interval(effort: dict[str, float], said: s
         Effort(**effort)
 
 
-def test_default_effort_gives_enough_pairs() -> None:
-    assert Effort().launches * Effort().rounds >= 30
-    assert ModelShape.from_dict(PAPER_SHAPE.to_dict()) == PAPER_SHAPE
+def test_loads_survive_their_line_of_json() -> None:
+    traffic = Traffic("sorted by length", ((9, 8), (3,)), None, 2)
+    for load in (Workload(2, 16), traffic, replace(traffic, padded_to=16)):
+        assert load_from_dict(json.loads(json.dumps(load.to_dict()))) == load
+
+
+def test_traffic_counts_rows_calls_questions_and_padding() -> None:
+    traffic = Traffic("padded to the longest in the batch", ((10, 6), (4,)), None, 2)
+    assert traffic.calls == (Workload(2, 10), Workload(1, 4))
+    assert (traffic.rows, traffic.served) == (3, 2)
+    assert traffic.padding == pytest.approx(4 / 24)
+    assert replace(traffic, padded_to=10).padding == pytest.approx(10 / 30)
+
+
+def test_a_turn_counts_by_its_median_or_by_the_wall() -> None:
+    assert Turn((1.0, 2.0, 9.0), 12.0).typical == 2.0
+    assert Turn((1.0, 2.0, 9.0, 8.0), 10.0, clients=2).typical == 2.5

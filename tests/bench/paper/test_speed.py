@@ -9,7 +9,7 @@ from bench.paper.speed import measure_speeds, read_speeds
 from prune.errors import InputError
 from prune.shape import ModelShape
 
-QUICK = ("--launches", "2", "--rounds", "3", "--threads", "1")
+QUICK = ("--launches", "2", "--max-time", "1", "--threads", "1")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_points_are_measured_once_against_the_whole_model(put, store: Path, work
     assert said == ["l0-1-1-b1-s32"]
     (path,) = (store / "speeds").iterdir()
     stored = json.loads(path.read_text())
-    assert stored["speedup"]["pairs"] == 6
+    assert stored["speedup"]["blocks"] >= 6
     assert stored["latencies"]["baseline"]["p50"] > 0
     assert stored["environment"]["cpu"]
     assert str(work) not in path.read_text()

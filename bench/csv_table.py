@@ -1,0 +1,115 @@
+"""A result as CSV: one row for each comparison, operating point and role, in plain SI numbers, for spreadsheets.
+
+Column names are stable: new ones go to the end. What is not known, or does not apply, is left empty. The raw
+samples and the accuracy are in the JSON.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+ROLES = ("baseline", "candidate")
+
+COLUMNS = {
+    "comparison": "number of the comparison, from 1: its rows belong together",
+    "model": "name",
+    "role": "baseline or candidate",
+    "runtime": "what ran it",
+    "device": "on what",
+    "precision": "of the graph: fp32, fp16, int8",
+    "threads": "of the engine",
+    "clients": "that called it at the same time",
+    "batch": "sequences in a call; empty where lengths are unequal",
+    "seq": "tokens of each sequence; empty where lengths are unequal",
+    "arrangement": "how sequences of unequal lengths were put together; empty where they are equal",
+    "questions": "answered by one timed unit; empty where lengths are equal",
+    "p50_s": "median seconds of a timed unit: a call, or all calls of an arrangement",
+    "p90_s": "its 90th percentile",
+    "p95_s": "its 95th percentile",
+    "p99_s": "its 99th percentile",
+    "timed": "how many units were timed",
+    "throughput_per_s": "sequences per second; questions where lengths are unequal",
+    "speedup": "how many times as fast as the baseline; this and the next four are the candidate's",
+    "speedup_low": "lower end of its interval",
+    "speedup_high": "upper end",
+    "confidence": "of the interval, as a share",
+    "verdict": "faster, slower or undecided",
+    "launches": "independent starts of both engines that it rests on",
+    "file_bytes": "what the runtime reads",
+    "peak_bytes": "most resident memory of the engine's process",
+    "load_s": "seconds from the file to an engine ready to run, median",
+    "first_call_s": "seconds of the first call, median",
+    "multiply_adds": "of a timed unit",
+    "of_peak": "share of the machine's fastest matrix product that was reached",
+    "parameters": "of the model",
+    "weights": "trained or random",
+    "sha256": "of the file; empty for random weights",
+}
+"""Every column, in order, and what stands in it."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_text(result: dict[str, Any]) -> str:
+    """The table of `result`, a `Result.to_dict()`: a header, then the rows; lines end with a line feed."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows(result))
+    return out.getvalue()
+
+
+def rows(result: dict[str, Any]) -> Iterator[dict[str, str | float | None]]:
+    """The rows, each with every column; text is made safe for spreadsheets."""
+    for number, comparison in enumerate(result["comparisons"], 1):
+        for point in comparison["points"]:
+            for role in ROLES:
+                row = _row(number, role, comparison[role], point)
+                yield {column: _safe(value) for column, value in row.items()}
+
+
+def _row(number: int, role: str, model: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
+    found = point[role]
+    load = found["load"]
+    speedup = point["speedup"] if role == "candidate" else {}
+    return {
+        "comparison": number,
+        "model": model["name"],
+        "role": role,
+        "runtime": model["runtime"],
+        "device": model["device"],
+        "precision": model["precision"],
+        "threads": model["threads"],
+        "clients": model["clients"],
+        "batch": load.get("batch"),
+        "seq": load.get("seq"),
+        "arrangement": load.get("arrangement"),
+        "questions": load.get("questions"),
+        "p50_s": found["p50"],
+        "p90_s": found["p90"],
+        "p95_s": found["p95"],
+        "p99_s": found["p99"],
+        "timed": found["calls"],
+        "throughput_per_s": found["throughput"],
+        "speedup": speedup.get("estimate"),
+        "speedup_low": speedup.get("low"),
+        "speedup_high": speedup.get("high"),
+        "confidence": speedup.get("confidence"),
+        "verdict": speedup.get("verdict"),
+        "launches": len(point["launches"]),
+        "file_bytes": model["bytes"],
+        "peak_bytes": found["peak_bytes"],
+        "load_s": found["load_seconds"],
+        "first_call_s": found["first_call_seconds"],
+        "multiply_adds": found["multiply_adds"],
+        "of_peak": found["of_peak"],
+        "parameters": model["parameters"],
+        "weights": model["weights"],
+        "sha256": model["sha256"],
+    }
+
+
+def _safe(value: str | float | None) -> str | float | None:
+    """A leading apostrophe keeps spreadsheets from computing a text that begins like a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
