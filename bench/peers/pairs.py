@@ -58,8 +58,14 @@ _POINTS = (
     (Workload(16, 384), _ALWAYS),
 )
 
+
+def _contestant(name: str) -> Contestant:
+    way, cut = name.split(" ")
+    return Contestant(way, cut)
+
+
 PAIRS = tuple(
-    Pair(shows, *(Contestant(*name.split(" ")) for name in (candidate, baseline)), workload)
+    Pair(shows, _contestant(candidate), _contestant(baseline), workload)
     for workload, pairs in _POINTS
     for shows, candidate, baseline in pairs
 )
