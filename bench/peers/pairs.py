@@ -33,16 +33,19 @@ _ALWAYS = (
     (TOP, "openvino-int8 cut", "ort whole"),
     (TOP, "openvino-int8 cut", "optimum-o2 whole"),
 )
+_OPTIMUM = (
+    (WHOLE, "ort whole", "optimum-o2 whole"),
+    (PEERS, "ort cut", "optimum-o2 cut"),
+)
 _SHORT = (
     (TOP, "ort-int8 cut", "openvino whole"),
-    (WHOLE, "ort whole", "optimum-o2 whole"),
+    *_OPTIMUM,
     (WHOLE, "ort whole", "optimum-o3 whole"),
     (WHOLE, "ort whole", "optimum whole"),
     (WHOLE, "ort whole", "traced whole"),
     (WHOLE, "ort whole", "torch whole"),
     (WHOLE, "openvino whole", "ort whole"),
     (WHOLE, "openvino whole", "openvino-portable whole"),
-    (PEERS, "ort cut", "optimum-o2 cut"),
     (PEERS, "ort cut", "optimum-o3 cut"),
     (PEERS, "ort cut", "traced cut"),
     (CUT, "torch cut", "torch whole"),
@@ -53,8 +56,8 @@ _ONCE = (
 )
 _POINTS = (
     (Workload(1, 384), (*_ALWAYS, *_SHORT, *_ONCE)),
-    (Workload(1, 128), (*_ALWAYS, *_SHORT)),
-    (Workload(16, 128), (*_ALWAYS, *_SHORT)),
+    (Workload(1, 128), (*_ALWAYS, *_OPTIMUM)),
+    (Workload(16, 128), (*_ALWAYS, *_OPTIMUM)),
     (Workload(16, 384), _ALWAYS),
 )
 
