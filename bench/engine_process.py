@@ -16,6 +16,7 @@ import psutil
 from bench.spec import Engine, Load, Role, Turn
 from prune.errors import InputError
 
+WORKER = "bench.worker"
 _PACKAGES = Path(__file__).resolve().parents[1]
 
 
@@ -32,13 +33,14 @@ class EngineProcess:
     Every method raises WorkerDiedError where the worker ends, and InputError where it says what to mend.
     """
 
-    def __init__(self, engine: Engine, role: Role) -> None:
+    def __init__(self, engine: Engine, role: Role, worker: str = WORKER) -> None:
+        """`worker` is the module that serves, see bench.worker."""
         self.role = role
         self._clients = engine.clients
         self._stderr = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 (closed in close)
         search = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "bench.worker", str(os.getpid())],
+            [sys.executable, "-P", "-m", worker, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,

@@ -14,7 +14,7 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any
 
-from bench.engine_process import EngineProcess
+from bench.engine_process import WORKER, EngineProcess
 from bench.spec import MIN_BLOCKS, Effort, Engine, Load, Role, Turn
 from bench.stats import launches_needed
 
@@ -139,8 +139,9 @@ def measure(
     loads: Sequence[dict[Role, Load]],
     effort: Effort,
     progress: Progress = lambda done, total: None,
+    worker: str = WORKER,
 ) -> Measured:
-    """Time both engines, each under its own load.
+    """Time both engines, each under its own load, each served by the module `worker`.
 
     Raises InputError where an engine does not load or run, WorkerDiedError where its process ends. Whatever
     happens, no process is left behind.
@@ -158,7 +159,9 @@ def measure(
             started = time.perf_counter()
             # The order of starting alternates as well: the later one finds the memory less free.
             order = ROLES if launch % 2 == 0 else ROLES[::-1]
-            workers = {role: stack.enter_context(EngineProcess(engines[role], role)) for role in order}
+            workers = {
+                role: stack.enter_context(EngineProcess(engines[role], role, worker)) for role in order
+            }
             loading = (time.perf_counter() - started) / len(todo)
             for index in todo:
                 started = time.perf_counter()

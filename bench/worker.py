@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import IO, Any
@@ -39,14 +40,19 @@ STABLE = 0.03
 """The warm-up ends when the last two calls brought no new record by more than this share."""
 
 
-def main(parent: int) -> None:
+def load_engine(engine: Engine) -> Run:
+    """The engine, on its own runtime."""
+    return runner(engine.runtime).load(engine)
+
+
+def main(parent: int, load: Callable[[Engine], Run] = load_engine) -> None:
     """Serve requests from stdin until it ends; `parent` is the process that this one must not outlive."""
     _die_with(parent)
     # Libraries print where they like: keep the answers' channel to ourselves, give them stderr.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     try:
-        serve(sys.stdin, answers)
+        serve(sys.stdin, answers, load)
     except Exception as error:
         traceback.print_exc()
         # The last line of stderr is what the parent quotes: have the gist there, however long the message.
@@ -55,9 +61,9 @@ def main(parent: int) -> None:
         ) from None
 
 
-def serve(requests: IO[str], answers: IO[str]) -> None:
-    """Answer each line of `requests` with one line in `answers`."""
-    session = _Session()
+def serve(requests: IO[str], answers: IO[str], load: Callable[[Engine], Run] = load_engine) -> None:
+    """Answer each line of `requests` with one line in `answers`; engines are opened by `load`."""
+    session = _Session(load)
     for line in requests:
         try:
             answer = session.answer(json.loads(line))
@@ -86,12 +92,15 @@ class _Session:
     inputs: list[Inputs]
     """Of each call of one timed unit."""
 
+    def __init__(self, load: Callable[[Engine], Run]) -> None:
+        self.load = load
+
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:
             case "load":
                 self.engine = Engine.from_dict(request["engine"])
                 start = time.perf_counter()
-                self.run = runner(self.engine.runtime).load(self.engine)
+                self.run = self.load(self.engine)
                 return {"seconds": time.perf_counter() - start}
             case "prepare":
                 load = load_from_dict(request["load"])
