@@ -114,11 +114,10 @@ def _environment(result: dict[str, Any]) -> Iterator[str]:
     summary = " · ".join(part for part in parts if part)
     yield f"<details><summary>Measured on {html.escape(_one_line(summary))}</summary>"
     yield ""
-    packages = place["packages"].items()
     facts = {
         "command": result["command"],
         **{key.replace("_", " "): value for key, value in place.items() if key != "packages"},
-        **{name: version for name, version in packages},
+        **place["packages"],
         **{key.replace("_", " "): value for key, value in result["disturbance"].items()},
         **{key.replace("_", " "): value for key, value in settings.items()},
     }
