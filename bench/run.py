@@ -16,7 +16,6 @@ from bench.request import Request
 from bench.result import Comparison, Result, check_gates, summarize
 from bench.runners import runner
 from bench.spec import BERT_BASE, Load, Role
-from bench.traffic import arrangements, read_lengths
 from prune.arch import Encoder
 from prune.qa.task import Exam
 
@@ -75,6 +74,8 @@ def _compared(request: Request, scratch: Path) -> Iterator[tuple[Models, list[di
         if not request.lengths:
             yield models, [dict.fromkeys(ROLES, workload) for workload in request.workloads]
             continue
+        from bench.traffic import arrangements, read_lengths  # loads onnx
+
         candidate = models["candidate"]
         lengths = read_lengths(candidate, request.lengths)
         ways = arrangements(lengths, max(workload.batch for workload in request.workloads))

@@ -65,14 +65,15 @@ def _sizes() -> list[tuple[int, int]]:
 def _found(
     runtime: Runtime, precision: str, heads: int, width: int, scratch: Path, effort: Effort
 ) -> dict[str, Any]:
-    engines = [_engine(runtime, precision, *size, scratch) for size in ((heads, width), (HEADS, WIDTH))]
-    (samples,) = measure(*engines, [dict.fromkeys(ROLES, WORKLOAD)], effort).samples
-    cut, whole = (multiply_adds(ENCODER, engine.shape, batch=1, seq=WORKLOAD.seq) for engine in engines)
+    cut = _engine(runtime, precision, heads, width, scratch)
+    whole = _engine(runtime, precision, HEADS, WIDTH, scratch)
+    (samples,) = measure(cut, whole, [dict.fromkeys(ROLES, WORKLOAD)], effort).samples
+    less, all_ = (multiply_adds(ENCODER, one.shape, batch=1, seq=WORKLOAD.seq) for one in (cut, whole))
     return {
         "environment": environment(gpu=False).to_dict(),
         "settings": effort.to_dict(),
         "speedup": speedup(samples.log_ratios, samples.pilot).to_dict(),
-        "multiply_add_ratio": whole / cut,
+        "multiply_add_ratio": all_ / less,
         "log_ratios": samples.log_ratios,
     }
 

@@ -51,7 +51,7 @@ def test_a_file_against_its_twin(bench: Bench, make_file, tmp_path: Path) -> Non
     assert done.stderr == ""
     found = json.loads(result.read_text())
     (comparison,) = found["comparisons"]
-    assert [point["batch"] for point in comparison["points"]] == [1, 2]
+    assert [point["candidate"]["load"]["batch"] for point in comparison["points"]] == [1, 2]
     assert comparison["baseline"]["shape"]["num_heads"] == [4, 4, 4]
     for point in comparison["points"]:
         assert point["speedup"]["blocks"] == sum(len(launch["blocks"]) for launch in point["launches"])
