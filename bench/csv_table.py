@@ -48,7 +48,7 @@ COLUMNS = {
 }
 """Every column, in order, and what stands in it."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def csv_text(result: dict[str, Any]) -> str:
@@ -112,4 +112,7 @@ def _row(number: int, role: str, model: dict[str, Any], point: dict[str, Any]) -
 
 def _safe(value: str | float | None) -> str | float | None:
     """A leading apostrophe keeps spreadsheets from computing a text that begins like a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r", " ")  # alone it ends a line for some readers, quoted or not
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
