@@ -8,7 +8,7 @@ from types import ModuleType
 from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
 from export.session import graph_inputs
 from prune.arch import Encoder
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 from prune.qa.answer import Logits, Run
 from prune.qa.windows import Batch
 
@@ -63,7 +63,7 @@ def _import() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError("Answering needs onnxruntime; install it: pip install 'espalier[cpu]'") from error
+        raise InstallationError("Answering needs onnxruntime; install it: pip install 'espalier[cpu]'") from error
     module: ModuleType = onnxruntime
     return module
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
 from prune.arch import Encoder
-from prune.errors import InputError
+from prune.errors import InstallationError
 from prune.qa.answer import Logits, Run
 from prune.qa.windows import Batch
 
@@ -23,7 +23,7 @@ def open_session(file: Path | bytes) -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError("The parity check needs onnxruntime: pip install 'espalier[cpu]'.") from error
+        raise InstallationError("The parity check needs onnxruntime: pip install 'espalier[cpu]'.") from error
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])

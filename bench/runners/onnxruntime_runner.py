@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.runners import Logits, Run
 from bench.spec import Device, Engine
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 
 _PROVIDERS: dict[Device, list[str]] = {
     "cpu": ["CPUExecutionProvider"],
@@ -25,7 +25,7 @@ def check(device: Device) -> None:
     available = _import(device).get_available_providers()
     wanted = _PROVIDERS[device][0]
     if wanted not in available:
-        raise InputError(
+        raise InstallationError(
             f"--device {device} needs onnxruntime's {wanted}, and this installation has "
             f"{', '.join(available)}; install the GPU build ({_GPU_BUILD}) or give --device cpu."
         )
@@ -52,7 +52,7 @@ def load(engine: Engine) -> Run:
     started = session.get_providers()
     if started[0] != providers[0]:
         # onnxruntime falls back to the next provider with no more than a line in its log.
-        raise InputError(
+        raise InstallationError(
             f"onnxruntime could not start {providers[0]} and fell back to {started[0]}; "
             f"{_advice(engine.device)}, or give --device cpu."
         )
@@ -72,7 +72,7 @@ def _import(device: Device) -> ModuleType:
         import onnxruntime
     except ImportError as error:
         package = "onnxruntime" if device == "cpu" else "onnxruntime-gpu"
-        raise InputError(f"onnxruntime is not installed; install it: pip install {package}") from error
+        raise InstallationError(f"onnxruntime is not installed; install it: pip install {package}") from error
     module: ModuleType = onnxruntime
     return module
 

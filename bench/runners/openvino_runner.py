@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from bench.runners import Logits, Run
 from bench.spec import Device, Engine
 from export.graph import OUTPUTS
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 
 
 def check(device: Device) -> None:
@@ -57,6 +57,6 @@ def _import() -> ModuleType:
     try:
         import openvino
     except ImportError as error:
-        raise InputError("OpenVINO is not installed; install it: pip install 'espalier[openvino]'") from error
+        raise InstallationError("OpenVINO is not installed; install it: pip install 'espalier[openvino]'") from error
     module: ModuleType = openvino
     return module

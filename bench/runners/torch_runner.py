@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from bench.runners import Logits, Run
 from bench.spec import Device, Engine
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 
 
 def check(device: Device) -> None:
@@ -15,13 +15,13 @@ def check(device: Device) -> None:
     try:
         import torch
     except ImportError as error:
-        raise InputError("torch is not installed; install it: pip install torch") from error
+        raise InstallationError("torch is not installed; install it: pip install torch") from error
     if device == "tensorrt":
         raise InputError(
             "--device tensorrt is a provider of onnxruntime; with --runtime torch give --device cpu or cuda."
         )
     if device == "cuda" and not torch.cuda.is_available():
-        raise InputError(
+        raise InstallationError(
             f"--device cuda, and torch {torch.__version__} sees no GPU; check that nvidia-smi lists one and "
             "install a CUDA build of torch, or "
             "give --device cpu."

@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.metadata import distributions
 from typing import Any, Literal, NamedTuple
 
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 
 LibraryName = Literal["tensorrt", "rtx"]
 
@@ -82,7 +82,7 @@ class Library:
                 return getattr(self.module, part)(self.log)
             except (TypeError, RuntimeError) as error:  # TypeError: pybind's word for a null pointer
                 told = shortened(*(text for _, text in messages)) or shortened(str(error))
-                raise InputError(
+                raise InstallationError(
                     f"The {part.lower()} of {self.title} does not start: {told}. It needs an NVIDIA GPU and its "
                     f"driver; without one, only {KINDS['rtx'].title} builds engines, and none runs."
                 ) from error
@@ -107,7 +107,7 @@ def find_library(name: LibraryName | None = None) -> Library:
     if faults:
         raise faults[0]
     commands = " or, for RTX cards, ".join(kind.install for kind in KINDS.values())
-    raise InputError(f"An engine needs TensorRT, and none is installed; install it: {commands}")
+    raise InstallationError(f"An engine needs TensorRT, and none is installed; install it: {commands}")
 
 
 def library_name(value: str) -> LibraryName:
@@ -141,7 +141,7 @@ def check_parts(kind: Kind, versions: Mapping[str, str]) -> None:
     """Raise InputError unless the distributions in `versions`, by name, are all of one version."""
     if len({_release(version) for version in versions.values()}) > 1:
         came = " and ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-        raise InputError(
+        raise InstallationError(
             f"{kind.title} is installed in parts that do not fit each other, {came}; "
             f"install them anew in one version: {kind.install}"
         )
@@ -152,7 +152,7 @@ def check_version(kind: Kind, version: str) -> None:
     major = version.partition(".")[0]
     known = [str(each) for each in kind.majors]
     if major not in known:
-        raise InputError(
+        raise InstallationError(
             f"{kind.title} is installed in version {version}, and version {' or '.join(known)} is needed; "
             f"uninstall it, then: {kind.install}"
         )

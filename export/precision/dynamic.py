@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 
 from export.precision.static import ANSWER
-from prune.errors import InputError
+from prune.errors import InstallationError
 
 
 def quantize_dynamic(graph: onnx.ModelProto, *, kept: Iterable[str] = ()) -> onnx.ModelProto:
@@ -22,7 +22,7 @@ def quantize_dynamic(graph: onnx.ModelProto, *, kept: Iterable[str] = ()) -> onn
     try:
         from onnxruntime import quantization
     except ImportError as error:
-        raise InputError("int8 for onnxruntime needs it: pip install 'espalier[cpu]'.") from error
+        raise InstallationError("int8 for onnxruntime needs it: pip install 'espalier[cpu]'.") from error
     parts = tuple(f"{part}/" for part in (*kept, ANSWER))
     excluded = [node.name for node in graph.graph.node if node.name.startswith(parts)]
     ready = onnx.ModelProto()

@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from prune.errors import InputError
+from prune.errors import InstallationError
 
 Inputs = Mapping[str, NDArray[np.int64]]
 
@@ -79,7 +79,7 @@ def _import() -> ModuleType:
     try:
         import nncf
     except ImportError as error:
-        raise InputError(NEEDS_NNCF) from error
+        raise InstallationError(NEEDS_NNCF) from error
     nncf.set_log_level(logging.ERROR)
     module: Any = nncf
     return module  # type: ignore[no-any-return]

@@ -1,5 +1,6 @@
 """What bench --doctor says of installations: made-up ones, and the one that runs the tests."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.doctor import Installation, _linked_major, findings, this_installation
 from bench.worker import is_out_of_device_memory
+from export.doctor import Installation, _linked_major, findings, this_installation
 
 BENCH = Path(sys.executable).with_name("bench")
 
@@ -95,3 +96,28 @@ def test_the_command_says_it_and_exits_by_it() -> None:
     faults = list(findings(this_installation()))
     assert done.returncode == bool(faults), done.stderr
     assert done.stdout.splitlines() == (faults or ["Nothing is wrong with this installation."])
+
+
+def test_the_commands_say_it_when_they_meet_it(tmp_path: Path) -> None:
+    """A second onnxruntime, as pip would leave it, and a provider that is not there: two sentences."""
+    folder = tmp_path / "onnxruntime_gpu-1.31.1.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.31.1\n")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [BENCH, "--device", "cuda"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if "could not start" in done.stderr or done.returncode == 0:
+        pytest.skip("there is a CUDA provider here")
+    assert done.returncode == 2
+    said = done.stderr.splitlines()
+    assert "needs onnxruntime's CUDAExecutionProvider" in said[0]
+    assert any("onnxruntime and onnxruntime-gpu are both installed" in line for line in said[1:])
+    assert all(line.startswith("bench: ") for line in said)
+
+
+def test_hints_leave_out_what_the_error_says_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.doctor.this_installation", lambda: replace(WELL, versions={}))
+    assert hints() == []
+    two = {"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"}
+    monkeypatch.setattr("export.doctor.this_installation", lambda: replace(WELL, versions=two))
+    assert ["both installed" in hint for hint in hints()] == [True]

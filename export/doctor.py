@@ -45,6 +45,11 @@ def this_installation() -> Installation:
     )
 
 
+def hints() -> list[str]:
+    """What else is wrong with this installation than that something is missing, for those who just ran into it."""
+    return [fault for fault in findings(this_installation()) if "is not installed" not in fault]
+
+
 def findings(found: Installation) -> Iterator[str]:
     """What is wrong, a sentence each; nothing where all is well."""
     versions = found.versions
