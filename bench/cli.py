@@ -19,13 +19,14 @@ from bench.engine_process import WorkerDiedError
 from bench.environment import available_cores
 from bench.markdown import markdown_text
 from bench.outputs import Outputs, json_text
+from bench.page import result_page
 from bench.report import print_report
 from bench.request import Request, parse_numbers, parse_share, parse_words
 from bench.result import Tested
 from bench.spec import Device, Effort, Runtime, Workload
 from export.target import GraphPrecision
 from prune.command import end_cleanly_when_told_to
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 from prune.qa.task import TaskName
 
 RUNTIMES = get_args(Runtime)
@@ -140,6 +141,10 @@ def bench(
         str | None,
         typer.Option("--csv", metavar="FILE", help="A row per operating point and model; - is stdout."),
     ] = None,
+    html_file: Annotated[
+        str | None,
+        typer.Option("--html", metavar="FILE", help="A page with charts, in one file; - is stdout."),
+    ] = None,
     precision_goal: Annotated[
         str, typer.Option(metavar="SHARE", help="How far the speed-up's interval may reach to either side.")
     ] = "2%",
@@ -164,6 +169,7 @@ def bench(
             ("--json", json_file, json_text),
             ("--markdown", markdown_file, markdown_text),
             ("--csv", csv_file, csv_text),
+            ("--html", html_file, result_page),
         )
         request = Request(
             models=tuple(models or ()),
@@ -196,6 +202,8 @@ def bench(
         code = 0 if all(gate.met for gate in result.gates) else 1
     except InputError as error:
         code = _say(errors, str(error), 2)
+        if isinstance(error, InstallationError):
+            _say_hints(errors)
     except WorkerDiedError as error:
         code = _say(errors, str(error), 3)
     except BrokenPipeError:  # the reader of stdout has gone; typer ends quietly then
@@ -210,9 +218,16 @@ def bench(
     raise typer.Exit(code)
 
 
+def _say_hints(errors: Console) -> None:
+    from export.doctor import hints
+
+    for hint in hints():
+        _say(errors, hint, 2)
+
+
 def _doctor() -> int:
     """One line for each fault; exit code 1 where there is any."""
-    from bench.doctor import findings, this_installation
+    from export.doctor import findings, this_installation
 
     faults = list(findings(this_installation()))
     for fault in faults or ["Nothing is wrong with this installation."]:

@@ -1,5 +1,7 @@
 """The command `prune-export`: reads what was asked, has it done, prints, and answers with an exit code."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,12 +9,15 @@ import typer
 from rich.console import Console
 
 from export.flags import called_by_flag
+from export.outputs import COMPANIONS
+from export.page import export_page
 from export.request import Request
 from export.target import GraphPrecision, Target
+from page.file import check_place, write_page
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
 from prune.command import end_cleanly_when_told_to
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 from prune.progress import shown
 from prune.qa.task import TaskName
 from prune.train.settings import Precision, TrainingSettings
@@ -351,6 +356,12 @@ def prune_export(
             "--json", metavar="FILE", help="Write everything that was found.", rich_help_panel=_OUTPUT
         ),
     ] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page that shows the run.", rich_help_panel=_OUTPUT
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
@@ -422,9 +433,13 @@ def prune_export(
             work=work,
             json_file=json_file,
         )
-        code = _dry_run(request) if dry_run else _run(request, errors)
+        if html_file:
+            check_place(html_file, out, json_file, engine, *(out.with_name(name) for name in COMPANIONS))
+        code = _dry_run(request) if dry_run else _run(request, errors, html_file)
     except InputError as error:
         code = _say(errors, str(error), 2)
+        if isinstance(error, InstallationError):
+            _say_hints(errors)
     except (OSError, MemoryError) as error:  # a full disk, a name too long, a model too large for the memory
         code = _say(errors, f"{error or type(error).__name__}; nothing was written to {out}.", 2)
     except KeyboardInterrupt:
@@ -438,7 +453,14 @@ def main() -> None:
     app(prog_name="prune-export")
 
 
-def _run(request: Request, errors: Console) -> int:
+def _say_hints(errors: Console) -> None:
+    from export.doctor import hints
+
+    for hint in hints():
+        _say(errors, hint, 2)
+
+
+def _run(request: Request, errors: Console, html_file: Path | None) -> int:
     request.check_paths()  # before the seconds that torch takes to load
     from export import pipeline
     from export.parity import ParityError
@@ -454,6 +476,9 @@ def _run(request: Request, errors: Console) -> int:
         return _say(errors, str(error), 1)
     if outcome:  # None on all but the first of several processes
         print_outcome(outcome, Console())
+        if html_file:
+            typed = shlex.join(["prune-export", *sys.argv[1:]])
+            write_page(html_file, export_page(pipeline.to_dict(outcome), typed))
     return 0
 
 

@@ -210,6 +210,7 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "model": metadata.model_name,
         "how": choice.how,
         "shape": metadata.shape.to_dict(),
+        "source_shape": outcome.source.shape.to_dict(),
         "encoder": metadata.encoder.to_dict(),
         "original_shape": metadata.original_shape.to_dict(),
         "parity": outcome.artifact.parity.to_dict(),

@@ -1,0 +1,39 @@
+"""The page that shows a result: made from what `Result.to_dict` gave, be it fresh or read from a file.
+
+One module for each thing shown; page has the charts, the tables and the document.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.page.accuracy import accuracy_section
+from bench.page.distribution import distribution_section
+from bench.page.latency import latency_section
+from bench.page.layers import layers_section
+from bench.page.lead import lead, limits_section, title
+from bench.page.models import models_section
+from bench.page.names import Compared, name_all
+from bench.page.place import notes_section, place_section
+from bench.page.speed import speed_section
+from bench.page.tradeoff import tradeoff_section
+from page.document import document
+
+__all__ = ["Compared", "result_page"]
+
+
+def result_page(result: Mapping[str, Any]) -> str:
+    """The whole HTML for a result of format 2."""
+    compared = name_all(result["comparisons"])
+    sections = (
+        limits_section(result["gates"]),
+        speed_section(compared),
+        tradeoff_section(compared),
+        accuracy_section(compared),
+        layers_section(compared),
+        latency_section(compared),
+        distribution_section(compared),
+        models_section(compared),
+        notes_section(result["notes"]),
+        place_section(result),
+    )
+    return document(title(compared), lead(result, compared), [each for each in sections if each])

@@ -1,0 +1,63 @@
+"""What the models are called on the page: as short as tells them apart."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from page.words import short_names
+
+Role = Literal["baseline", "candidate"]
+ROLES: tuple[Role, Role] = ("baseline", "candidate")
+
+_HOW = ("runtime", "device", "precision", "threads", "clients")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One comparison of the result, and what its models are called."""
+
+    data: Mapping[str, Any]
+    names: dict[Role, str]
+
+    @property
+    def title(self) -> str:
+        """Which model against which."""
+        return f"{self.names['candidate']} against {self.names['baseline']}"
+
+    @property
+    def of_itself(self) -> bool:
+        """Whether a model is compared with itself, given its work in another arrangement."""
+        return bool(self.data["candidate"] == self.data["baseline"])
+
+    @property
+    def points(self) -> Sequence[Mapping[str, Any]]:
+        """Its operating points."""
+        points: Sequence[Mapping[str, Any]] = self.data["points"]
+        return points
+
+    def by_role(self) -> Iterator[tuple[Role, str, Mapping[str, Any]]]:
+        """(role, name, what is known) of its two models."""
+        for role in ROLES:
+            yield role, self.names[role], self.data[role]
+
+
+def name_all(comparisons: Sequence[Mapping[str, Any]]) -> list[Compared]:
+    """Each comparison with its models' names: the path's end, and how a model is run where runs differ in that."""
+    models = [comparison[role] for comparison in comparisons for role in ROLES]
+    short = short_names([model["name"] for model in models])
+    varied = [key for key in _HOW if len({model[key] for model in models}) > 1]
+
+    def name(model: Mapping[str, Any]) -> str:
+        how = ", ".join(words for key in varied if (words := _how(key, model[key])))
+        return f"{short[model['name']]} ({how})" if how else short[model["name"]]
+
+    return [Compared(each, {role: name(each[role]) for role in ROLES}) for each in comparisons]
+
+
+def _how(key: str, value: Any) -> str | None:
+    """In words; None for what is taken for granted."""
+    if value in ("fp32", "cpu"):
+        return None
+    if key in ("threads", "clients"):
+        return f"{value} {key if value != 1 else key[:-1]}"
+    return str(value)

@@ -1,0 +1,62 @@
+"""The speed-ups, each with its interval."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.page.names import Compared
+from page.blocks import Section, beside, figure, grouped_table
+from page.intervals import Estimate, intervals
+
+
+def speed_section(compared: Sequence[Compared]) -> Section:
+    """All operating points of all comparisons, in one chart and one table."""
+    groups = [(each.title, [_estimate(point) for point in each.points]) for each in compared]
+    said = "; ".join(
+        f"{title}, {row.label}: {row.value:.2f}, interval {row.low:.2f} to {row.high:.2f}"
+        for title, rows in groups
+        for row in rows
+    )
+    picture = intervals(
+        f"Speed-ups with their 95 % intervals. {said}.",
+        groups,
+        reference=1.0,
+        axis="times as fast as the baseline",
+        log=True,
+    )
+    caption = (
+        "The median time of the baseline over that of the candidate, in neighbouring turns, and its 95 % interval. "
+        "Dotted line: as fast as the baseline. A filled mark: the interval leaves that out; a hollow one: no "
+        "significant difference."
+    )
+    headings = (
+        "at",
+        "times as fast",
+        "95 % interval",
+        "verdict",
+        "launches",
+        "blocks",
+        "times fewer multiply-adds",
+    )
+    rows = [(each.title, [_row(point) for point in each.points]) for each in compared]
+    return Section(
+        "speed", "Speed-up", beside(figure(picture, caption), grouped_table("Speed-ups", headings, rows))
+    )
+
+
+def _estimate(point: Mapping[str, Any]) -> Estimate:
+    found = point["speedup"]
+    reading = f"{found['estimate']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+    return Estimate(point["where"], found["estimate"], found["low"], found["high"], reading)
+
+
+def _row(point: Mapping[str, Any]) -> tuple[str, ...]:
+    found = point["speedup"]
+    return (
+        point["where"],
+        f"{found['estimate']:.3f}",
+        f"{found['low']:.3f} to {found['high']:.3f}",
+        found["verdict"],
+        str(found["launches"]),
+        str(found["blocks"]),
+        f"{point['multiply_add_ratio']:.2f}",
+    )

@@ -1,0 +1,50 @@
+"""Numbers as a person reads them, and names as short as they may be."""
+
+from collections.abc import Sequence
+
+
+def digits(value: float) -> str:
+    """Three digits that count, and no exponent."""
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    text = f"{value:.3g}"
+    return text if "e" not in text else f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def mebibytes(size: float | None) -> str:
+    """Bytes in MiB; "" where there are none."""
+    return "" if size is None else digits(size / 2**20)
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Seconds in ms; "" where there are none."""
+    return "" if seconds is None else digits(1000 * seconds)
+
+
+def fit(text: str, characters: int) -> str:
+    """At most so many characters: what is too much goes from the middle, since names differ at their ends."""
+    if len(text) <= characters:
+        return text
+    kept = characters - 1
+    return f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+
+
+def short_names(names: Sequence[str]) -> dict[str, str]:
+    """For each path the shortest end of it that is no other's, also within names like "twin of PATH"."""
+    distinct = sorted(set(names), key=len)
+    short: dict[str, str] = {}
+    for name in distinct:
+        within = next((other for other in reversed(list(short)) if f" {other}" in name), None)
+        if within:
+            short[name] = name.replace(within, short[within])
+            continue
+        others = [other for other in distinct if other != name and f" {name}" not in other]
+        parts = name.rstrip("/").split("/")
+        ends = ("/".join(parts[-count:]) for count in range(1, len(parts) + 1))
+        alone = (end for end in ends if not any(_ends_with(other, end) for other in others))
+        short[name] = next(alone, name) or name
+    return short
+
+
+def _ends_with(name: str, end: str) -> bool:
+    return f"/{name.rstrip('/')}".endswith(f"/{end}")
