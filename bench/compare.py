@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from bench.change import Change, change_of
 from bench.measure import ROLES
@@ -15,8 +15,6 @@ FORMAT = 1
 
 Known = tuple[Pair, str]
 """What an operating point is known by: its comparison, and where in it."""
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -156,15 +154,10 @@ def _matched(old: Saved, new: Saved) -> list[tuple[SavedComparison, SavedCompari
     return [(one, after[one.pair]) for one in old.comparisons if one.pair in after]
 
 
-def _differences(old: Mapping[str, Value], new: Mapping[str, Value]) -> Iterator[Difference]:
+def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
     for what in dict.fromkeys((*old, *new)):
-        before, after = old.get(what), new.get(what)
-        if before != after:
-            yield Difference(what, _text(before), _text(after))
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+        if old.get(what) != new.get(what):
+            yield Difference(what, old.get(what), new.get(what))
 
 
 def _run_by(saved: Saved, part: str) -> dict[str, str]:

@@ -45,7 +45,6 @@ def main(
         ),
     ] = None,
 ) -> None:
-    errors = Console(stderr=True)
     try:
         limit = None if max_regression is None else _limit(max_regression)
         outputs = Outputs.of(("--json", json_file, json_text))
@@ -57,9 +56,18 @@ def main(
         lost = _hold_against(changes, limit, console)
         outputs.write({"old": old, "new": new, **changes.to_dict(), "max_regression": limit, "met": not lost})
     except InputError as error:
-        errors.print(f"bench compare: {error}", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2) from None
+        raise _refusal(str(error)) from None
+    except BrokenPipeError:  # the reader of stdout has gone; typer ends quietly then
+        raise
+    except OSError as error:
+        raise _refusal(f"the system refused what was needed: {error}.") from None
     raise typer.Exit(1 if lost else 0)
+
+
+def _refusal(sentence: str) -> typer.Exit:
+    errors = Console(stderr=True)
+    errors.print(f"bench compare: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(2)
 
 
 def _limit(text: str) -> float:

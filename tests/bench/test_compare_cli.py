@@ -100,6 +100,17 @@ def test_nothing_in_common_is_exit_2(compare: Compare) -> None:
     assert "old.json and new.json have nothing in common to compare" in done.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is full")
+def test_a_full_disk_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(plain_result(*OLD)))
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([BENCH, "compare", path, path], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("old", "arguments", "said"),
     [
