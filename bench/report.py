@@ -7,6 +7,7 @@ from rich.text import Text
 
 from bench.accuracy import Accuracy
 from bench.environment import Environment
+from bench.figures import figure
 from bench.inputs import DESCRIPTION
 from bench.measure import ROLES
 from bench.models import Model
@@ -95,9 +96,9 @@ def _speed_table(comparison: Comparison) -> RenderableType:
             table.add_row(
                 point.where if role == ROLES[0] else "",
                 role,
-                *(_figure(1000 * seconds) for seconds in times),
-                _figure(latency.throughput),
-                _figure(point.multiply_adds[role] / 1e9),
+                *(figure(1000 * seconds) for seconds in times),
+                figure(latency.throughput),
+                figure(point.multiply_adds[role] / 1e9),
                 f"{share:.0%}" if share else "",
             )
     return table
@@ -115,8 +116,8 @@ def _start_table(comparison: Comparison) -> RenderableType:
         table.add_row(
             role,
             _mebibytes(size),
-            _figure(start["load_seconds"] or 0.0),
-            _figure(1000 * (start["first_call_seconds"] or 0.0)),
+            figure(start["load_seconds"] or 0.0),
+            figure(1000 * (start["first_call_seconds"] or 0.0)),
             _mebibytes(start["peak_bytes"]),
         )
     return table
@@ -137,13 +138,8 @@ def _verdict(point: Point) -> str:
     return f"{point.where}: {how_much} {found.verdict} ({interval}), {fewer}"
 
 
-def _figure(value: float) -> str:
-    """Three digits that count, and no exponent."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def _mebibytes(size: float | None) -> str:
-    return "" if size is None else _figure(size / 2**20)
+    return "" if size is None else figure(size / 2**20)
 
 
 def _accuracy_table(accuracy: Accuracy) -> RenderableType:
