@@ -52,10 +52,10 @@ class Case:
 
 CASES = (
     Case("same", "A against A", 0.0, False, 20),
-    Case("three", "slowed down by 3 %", 0.03, False, 8),
-    Case("half", "slowed down by 0.5 %", 0.005, False, 8),
-    Case("neighbour", "A against A, another process burning a core", 0.0, True, 6),
-    Case("neighbour-three", "slowed down by 3 %, another process burning a core", 0.03, True, 6),
+    Case("three", "slowed down by 3 %", 0.03, False, 6),
+    Case("half", "slowed down by 0.5 %", 0.005, False, 6),
+    Case("neighbour", "A against A, another process burning a core", 0.0, True, 4),
+    Case("neighbour-three", "slowed down by 3 %, another process burning a core", 0.03, True, 4),
 )
 
 
