@@ -44,6 +44,8 @@ class Outputs:
             taken[place] = output.option
             if place != STDOUT:
                 check_writable(Path(output.place))
+                if Path(output.place).is_dir():
+                    raise InputError(f"{output.option} {output.place} is a directory; name a file.")
 
     @classmethod
     def of(cls, *asked: tuple[str, str | None, Callable[[dict[str, Any]], str]]) -> "Outputs":

@@ -1,12 +1,13 @@
 """The document around the sections: one file, in need of nothing else."""
 
 from collections.abc import Sequence
-from importlib.resources import files
+from pathlib import Path
 
 from page.blocks import Section
 from page.markup import Markup, element
 from page.svg import PATTERNS
 
+_STYLE = Path(__file__).with_name("page.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Held to by the browser: nothing is fetched, no script runs, whatever a name in the figures may hold."""
 
@@ -24,7 +25,7 @@ def document(title: str, lead: Sequence[Markup], sections: Sequence[Section]) ->
         element("meta", name="color-scheme", content="light dark"),
         element("link", rel="icon", href="data:,"),
         element("title", title),
-        element("style", Markup(files("page").joinpath("page.css").read_text(encoding="utf-8"))),
+        element("style", Markup(_STYLE.read_text(encoding="utf-8"))),
     )
     body = element(
         "body",

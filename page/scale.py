@@ -36,10 +36,11 @@ def around(
     low: float, high: float, start: float, end: float, *, log: bool = False, room: float = 0.06
 ) -> Scale:
     """A scale for figures from `low` to `high`, with `room` (of its length) left at either end."""
+    alike = high - low <= 1e-3 * max(abs(low), abs(high))
     if log:
-        margin = (high / low) ** room if high > low else 1.1
+        margin = 1.1 if alike else (high / low) ** room
         return Scale(low / margin, high * margin, start, end, True)
-    margin = (high - low) * room if high > low else abs(high) * 0.1 or 1.0
+    margin = (abs(high) * 0.1 or 1.0) if alike else (high - low) * room
     return Scale(low - margin, high + margin, start, end)
 
 

@@ -39,7 +39,8 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
             short[name] = name.replace(within, short[within])
             continue
         others = [other for other in distinct if other != name and f" {name}" not in other]
-        parts = name.rstrip("/").split("/")
+        # of what has spaces it cannot be told where a path begins
+        parts = [name] if " " in name else name.rstrip("/").split("/")
         ends = ("/".join(parts[-count:]) for count in range(1, len(parts) + 1))
         alone = (end for end in ends if not any(_ends_with(other, end) for other in others))
         short[name] = next(alone, name) or name
