@@ -23,7 +23,7 @@ def distribution_section(compared: Sequence[Compared]) -> Section | None:
     if not galleries:
         return None
     words = (
-        "Share of the timed calls that took no longer than the time below; the marks are at 50, 90, 95 and 99 %. "
+        "Share of what was timed that took no longer than the time below; the marks are at 50, 90, 95 and 99 %. "
         "The slowest 0.5 % are left out of the charts; the longest of all is in the table above."
     )
     (_, first), *others = galleries
@@ -75,12 +75,17 @@ def _picture(compared: Compared, point: Mapping[str, Any]) -> Markup:
     picture = lines(
         f"Distribution of latencies. {at}: {'; '.join(said)}.",
         series,
-        x_title="ms a call",
-        y_title="share of calls, %",
+        x_title=_unit(point),
+        y_title="share, %",
         y_scale=Scale(0, 100, BOTTOM, TOP),
         y_ticks=(0, 25, 50, 75, 100),
     )
     return figure(picture, f"{at}.")
+
+
+def _unit(point: Mapping[str, Any]) -> str:
+    questions = point["candidate"]["load"].get("questions")
+    return f"ms for {questions} questions" if questions else "ms a call"
 
 
 def _points(seconds: Sequence[float], shares: Sequence[float]) -> list[Point]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.page.names import ROLES, Compared
-from page.blocks import Section, gallery, grouped_table
+from page.blocks import Section, folded, gallery, grouped_table
 from page.layers import HEADINGS, layers_figure, layers_rows
 from page.markup import join
 
@@ -23,4 +23,4 @@ def layers_section(compared: Sequence[Compared]) -> Section | None:
     pictures = gallery(layers_figure(*each) for each in shapes)
     groups = [(name, layers_rows(shape, whole)) for name, shape, whole in shapes]
     found = grouped_table("Heads and feed-forward activations by layer", HEADINGS, groups)
-    return Section("layers", "What each layer kept", join([pictures, found]))
+    return Section("layers", "What each layer kept", join([pictures, folded("The same in figures", found)]))

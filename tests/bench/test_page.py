@@ -109,6 +109,7 @@ def test_traffic_of_unequal_lengths_is_drawn_as_bars() -> None:
     picture = page.by_id("latency").one("svg")
     assert len(picture.all("rect", "bar")) == 4
     assert "sorted by length" in picture.text
+    assert "ms for 2 questions" in page.by_id("distribution").text
 
 
 def test_a_model_against_itself_is_in_no_accuracy_and_no_front() -> None:
