@@ -15,7 +15,7 @@ INT32 = 6
 
 
 class FusedDialect:
-    """Writes an encoder in one operator per part: embeddings, attention, bias + GELU, residual + norm."""
+    """Writes an encoder in few operators: embeddings, attention, and bias + GELU are one each."""
 
     def __init__(
         self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic, *, packed: bool = True
@@ -62,7 +62,7 @@ class FusedDialect:
     def attention(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
         """Attention, then projection, residual, norm."""
         if num_heads == 0:
-            return self.standard.bias_only(name, hidden)
+            return self._bias_only(name, hidden)
         context = (self._packed if self.packed else self._separate)(name, hidden, mask, num_heads)
         return self._output(name, context, hidden)
 
@@ -104,7 +104,7 @@ class FusedDialect:
     def feed_forward(self, name: str, hidden: str, intermediate_size: int) -> str:
         """MatMul, BiasGelu, then projection, residual, norm."""
         if intermediate_size == 0:
-            return self.standard.bias_only(name, hidden)
+            return self._bias_only(name, hidden)
         graph = self.graph
         inner = graph.node(
             "MatMul", f"{name}/intermediate/matmul", [hidden, graph.matrix(f"{name}/intermediate/weight")]
@@ -114,23 +114,21 @@ class FusedDialect:
         return self._output(name, inner, hidden)
 
     def _output(self, name: str, inner: str, hidden: str) -> str:
-        """LayerNorm(hidden + inner Wᵀ + b), the sum and the norm in one operator."""
-        graph = self.graph
-        update = graph.node("MatMul", f"{name}/output/matmul", [inner, graph.matrix(f"{name}/output/weight")])
-        inputs = [
-            update,
-            hidden,
-            graph.weight(f"{name}/norm/weight"),
-            graph.weight(f"{name}/norm/bias"),
-            graph.weight(f"{name}/output/bias"),
-        ]
-        return graph.node(
-            "SkipLayerNormalization",
-            f"{name}/norm",
-            inputs,
-            domain=MICROSOFT,
-            epsilon=self.encoder.layer_norm_eps,
-        )
+        """LayerNorm(hidden + inner Wᵀ + b)."""
+        return self._residual_norm(name, self.standard.arithmetic.linear(f"{name}/output", inner), hidden)
+
+    def _bias_only(self, name: str, hidden: str) -> str:
+        """What is left of a sublayer that lost all its units, as `PortableDialect.bias_only`."""
+        return self._residual_norm(name, self.graph.weight(f"{name}/output/bias"), hidden)
+
+    def _residual_norm(self, name: str, update: str, hidden: str) -> str:
+        """LayerNorm(hidden + update).
+
+        Not as SkipLayerNormalization, one operator, which takes 0.9 ms on the CPU where these take 0.3 (384 tokens,
+        768 wide, two cores, onnxruntime 1.32). It is a Sum because onnxruntime makes that operator of an Add.
+        """
+        total = self.graph.node("Sum", f"{name}/residual", [hidden, update])
+        return self.standard.norm(f"{name}/norm", total)
 
     def _int32(self, name: str, tensor: str) -> str:
         return self.graph.node("Cast", name, [tensor], to=INT32)
