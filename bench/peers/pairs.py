@@ -24,7 +24,7 @@ class Pair:
 
 CUT, WHOLE, PEERS, TOP = "cut over whole", "whole graphs", "beside optimum", "pruning on top"
 
-_ALWAYS = (
+_BOTH_POINTS = (
     (CUT, "ort cut", "ort whole"),
     (CUT, "openvino cut", "openvino whole"),
     (CUT, "ort-int8 cut", "ort-int8 whole"),
@@ -32,33 +32,24 @@ _ALWAYS = (
     (TOP, "openvino-int8 cut", "openvino whole"),
     (TOP, "openvino-int8 cut", "ort whole"),
     (TOP, "openvino-int8 cut", "optimum-o2 whole"),
-)
-_OPTIMUM = (
     (WHOLE, "ort whole", "optimum-o2 whole"),
     (PEERS, "ort cut", "optimum-o2 cut"),
 )
-_SHORT = (
-    (TOP, "ort-int8 cut", "openvino whole"),
-    *_OPTIMUM,
-    (WHOLE, "ort whole", "optimum-o3 whole"),
-    (WHOLE, "ort whole", "optimum whole"),
+_ONE_POINT = (
+    (TOP, "ort-int8 cut", "ort whole"),
     (WHOLE, "ort whole", "traced whole"),
     (WHOLE, "ort whole", "torch whole"),
     (WHOLE, "openvino whole", "ort whole"),
-    (WHOLE, "openvino whole", "openvino-portable whole"),
-    (PEERS, "ort cut", "optimum-o3 cut"),
     (PEERS, "ort cut", "traced cut"),
+    (PEERS, "ort cut", "optimum-o3 cut"),
     (CUT, "torch cut", "torch whole"),
-)
-_ONCE = (
     (WHOLE, "ort whole", "torch-compiled whole"),
-    (CUT, "torch-compiled cut", "torch-compiled whole"),
 )
 _POINTS = (
-    (Workload(1, 384), (*_ALWAYS, *_SHORT, *_ONCE)),
-    (Workload(1, 128), (*_ALWAYS, *_OPTIMUM)),
-    (Workload(16, 128), (*_ALWAYS, *_OPTIMUM)),
-    (Workload(16, 384), _ALWAYS),
+    (Workload(1, 384), (*_BOTH_POINTS, *_ONE_POINT)),
+    (Workload(1, 128), _BOTH_POINTS),
+    (Workload(16, 128), _BOTH_POINTS),
+    (Workload(16, 384), _BOTH_POINTS),
 )
 
 
