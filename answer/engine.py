@@ -63,7 +63,9 @@ def _import() -> ModuleType:
     try:
         import onnxruntime
     except ImportError as error:
-        raise InstallationError("Answering needs onnxruntime; install it: pip install 'espalier[cpu]'") from error
+        raise InstallationError(
+            "Answering needs onnxruntime; install it: pip install 'espalier[cpu]'"
+        ) from error
     module: ModuleType = onnxruntime
     return module
 

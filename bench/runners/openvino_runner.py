@@ -57,6 +57,8 @@ def _import() -> ModuleType:
     try:
         import openvino
     except ImportError as error:
-        raise InstallationError("OpenVINO is not installed; install it: pip install 'espalier[openvino]'") from error
+        raise InstallationError(
+            "OpenVINO is not installed; install it: pip install 'espalier[openvino]'"
+        ) from error
     module: ModuleType = openvino
     return module
