@@ -11,7 +11,7 @@ TORCH ?= torch
 demo: $(VENV)/encoder
 	mkdir -p $(DEMO)
 	$(BIN)/prune-export demo $(DEMO)/model.onnx --dev $(DEMO)/work/demo/dev.json --work $(DEMO)/work --json $(DEMO)/export.json
-	$(BIN)/bench $(DEMO)/model.onnx --baseline $(DEMO)/work/demo --dev $(DEMO)/work/demo/dev.json --batch 1 --seq 128 --json $(DEMO)/bench.json
+	$(BIN)/bench $(DEMO)/model.onnx --baseline $(DEMO)/work/demo --dev $(DEMO)/work/demo/dev.json --batch 1 --seq 128 --max-time 60 --json $(DEMO)/bench.json --html $(DEMO)/page.html
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -m "not slow and not gpu"
