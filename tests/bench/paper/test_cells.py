@@ -25,7 +25,7 @@ import export.cli
 from typer.main import get_command
 
 requests = []
-export.cli._run = lambda request, errors: requests.append(request) or 0
+export.cli._run = lambda request, *_: requests.append(request) or 0
 command = get_command(export.cli.app)
 for arguments in json.load(sys.stdin):
     code = command(arguments, standalone_mode=False)
