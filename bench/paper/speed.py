@@ -92,8 +92,7 @@ def _stored(name: str, result: dict[str, Any]) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "name": name,
-        "batch": point["batch"],
-        "seq": point["seq"],
+        **point["candidate"]["load"],
         "speedup": point["speedup"],
         "latencies": {role: point[role] for role in ("baseline", "candidate")},
         "encoder": comparison["baseline"]["encoder"],
