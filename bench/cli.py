@@ -24,9 +24,10 @@ from bench.report import print_report
 from bench.request import Request, parse_numbers, parse_share, parse_words
 from bench.result import Tested
 from bench.spec import Device, Effort, Runtime, Workload
+from export.doctor import findings, sentences, this_installation
 from export.target import GraphPrecision
 from prune.command import end_cleanly_when_told_to
-from prune.errors import InputError, InstallationError
+from prune.errors import InputError
 from prune.qa.task import TaskName
 
 RUNTIMES = get_args(Runtime)
@@ -201,9 +202,8 @@ def bench(
         outputs.write(result.to_dict())
         code = 0 if all(gate.met for gate in result.gates) else 1
     except InputError as error:
-        code = _say(errors, str(error), 2)
-        if isinstance(error, InstallationError):
-            _say_hints(errors)
+        for sentence in sentences(error):
+            code = _say(errors, sentence, 2)
     except WorkerDiedError as error:
         code = _say(errors, str(error), 3)
     except BrokenPipeError:  # the reader of stdout has gone; typer ends quietly then
@@ -218,17 +218,8 @@ def bench(
     raise typer.Exit(code)
 
 
-def _say_hints(errors: Console) -> None:
-    from export.doctor import hints
-
-    for hint in hints():
-        _say(errors, hint, 2)
-
-
 def _doctor() -> int:
     """One line for each fault; exit code 1 where there is any."""
-    from export.doctor import findings, this_installation
-
     faults = list(findings(this_installation()))
     for fault in faults or ["Nothing is wrong with this installation."]:
         print(fault)

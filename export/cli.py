@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from export.doctor import sentences
 from export.flags import called_by_flag
 from export.outputs import COMPANIONS
 from export.page import export_page
@@ -17,7 +18,7 @@ from page.file import check_place, write_page
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
 from prune.command import end_cleanly_when_told_to
-from prune.errors import InputError, InstallationError
+from prune.errors import InputError
 from prune.progress import shown
 from prune.qa.task import TaskName
 from prune.train.settings import Precision, TrainingSettings
@@ -437,9 +438,8 @@ def prune_export(
             check_place(html_file, out, json_file, engine, *(out.with_name(name) for name in COMPANIONS))
         code = _dry_run(request) if dry_run else _run(request, errors, html_file)
     except InputError as error:
-        code = _say(errors, str(error), 2)
-        if isinstance(error, InstallationError):
-            _say_hints(errors)
+        for sentence in sentences(error):
+            code = _say(errors, sentence, 2)
     except (OSError, MemoryError) as error:  # a full disk, a name too long, a model too large for the memory
         code = _say(errors, f"{error or type(error).__name__}; nothing was written to {out}.", 2)
     except KeyboardInterrupt:
@@ -451,13 +451,6 @@ def prune_export(
 def main() -> None:
     """Entry point of the command."""
     app(prog_name="prune-export")
-
-
-def _say_hints(errors: Console) -> None:
-    from export.doctor import hints
-
-    for hint in hints():
-        _say(errors, hint, 2)
 
 
 def _run(request: Request, errors: Console, html_file: Path | None) -> int:

@@ -8,7 +8,7 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 
 _DRIVERS = ("libcuda.so.1", "nvcuda.dll")
 
@@ -43,6 +43,11 @@ def this_installation() -> Installation:
         _has_driver(),
         _tensorrt_fault(),
     )
+
+
+def sentences(error: InputError) -> list[str]:
+    """What to say of `error`: itself and, where the installation is at fault, what else is wrong with that."""
+    return [str(error), *(hints() if isinstance(error, InstallationError) else [])]
 
 
 def hints() -> list[str]:

@@ -17,10 +17,14 @@ class PortableDialect:
     where half precision would lose most and overflow first.
     """
 
-    def __init__(self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic) -> None:
+    def __init__(
+        self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic, *, residual: str = "Add"
+    ) -> None:
         self.graph = graph
         self.encoder = encoder
         self.arithmetic = arithmetic
+        self.residual = residual
+        """The operator that sums a sublayer and its input."""
 
     def embeddings(self, input_ids: str, token_type_ids: str | None) -> str:
         """Token + position + type embeddings, normed, projected where the sizes differ."""
@@ -103,7 +107,7 @@ class PortableDialect:
     def residual_norm(self, name: str, update: str, hidden: str) -> str:
         """LayerNorm(hidden + update)."""
         total = [self.graph.single(hidden), self.graph.single(update)]
-        return self.norm(f"{name}/norm", self.graph.node("Add", f"{name}/residual", total))
+        return self.norm(f"{name}/norm", self.graph.node(self.residual, f"{name}/residual", total))
 
     def norm(self, name: str, hidden: str) -> str:
         """LayerNorm over the last axis, of a float32 tensor."""
