@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from bench.models import Model
 from bench.runners import Logits, runner
@@ -86,7 +85,8 @@ def read_exam(task: TaskName, dev: str) -> Exam[Any, Any]:
 
 def check_accuracy(model: Model) -> None:
     """Raise InputError where nothing can be measured: random weights, no usable tokenizer or settings."""
-    tools(model)
+    tokenizer_of(model)
+    settings_of(model)
 
 
 def ask(model: Model, exam: Exam[Any, Any], progress: Callable[[int, int], None] | None = None) -> Any:
@@ -94,17 +94,14 @@ def ask(model: Model, exam: Exam[Any, Any], progress: Callable[[int, int], None]
 
     Raises InputError as `check_accuracy` does.
     """
-    tokenizer, settings, _ = tools(model)
+    from export.session import graph_inputs  # loads onnx
+
+    tokenizer, (settings, _) = tokenizer_of(model), settings_of(model)
     run = runner(model.engine.runtime).load(model.engine)
     takes_token_types = model.engine.encoder.takes_token_types
 
     def run_batch(batch: Batch) -> Logits:
-        inputs = batch.inputs()
-        if not takes_token_types:
-            inputs.pop("token_type_ids", None)
-        elif batch.token_type_ids is None:  # the tokenizer knows none; transformers takes zeros then
-            inputs["token_type_ids"] = np.zeros_like(batch.input_ids)
-        return run(inputs)
+        return run(graph_inputs(batch, takes_token_types))
 
     return exam.ask(run_batch, tokenizer, settings, progress)  # type: ignore[arg-type]
 
@@ -138,7 +135,7 @@ def score(
             _as_served(exam, models, answers),
         ]
         total = compared.after.score.total
-    without = tuple(role for role in sides if not tools(models[role])[2])
+    without = tuple(role for role in sides if not settings_of(models[role])[1])
     return Accuracy(task, total, metrics, without)
 
 
@@ -147,29 +144,36 @@ def _as_served(exam: Any, models: dict[Role, Model], answers: dict[Role, Any]) -
 
     values: dict[Role, float] = {
         role: score_predictions(
-            exam.questions, found, null_threshold=tools(models[role])[1].null_threshold
+            exam.questions, found, null_threshold=settings_of(models[role])[0].null_threshold
         ).f1
         for role, found in answers.items()
     }
     return Metric("F1 as served", values)
 
 
-def tools(model: Model) -> tuple[AnyTokenizer, DecodingSettings, bool]:
-    """The model's tokenizer, its decoding settings, and whether these lay beside it."""
-    if model.folder is None:
-        raise InputError(f"{model.name} has random weights, so it has no accuracy to measure.")
-    encoder = model.engine.encoder
-    tokenizer: AnyTokenizer
+def tokenizer_of(model: Model) -> AnyTokenizer:
+    """The tokenizer beside the model. Raises InputError where there is no usable one."""
+    folder, encoder = _folder(model), model.engine.encoder
     if find_spec("transformers"):
         from prune.checkpoint import check_vocabulary, load_tokenizer
 
-        tokenizer = load_tokenizer(model.folder)
+        tokenizer = load_tokenizer(folder)
         check_vocabulary(tokenizer, encoder, model.name)
-    else:
-        from answer.tokenizer import load_reader
+        return tokenizer
+    from answer.tokenizer import load_reader
 
-        tokenizer = load_reader(model.folder, encoder)
-    path = model.folder / DECODING_FILE
+    return load_reader(folder, encoder)
+
+
+def settings_of(model: Model) -> tuple[DecodingSettings, bool]:
+    """The model's decoding settings, and whether these lay beside it; raises InputError where they are damaged."""
+    path = _folder(model) / DECODING_FILE
     found = path.is_file()
     settings = DecodingSettings.read(path) if found else DecodingSettings()
-    return tokenizer, settings.clipped(encoder.max_length), found
+    return settings.clipped(model.engine.encoder.max_length), found
+
+
+def _folder(model: Model) -> Path:
+    if model.folder is None:
+        raise InputError(f"{model.name} has random weights, so it has no accuracy to measure.")
+    return model.folder

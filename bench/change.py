@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, variance
 
-from bench.stats import CONFIDENCE, Verdict, student_t
+from bench.stats import CONFIDENCE, Verdict, student_t, verdict_of
 
 Measured = tuple[Sequence[Sequence[float]], int]
 """Log ratios, launch by launch and block by block, and how many launches were the pilot; see bench.stats."""
@@ -36,9 +36,7 @@ class Change:
     @property
     def verdict(self) -> Verdict:
         """What the interval says of the candidate, against its baseline; undecided: no significant change."""
-        if self.low > 1:
-            return "faster"
-        return "slower" if self.high < 1 else "undecided"
+        return verdict_of(self.low, self.high)
 
     def lost_more_than(self, share: float) -> bool:
         """Whether the whole interval lies below 1 - `share`."""

@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.change import Change, change_of
-from bench.measure import ROLES
 from bench.saved import Pair, Saved, SavedComparison, SavedPoint
-from bench.spec import Role
+from bench.spec import ROLES, Role
 from bench.stats import Speedup, speedup
 
 FORMAT = 1

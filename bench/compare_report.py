@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.compare import AccuracyChange, Changes, Difference, Known, PointChange
-from bench.figures import figure
-from bench.measure import ROLES
+from bench.spec import ROLES
 from bench.stats import Speedup
+from page.words import milliseconds
 
 
 def print_changes(changes: Changes, console: Console) -> None:
@@ -95,7 +95,7 @@ def _time_table(points: Sequence[PointChange]) -> Table:
         for role in ROLES:
             old, new = (point.p50 or {})[role]
             where = Text(point.where if role == ROLES[0] else "")
-            table.add_row(where, role, figure(1000 * old), figure(1000 * new), f"{new / old:.2f}")
+            table.add_row(where, role, milliseconds(old), milliseconds(new), f"{new / old:.2f}")
     return table
 
 

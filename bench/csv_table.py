@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
-ROLES = ("baseline", "candidate")
+from bench.spec import ROLES
 
 COLUMNS = {
     "comparison": "number of the comparison, from 1: its rows belong together",

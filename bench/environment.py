@@ -1,11 +1,11 @@
 """Where a measurement was made: figures of different places are not comparable, so each carries its own."""
 
-import contextlib
 import os
 import platform
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -122,40 +122,45 @@ class Watch:
         self._start = self._read()
 
     def disturbance(self, own_seconds: float | None) -> Disturbance:
-        """Since the making; `own_seconds`: processor time of the measurement itself, None where unknown."""
-        busy, stolen, total, throttled = (
+        """Since the making; `own_seconds`: processor time of the engines' processes, None where unknown.
+
+        This process's own time, which goes into reading the peak, is no other's either.
+        """
+        busy, stolen, total, throttled, here = (
             now - then for now, then in zip(self._read(), self._start, strict=True)
         )
-        others = None if own_seconds is None or not total else max(0.0, busy - own_seconds) / total
+        others = None if own_seconds is None or not total else max(0.0, busy - own_seconds - here) / total
         return Disturbance(others, stolen / total if total else 0.0, int(throttled))
 
     @staticmethod
-    def _read() -> tuple[float, float, float, float]:
+    def _read() -> tuple[float, float, float, float, float]:
         times = psutil.cpu_times()
         stolen = getattr(times, "steal", 0.0)
         idle = times.idle + getattr(times, "iowait", 0.0)
         # guests' time is within user's
         total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-        return total - idle - stolen, stolen, total, float(_throttled())
+        return total - idle - stolen, stolen, total, float(_throttled()), time.process_time()
 
 
 def _throttled() -> int:
-    counts = [int(value) for value in _numbers(Path("/sys/fs/cgroup/cpu.stat"), "nr_throttled")]
-    for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count"):
-        with contextlib.suppress(OSError, ValueError):
-            counts.append(int(path.read_text()))
-    return sum(counts)
+    """How often since the start of this system, or of this container."""
+    files = {
+        Path("/sys/fs/cgroup/cpu.stat"): r"^nr_throttled (\d+)$",
+        **dict.fromkeys(
+            Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count"), r"^(\d+)$"
+        ),
+    }
+    return sum(
+        int(count) for path, line in files.items() for count in re.findall(line, _text(path), re.MULTILINE)
+    )
 
 
-def _numbers(path: Path, name: str) -> list[str]:
-    """The values of the lines `name value`."""
+def _text(path: Path) -> str:
+    """What the kernel writes there; "" where it does not."""
     try:
-        lines = path.read_text().splitlines()
+        return path.read_text()
     except OSError:
-        return []
-    return [
-        value for key, _, value in (line.partition(" ") for line in lines) if key == name and value.isdigit()
-    ]
+        return ""
 
 
 def environment(*, gpu: bool) -> Environment:
@@ -198,11 +203,7 @@ def available_cores() -> int:
 
 def _siblings(processor: int) -> str:
     """The logical processors on the core of `processor`, as the kernel writes them; "" where it does not."""
-    path = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
+    return _text(Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")).strip()
 
 
 def _quota(path: Path) -> float | None:
@@ -215,32 +216,20 @@ def _quota(path: Path) -> float | None:
 
 
 def _cpu_model() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    line = re.search(r"^model name\s*:(.*)$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
+    return line[1].strip() if line else platform.processor() or platform.machine()
 
 
 _FLAGS = re.compile(r"avx2|fma|f16c|avx512(f|_vnni|_bf16|_fp16)|avx_vnni|amx_.*|asimd(hp|dp)|i8mm|bf16|sve2?")
 
 
 def _cpu_flags() -> tuple[str, ...]:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return ()
-    line = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    line = re.search(r"^(?:flags|Features)\s*:(.*)$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
     return tuple(sorted(flag for flag in line[1].split() if _FLAGS.fullmatch(flag))) if line else ()
 
 
 def _governor() -> str | None:
-    try:
-        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip() or None
-    except OSError:
-        return None
+    return _text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None
 
 
 def _gpu() -> str | None:

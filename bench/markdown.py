@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bench.figures import figure
-
-ROLES = ("baseline", "candidate")
+from bench.spec import ROLES
+from page.words import digits, milliseconds
 
 _SPEED = ("at", "model", "p50 ms", "p90 ms", "p99 ms", "per second", "GMAC", "speed-up (95 % interval)")
 _ACCURACY = ("metric, percent", "baseline", "candidate", "change", "95 % interval")
@@ -72,9 +71,9 @@ def _speed_rows(point: dict[str, Any]) -> Iterator[list[str]]:
         yield [
             prose(point["where"]) if role == ROLES[0] else "",
             role,
-            *(figure(1000 * found[quantile]) for quantile in ("p50", "p90", "p99")),
-            figure(found["throughput"]),
-            figure(found["multiply_adds"] / 1e9),
+            *(milliseconds(found[quantile]) for quantile in ("p50", "p90", "p99")),
+            digits(found["throughput"]),
+            digits(found["multiply_adds"] / 1e9),
             f"**{point['speedup']['estimate']:.2f}** ({_interval(point['speedup'])}), {point['speedup']['verdict']}"
             if role == "candidate"
             else "1",

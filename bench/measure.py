@@ -15,10 +15,9 @@ from statistics import fmean
 from typing import Any
 
 from bench.engine_process import WORKER, EngineProcess
-from bench.spec import MIN_BLOCKS, Effort, Engine, Load, Role, Turn
+from bench.spec import MIN_BLOCKS, ROLES, Effort, Engine, Load, Role, Turn
 from bench.stats import launches_needed
 
-ROLES: tuple[Role, Role] = ("baseline", "candidate")
 ORDERS: tuple[tuple[Role, ...], tuple[Role, ...]] = (
     ("baseline", "candidate", "candidate", "baseline"),
     ("candidate", "baseline", "baseline", "candidate"),

@@ -7,11 +7,11 @@ from rich.text import Text
 
 from bench.accuracy import Accuracy
 from bench.environment import Environment
-from bench.figures import figure
 from bench.inputs import DESCRIPTION
-from bench.measure import ROLES
 from bench.models import Model
 from bench.result import Comparison, Point, Result
+from bench.spec import ROLES
+from page.words import digits, mebibytes, milliseconds
 
 
 def print_report(result: Result, console: Console) -> None:
@@ -96,9 +96,9 @@ def _speed_table(comparison: Comparison) -> RenderableType:
             table.add_row(
                 point.where if role == ROLES[0] else "",
                 role,
-                *(figure(1000 * seconds) for seconds in times),
-                figure(latency.throughput),
-                figure(point.multiply_adds[role] / 1e9),
+                *map(milliseconds, times),
+                digits(latency.throughput),
+                digits(point.multiply_adds[role] / 1e9),
                 f"{share:.0%}" if share else "",
             )
     return table
@@ -115,10 +115,10 @@ def _start_table(comparison: Comparison) -> RenderableType:
         start, size = point.start(role), comparison.models[role].file_bytes
         table.add_row(
             role,
-            _mebibytes(size),
-            figure(start["load_seconds"] or 0.0),
-            figure(1000 * (start["first_call_seconds"] or 0.0)),
-            _mebibytes(start["peak_bytes"]),
+            mebibytes(size),
+            digits(start["load_seconds"] or 0.0),
+            milliseconds(start["first_call_seconds"]),
+            mebibytes(start["peak_bytes"]),
         )
     return table
 
@@ -136,10 +136,6 @@ def _verdict(point: Point) -> str:
             f"{fewer}"
         )
     return f"{point.where}: {how_much} {found.verdict} ({interval}), {fewer}"
-
-
-def _mebibytes(size: float | None) -> str:
-    return "" if size is None else figure(size / 2**20)
 
 
 def _accuracy_table(accuracy: Accuracy) -> RenderableType:

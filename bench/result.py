@@ -8,10 +8,10 @@ from typing import Any, Literal
 from bench.accuracy import Accuracy
 from bench.environment import Disturbance, Environment
 from bench.inputs import DESCRIPTION
-from bench.measure import ROLES, Samples
+from bench.measure import Samples
 from bench.models import Model
 from bench.peak import IMPOSSIBLE
-from bench.spec import Effort, Load, Role, Workload
+from bench.spec import ROLES, Effort, Load, Role, Workload
 from bench.stats import Latency, Speedup, latency, outliers, speedup
 from prune.cost import multiply_adds, parameters
 

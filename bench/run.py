@@ -9,13 +9,13 @@ from typing import Any
 from bench.accuracy import Accuracy, ask, check_accuracy, read_exam, score
 from bench.environment import Watch, environment
 from bench.inputs import check_length
-from bench.measure import ROLES, measure
+from bench.measure import measure
 from bench.models import Model, Opener
 from bench.peak import matmul_peak
 from bench.request import Request
 from bench.result import Comparison, Result, check_gates, summarize
 from bench.runners import runner
-from bench.spec import BERT_BASE, Load, Role
+from bench.spec import BERT_BASE, ROLES, Load, Role
 from prune.arch import Encoder
 from prune.qa.task import Exam
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.json_field import Field
-from bench.measure import ROLES, Block
+from bench.measure import Block
 from bench.result import FORMAT
-from bench.spec import Role, Turn
+from bench.spec import ROLES, Role, Turn
 from prune.errors import InputError
 from prune.qa.json_file import read_json
 

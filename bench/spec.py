@@ -13,6 +13,7 @@ from prune.shape import LayerShape, ModelShape
 Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch", "torch-compiled"]
 Device = Literal["cpu", "cuda", "tensorrt"]
 Role = Literal["baseline", "candidate"]
+ROLES: tuple[Role, Role] = ("baseline", "candidate")
 
 MIN_BLOCKS = 3
 """Blocks per launch under which no launch goes, however long a call takes: a median needs three."""

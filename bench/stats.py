@@ -61,9 +61,7 @@ class Speedup:
     @property
     def verdict(self) -> Verdict:
         """What the interval says; undecided: no significant difference, at this width."""
-        if self.low > 1:
-            return "faster"
-        return "slower" if self.high < 1 else "undecided"
+        return verdict_of(self.low, self.high)
 
     @property
     def half_width(self) -> float:
@@ -73,6 +71,13 @@ class Speedup:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {**asdict(self), "verdict": self.verdict}
+
+
+def verdict_of(low: float, high: float) -> Verdict:
+    """What an interval of a ratio of speeds says."""
+    if low > 1:
+        return "faster"
+    return "slower" if high < 1 else "undecided"
 
 
 def latency(seconds: Sequence[float], sequences: int, throughput: float | None = None) -> Latency:

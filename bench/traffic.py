@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 from answer.batching import batches_by_length
-from bench.accuracy import tools
+from bench.accuracy import settings_of, tokenizer_of
 from bench.models import Model
 from bench.spec import Traffic
 from prune.errors import InputError
@@ -23,7 +23,7 @@ def read_lengths(model: Model, data: str, *, count: int = QUESTIONS, seed: int =
     """
     questions = read_squad(data, split="validation")
     questions = random.Random(seed).sample(questions, min(count, len(questions)))
-    tokenizer, settings, _ = tools(model)
+    tokenizer, (settings, _) = tokenizer_of(model), settings_of(model)
     windower = Windower.of(
         tokenizer,
         max_length=settings.max_length,

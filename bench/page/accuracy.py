@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.page.names import ROLES, Compared
+from bench.page.names import Compared
+from bench.spec import ROLES
 from page.blocks import Section, beside, figure, grouped_table
 from page.intervals import Estimate, intervals
 from page.markup import Markup, element

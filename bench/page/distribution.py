@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.page.names import ROLES, Compared, Role
+from bench.page.names import Compared
+from bench.spec import ROLES, Role
 from page.blocks import Section, figure, folded, gallery
 from page.lines import BOTTOM, TOP, Series, lines
 from page.markup import Markup, join

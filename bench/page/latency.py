@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.page.distribution import seconds_of
-from bench.page.names import ROLES, Compared, Role
+from bench.page.names import Compared
+from bench.spec import ROLES, Role
 from page.bars import Pair, bars
 from page.blocks import Section, figure, gallery, grouped_table
 from page.lines import Series, lines

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.page.names import ROLES, Compared
+from bench.page.names import Compared
+from bench.spec import ROLES
 from page.blocks import Section, folded, gallery, grouped_table
 from page.layers import HEADINGS, layers_figure, layers_rows
 from page.markup import join

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from bench.spec import ROLES, Role
 from page.words import short_names
-
-Role = Literal["baseline", "candidate"]
-ROLES: tuple[Role, Role] = ("baseline", "candidate")
 
 _HOW = ("runtime", "device", "precision", "threads", "clients")
 

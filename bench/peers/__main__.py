@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.environment import environment
-from bench.measure import ROLES, measure
+from bench.measure import measure
 from bench.paper.store import is_stored, read_store, write_cell
 from bench.peers.graphs import write_theirs
 from bench.peers.pairs import PAIRS, Pair
-from bench.spec import BERT_BASE, Effort
+from bench.spec import BERT_BASE, ROLES, Effort
 from bench.stats import speedup
 from prune.cost import multiply_adds
 from prune.errors import InputError

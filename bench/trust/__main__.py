@@ -16,9 +16,9 @@ from rich.table import Table
 
 from bench.environment import available_cores, environment
 from bench.graphs import Form, write_graph
-from bench.measure import ROLES, measure
+from bench.measure import measure
 from bench.paper.store import is_stored, read_store, write_cell
-from bench.spec import BERT_BASE, Effort, Engine, Workload
+from bench.spec import BERT_BASE, ROLES, Effort, Engine, Workload
 from bench.stats import speedup
 from prune.errors import InputError
 from prune.shape import ModelShape

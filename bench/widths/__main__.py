@@ -12,9 +12,9 @@ from rich.table import Table
 
 from bench.environment import available_cores, environment
 from bench.graphs import Form, write_graph
-from bench.measure import ROLES, measure
+from bench.measure import measure
 from bench.paper.store import is_stored, read_store, write_cell
-from bench.spec import BERT_BASE, Effort, Engine, Runtime, Workload
+from bench.spec import BERT_BASE, ROLES, Effort, Engine, Runtime, Workload
 from bench.stats import speedup
 from export.target import Target, dialect_of, scheme_of
 from prune.cost import multiply_adds

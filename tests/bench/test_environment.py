@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.environment import _quota, available_cores, environment
+from bench.environment import Disturbance, Watch, _quota, available_cores, environment
 
 
 def test_environment_names_machine_and_software() -> None:
@@ -36,3 +36,17 @@ def test_quota_of_a_container(tmp_path: Path, text: str | None, quota: float | N
     if text is not None:
         (tmp_path / "cpu.max").write_text(text)
     assert _quota(tmp_path / "cpu.max") == quota
+
+
+def test_what_others_took_is_what_is_left_of_the_busy_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Busy, stolen, total, throttled, this process: of 8 busy seconds the engines had 5 and we ourselves 1."""
+    readings = iter([(10.0, 1.0, 100.0, 3.0, 2.0), (18.0, 2.0, 120.0, 7.0, 3.0)] * 2)
+    monkeypatch.setattr(Watch, "_read", staticmethod(lambda: next(readings)))
+    assert Watch().disturbance(5.0) == Disturbance(2 / 20, 1 / 20, 4)
+    assert Watch().disturbance(None) == Disturbance(None, 1 / 20, 4)
+
+
+def test_counters_only_grow() -> None:
+    before, after = Watch._read(), Watch._read()
+    assert all(now >= then for now, then in zip(after, before, strict=True))
+    assert environment(gpu=False).cpu_flags == tuple(sorted(environment(gpu=False).cpu_flags))

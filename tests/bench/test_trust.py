@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.measure import ROLES, measure
-from bench.spec import Effort, Workload
+from bench.measure import measure
+from bench.spec import ROLES, Effort, Workload
 from bench.stats import speedup
 from bench.trust.__main__ import CASES
 
