@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from bench.inputs import random_inputs
-from bench.spec import Workload
-from export.target import Scheme
+from bench.spec import Device, Runtime, Workload
+from export.target import GraphPrecision, Scheme, Target, dialect_of, scheme_of
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape
@@ -30,6 +30,15 @@ class Form:
     """Of int8: how they are found."""
     profiles: "tuple[Profile, ...]" = ()
     """Of an engine: the sizes that it serves; none: those that are usual."""
+
+
+def best_form(runtime: Runtime, device: Device, precision: GraphPrecision) -> Form:
+    """What serves a runtime that runs graphs best. Raises InputError where it gains nothing from that precision."""
+    target: Target = "openvino" if runtime == "openvino" else "onnxruntime"
+    if "tensorrt" in (device, runtime):
+        target = "tensorrt"  # which does not know onnxruntime's fused operators
+    ranges = scheme_of(target) if precision == "int8" else None
+    return Form(dialect_of(target, precision), precision, ranges)
 
 
 def form_of(metadata: "Metadata", profiles: "tuple[Profile, ...]" = ()) -> Form:

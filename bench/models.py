@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from bench.graphs import Form, build_engine_of, form_of, write_graph
+from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime
-from export.target import GraphPrecision, Target, dialect_of, scheme_of
+from export.target import GraphPrecision
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape
@@ -138,11 +138,7 @@ class Opener:
                     f"--precision {precision} is for graphs, and --runtime {self.runtime} runs none."
                 )
             return None
-        target: Target = "openvino" if self.runtime == "openvino" else "onnxruntime"
-        if "tensorrt" in (self.device, self.runtime):
-            target = "tensorrt"  # which does not know onnxruntime's fused operators
-        ranges = scheme_of(target) if precision == "int8" else None
-        return Form(dialect_of(target, precision), precision, ranges)
+        return best_form(self.runtime, self.device, precision)
 
     def _open_file(self, name: str, path: Path) -> Model:
         from export.metadata import read_metadata

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bench.paper.scores import Score
-from bench.paper.store import read_store
+from bench.store import read_store
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape

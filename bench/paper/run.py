@@ -19,8 +19,8 @@ from bench.paper.cells import (
     plan_name,
     point_name,
 )
-from bench.paper.store import is_stored, path_of, read_cell, write_cell
 from bench.paper.yardstick import write_smaller
+from bench.store import is_stored, path_of, read_cell, write_cell
 from prune.errors import InputError
 from prune.qa.json_file import write_json
 from prune.qa.squad import read_squad, write_squad

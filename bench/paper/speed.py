@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.paper.cells import WHOLE
 from bench.paper.names import is_whole, training_of
-from bench.paper.store import read_store
+from bench.store import read_store
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.qa.json_file import read_json, write_json

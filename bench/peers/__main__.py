@@ -1,22 +1,18 @@
 """The commands of bench.peers; see its package."""
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import environment
-from bench.measure import measure
-from bench.paper.store import is_stored, read_store, write_cell
 from bench.peers.graphs import write_theirs
-from bench.peers.pairs import PAIRS, Pair
-from bench.spec import BERT_BASE, ROLES, Effort
-from bench.stats import speedup
+from bench.peers.pairs import PAIRS
+from bench.spec import BERT_BASE, Effort
+from bench.store import is_stored, read_store, write_cell
+from bench.study import main, timed
 from prune.cost import multiply_adds
-from prune.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -44,19 +40,8 @@ def time(
     for pair in PAIRS:
         if only in pair.name and not is_stored(store, pair.name, []):
             print(pair.name, flush=True)
-            write_cell(store, pair.name, pair.shows, [], _timed(pair, work, effort))
-
-
-def _timed(pair: Pair, work: Path, effort: Effort) -> dict[str, Any]:
-    place = environment(gpu=False).to_dict()
-    candidate, baseline = pair.candidate.engine(work), pair.baseline.engine(work)
-    (samples,) = measure(candidate, baseline, [dict.fromkeys(ROLES, pair.workload)], effort).samples
-    return {
-        "environment": place,
-        "settings": effort.to_dict(),
-        "speedup": speedup(samples.log_ratios, samples.pilot).to_dict(),
-        "launches": [launch.to_dict() for launch in samples.launches],
-    }
+            engines = pair.candidate.engine(work), pair.baseline.engine(work)
+            write_cell(store, pair.name, pair.shows, [], timed(*engines, pair.workload, effort))
 
 
 @app.command()
@@ -94,8 +79,4 @@ def table(store: _Store) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except InputError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    main(app)

@@ -1,25 +1,24 @@
 """The contestants: who wrote the graph, what runs it, whole or cut, in which precision."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.environment import available_cores
-from bench.graphs import Form, write_graph
+from bench.graphs import Form, best_form
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Engine, Runtime
+from bench.study import graph_file
 from prune.errors import InputError
 from prune.shape import ModelShape
 
 SHAPES = {"whole": BERT_BASE_SHAPE, "cut": PAPER_SHAPE}
 
 _OURS = {
-    "ort": Form("onnxruntime"),
-    "ort-int8": Form("onnxruntime-int8", "int8", "dynamic"),
-    "openvino": Form("onnxruntime"),
+    "ort": best_form("onnxruntime", "cpu", "fp32"),
+    "ort-int8": best_form("onnxruntime", "cpu", "int8"),
+    "openvino": best_form("openvino", "cpu", "fp32"),
     "openvino-portable": Form("portable"),
-    "openvino-int8": Form("portable", "int8", "static"),
+    "openvino-int8": best_form("openvino", "cpu", "int8"),
 }
-_THEIRS = {"optimum": "optimum", "optimum-o2": "optimum-o2", "optimum-o3": "optimum-o3", "traced": "traced"}
 _TORCH: dict[str, Runtime] = {"torch": "torch", "torch-compiled": "torch-compiled"}
 
 
@@ -28,7 +27,7 @@ class Contestant:
     """One way to run BERT-base."""
 
     way: str
-    """Who wrote the graph and what runs it, as in `ways`."""
+    """Who wrote the graph and what runs it: of ours one of `_OURS`, else optimum, optimum-o2, traced, torch, ..."""
     cut: str
     """A key of `SHAPES`."""
 
@@ -54,24 +53,10 @@ class Contestant:
         else:
             path = work / f"{self.cut}-{self.way}.onnx"
             if self.way in _OURS:
-                _write_ours(path, self.shape, _OURS[self.way])
+                graph_file(path, BERT_BASE, self.shape, _OURS[self.way])
             elif not path.is_file():
                 raise InputError(f"There is no {path}; first: python -m bench.peers graphs --work {work}")
         return Engine(runtime, "cpu", available_cores(), BERT_BASE, self.shape, path)
-
-
-def ways() -> Iterator[str]:
-    """All ways to run a model."""
-    yield from (*_OURS, *_THEIRS, *_TORCH)
-
-
-def _write_ours(path: Path, shape: ModelShape, form: Form) -> None:
-    from export.graph import random_weights
-
-    if not path.is_file():
-        part = path.with_suffix(".part")
-        write_graph(BERT_BASE, shape, random_weights(BERT_BASE, shape), form, part)
-        part.rename(path)
 
 
 def write_theirs(work: Path) -> None:

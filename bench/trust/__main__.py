@@ -14,13 +14,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import available_cores, environment
-from bench.graphs import Form, write_graph
-from bench.measure import measure
-from bench.paper.store import is_stored, read_store, write_cell
-from bench.spec import BERT_BASE, ROLES, Effort, Engine, Workload
-from bench.stats import speedup
-from prune.errors import InputError
+from bench.environment import available_cores
+from bench.graphs import Form
+from bench.spec import BERT_BASE, Effort, Engine, Workload
+from bench.store import is_stored, read_store, write_cell
+from bench.study import graph_file, main, timed
 from prune.shape import ModelShape
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -82,22 +80,11 @@ def run(
 def _found(case: Case, scratch: Path, effort: Effort) -> dict[str, Any]:
     baseline, candidate = _engine(scratch / "plain.onnx"), _engine(scratch / f"slowed-{case.slower}.onnx")
     with _neighbour(burning=case.neighbour):
-        (samples,) = measure(
-            candidate, baseline, [dict.fromkeys(ROLES, WORKLOAD)], effort, worker="bench.trust.slowed_worker"
-        ).samples
-    return {
-        "environment": environment(gpu=False).to_dict(),
-        "settings": effort.to_dict(),
-        "speedup": speedup(samples.log_ratios, samples.pilot).to_dict(),
-        "log_ratios": samples.log_ratios,
-    }
+        return timed(candidate, baseline, WORKLOAD, effort, worker="bench.trust.slowed_worker")
 
 
 def _engine(path: Path) -> Engine:
-    from export.graph import random_weights
-
-    if not path.is_file():
-        write_graph(ENCODER, SHAPE, random_weights(ENCODER, SHAPE), Form("onnxruntime"), path)
+    graph_file(path, ENCODER, SHAPE, Form("onnxruntime"))
     return Engine("onnxruntime", "cpu", available_cores(), ENCODER, SHAPE, path)
 
 
@@ -150,8 +137,4 @@ def table(store: _Store) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except InputError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    main(app)

@@ -1,6 +1,5 @@
 """The commands of bench.widths; see its package."""
 
-import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +9,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import available_cores, environment
-from bench.graphs import Form, write_graph
-from bench.measure import measure
-from bench.paper.store import is_stored, read_store, write_cell
-from bench.spec import BERT_BASE, ROLES, Effort, Engine, Runtime, Workload
-from bench.stats import speedup
-from export.target import Target, dialect_of, scheme_of
+from bench.environment import available_cores
+from bench.graphs import best_form
+from bench.spec import BERT_BASE, Effort, Engine, Runtime, Workload
+from bench.store import is_stored, read_store, write_cell
+from bench.study import graph_file, main, timed
+from export.target import GraphPrecision
 from prune.cost import multiply_adds
-from prune.errors import InputError
 from prune.shape import ModelShape
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -26,7 +23,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 ENCODER = replace(BERT_BASE, vocab_size=1000)
 WORKLOAD = Workload(1, 384)
 LAYERS = 4
-KINDS: tuple[tuple[Runtime, str], ...] = (
+KINDS: tuple[tuple[Runtime, GraphPrecision], ...] = (
     ("onnxruntime", "fp32"),
     ("onnxruntime", "int8"),
     ("openvino", "fp32"),
@@ -63,34 +60,18 @@ def _sizes() -> list[tuple[int, int]]:
 
 
 def _found(
-    runtime: Runtime, precision: str, heads: int, width: int, scratch: Path, effort: Effort
+    runtime: Runtime, precision: GraphPrecision, heads: int, width: int, scratch: Path, effort: Effort
 ) -> dict[str, Any]:
     cut = _engine(runtime, precision, heads, width, scratch)
     whole = _engine(runtime, precision, HEADS, WIDTH, scratch)
-    (samples,) = measure(cut, whole, [dict.fromkeys(ROLES, WORKLOAD)], effort).samples
     less, all_ = (multiply_adds(ENCODER, one.shape, batch=1, seq=WORKLOAD.seq) for one in (cut, whole))
-    return {
-        "environment": environment(gpu=False).to_dict(),
-        "settings": effort.to_dict(),
-        "speedup": speedup(samples.log_ratios, samples.pilot).to_dict(),
-        "multiply_add_ratio": all_ / less,
-        "log_ratios": samples.log_ratios,
-    }
+    return timed(cut, whole, WORKLOAD, effort) | {"multiply_add_ratio": all_ / less}
 
 
-def _engine(runtime: Runtime, precision: str, heads: int, width: int, scratch: Path) -> Engine:
-    from export.graph import random_weights
-
+def _engine(runtime: Runtime, precision: GraphPrecision, heads: int, width: int, scratch: Path) -> Engine:
     shape = ModelShape.uniform(LAYERS, heads, width)
     path = scratch / f"{runtime}-{precision}-{heads}-{width}.onnx"
-    if not path.is_file():
-        target: Target = "openvino" if runtime == "openvino" else "onnxruntime"
-        form = (
-            Form(dialect_of(target, "int8"), "int8", scheme_of(target))
-            if precision == "int8"
-            else Form(dialect_of(target, "fp32"))
-        )
-        write_graph(ENCODER, shape, random_weights(ENCODER, shape), form, path)
+    graph_file(path, ENCODER, shape, best_form(runtime, "cpu", precision))
     return Engine(runtime, "cpu", available_cores(), ENCODER, shape, path)
 
 
@@ -122,8 +103,4 @@ def _figure(found: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except InputError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    main(app)

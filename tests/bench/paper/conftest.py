@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.paper.store import write_cell
+from bench.store import write_cell
 from prune.shape import LayerShape, ModelShape
 
 WHOLE = ModelShape.uniform(2, num_heads=4, intermediate_size=8)

@@ -8,7 +8,7 @@ import pytest
 
 from bench.paper import run
 from bench.paper.cells import TEACHER, Cell
-from bench.paper.store import is_stored, read_cell
+from bench.store import is_stored, read_cell
 
 LEARNS = Cell("whole", "point", ("MODEL", "--retrain"), saves_as=TEACHER)
 CUT = Cell("cut", "point", ("MODEL",))
