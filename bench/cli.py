@@ -101,7 +101,7 @@ def bench(
     precision: Annotated[
         str,
         typer.Option(
-            help="Of graphs that bench builds itself: fp32, fp16, int8; a list sweeps. Files keep theirs."
+            help="Without MODEL: of the graphs that bench builds; fp32, fp16 or int8, a list sweeps."
         ),
     ] = "fp32",
     device: Annotated[

@@ -11,7 +11,7 @@ from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime
 from export.target import GraphPrecision
 from prune.arch import Encoder
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 from prune.shape import ModelShape
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Opener:
     scratch: Path
     clients: int = 1
     precision: GraphPrecision = "fp32"
-    """Of what is built from a model directory or for the paper's pair; a file says its own."""
+    """Of the paper's pair; what the user names has its own."""
 
     def open(self, name: str, *, dialect: str | None = None) -> Model:
         """The model that the user named. Raises InputError where it is none that can be measured.
@@ -98,7 +98,7 @@ class Opener:
         """
         path = Path(name)
         if path.is_dir():
-            return self._open_directory(name, path, Form(dialect) if dialect else self._form(self.precision))
+            return self._open_directory(name, path, Form(dialect) if dialect else self._best_form)
         if self.runtime == "tensorrt":
             return self._open_engine(name, path)
         if not path.is_file():
@@ -189,9 +189,15 @@ class Opener:
 
     def _export(self, source: "Source", form: Form) -> Path:
         """The graph of trained weights; InputError where it does not compute what the model computes."""
-        from export.parity import ParityError, check_parity
-        from export.weights import weights_of
-        from prune.checkpoint import load_source, quiet
+        try:
+            from export.parity import ParityError, check_parity
+            from export.weights import weights_of
+            from prune.checkpoint import load_source, quiet
+        except ImportError as error:
+            raise InstallationError(
+                f"{source.name} is a model directory, and reading it takes torch and transformers ({error}); "
+                "install them (pip install torch transformers), or give an .onnx file that prune-export wrote."
+            ) from error
 
         quiet()
         model = load_source(source)

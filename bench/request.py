@@ -26,7 +26,7 @@ class Request:
     device: Device
     threads: tuple[int, ...]
     precisions: tuple[GraphPrecision, ...]
-    """Of graphs that bench builds itself."""
+    """Of the graphs that bench builds where no model is named."""
     clients: int
     effort: Effort
     dev: str | None
@@ -45,6 +45,11 @@ class Request:
         if self.clients < 1:
             raise InputError(
                 f"--clients is {self.clients}; give how many call the engine at a time, 1 or more."
+            )
+        if self.models and self.precisions != ("fp32",):
+            raise InputError(
+                f"--precision {','.join(self.precisions)} is of graphs that bench builds without MODEL, and a MODEL "
+                "has its own; name the files of each precision (prune-export --precision)."
             )
         if self.lengths and not self.models:
             raise InputError("--lengths needs a tokenizer, and without MODEL there is none; give one.")

@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from bench.runners import runner
 from bench.spec import BERT_BASE_SHAPE, Workload
 from export.graph import random_weights
 from prune.checkpoint import random_model, save
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError
 from prune.shape import ModelShape
 
 
@@ -32,6 +33,19 @@ def test_a_file_is_known_from_its_metadata(opener: Opener, make_file, encoder, w
         "onnxruntime",
     )
     assert (model.engine.encoder, model.engine.shape, model.original_shape) == (encoder, cut, whole)
+
+
+def test_a_directory_without_torch_is_one_sentence(
+    opener: Opener, encoder, whole, tmp_path, monkeypatch
+) -> None:
+    save(random_model(encoder, whole), None, tmp_path / "model")
+    monkeypatch.delitem(sys.modules, "export.parity", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        InstallationError, match=r"model is a model directory, .*give an \.onnx file"
+    ) as refused:
+        opener.open(str(tmp_path / "model"))
+    assert "\n" not in str(refused.value)
 
 
 def test_the_twin_is_the_file_before_it_was_cut(opener: Opener, make_file, whole) -> None:

@@ -34,6 +34,10 @@ def _request(**changes: Any) -> Request:
     [
         ({"threads": (2, 0)}, "--threads is 0"),
         ({"clients": 0}, "--clients is 0"),
+        (
+            {"precisions": ("fp32", "int8")},
+            "--precision fp32,int8 is of graphs that bench builds without",
+        ),
         ({"models": (), "lengths": "dev.json"}, "--lengths needs a tokenizer"),
         ({"models": (), "baseline": "whole"}, "--baseline names what to compare with, but no MODEL"),
         ({"models": (), "dev": "dev.json"}, "--dev measures accuracy, and without MODEL"),
