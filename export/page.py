@@ -9,13 +9,13 @@ from page.blocks import (
     bullets,
     command,
     facts,
-    figure,
     grouped_table,
     table,
     verdict,
 )
+from page.changes import change_of, changes_figure
 from page.document import document
-from page.intervals import Estimate, intervals
+from page.intervals import Estimate
 from page.layers import HEADINGS, layers_figure, layers_rows
 from page.markup import Markup, element, join
 from page.words import digits
@@ -110,24 +110,14 @@ def _accuracy(run: Run) -> Section:
     if not groups:
         words = "Accuracy was not measured; prune-export measures it where it is given questions: --dev FILE."
         return Section("accuracy", "Accuracy", element("p", words))
-    said = "; ".join(f"{title}, {row.label}: {row.reading}" for title, rows in groups for row in rows)
-    picture = intervals(
-        f"Changes of accuracy with their 95 % intervals, in points. {said}.",
-        groups,
-        reference=0.0,
-        axis="points more than before",
-    )
-    caption = (
-        "After less before on the same questions, and the 95 % interval, in points. Dotted line: no change. A filled "
-        "mark: the interval leaves that out."
-    )
+    picture = changes_figure(groups, axis="points more than before", difference="After less before")
     rows = [(title, list(_measures(run[key]))) for key, title in _COMPARED.items() if run[key]]
     found = grouped_table(
         "Measures in percent, changes in points",
         ("measure", "before", "after", "change", "95 % interval", "questions"),
         rows,
     )
-    return Section("accuracy", "Accuracy", beside(figure(picture, caption), found))
+    return Section("accuracy", "Accuracy", beside(picture, found))
 
 
 _BY_THE_CUT = "The model as it came, and as it became"
@@ -141,7 +131,7 @@ def _changes(run: Run) -> Iterator[tuple[str, list[Estimate]]]:
             yield (
                 title,
                 [
-                    Estimate(name, change["mean_difference"], change["low"], change["high"], _reading(change))
+                    change_of(name, change["mean_difference"], change["low"], change["high"])
                     for name, _, _, change, _ in _figures(compared)
                     if change
                 ],
@@ -259,10 +249,6 @@ def _flat(value: Run, above: Sequence[str] = ()) -> Iterator[tuple[str, str | No
 
 def _shapes(run: Run) -> tuple[ModelShape, ModelShape]:
     return ModelShape.from_dict(run["shape"]), ModelShape.from_dict(run["original_shape"])
-
-
-def _reading(change: Mapping[str, float]) -> str:
-    return f"{change['mean_difference']:+.2f} ({_interval(change)})"
 
 
 def _interval(change: Mapping[str, float]) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from bench.page.names import Compared
 from bench.spec import ROLES
-from page.blocks import Section, beside, figure, grouped_table
-from page.intervals import Estimate, intervals
+from page.blocks import Section, beside, grouped_table
+from page.changes import change_of, changes_figure
 from page.markup import Markup, element
 
 _HEADINGS = ("measure", "baseline", "candidate", "change", "95 % interval", "questions")
@@ -30,28 +30,14 @@ def _changes(measured: Sequence[Compared]) -> Markup:
         (
             each.title,
             [
-                Estimate(metric["name"], change["points"], change["low"], change["high"], _reading(change))
+                change_of(metric["name"], **change)
                 for metric in each.data["accuracy"]["metrics"]
                 if (change := metric["change"])
             ],
         )
         for each in measured
     ]
-    groups = [(title, rows) for title, rows in groups if rows]
-    if not groups:
-        return Markup()
-    said = "; ".join(f"{title}, {row.label}: {row.reading}" for title, rows in groups for row in rows)
-    picture = intervals(
-        f"Changes of accuracy with their 95 % intervals, in points. {said}.",
-        groups,
-        reference=0.0,
-        axis="points more than the baseline",
-    )
-    caption = (
-        "Candidate less baseline on the same questions, and its 95 % interval, in points. Dotted line: no change. A "
-        "filled mark: the interval leaves that out."
-    )
-    return figure(picture, caption)
+    return changes_figure(groups, axis="points more than the baseline", difference="Candidate less baseline")
 
 
 def _row(compared: Compared, metric: Mapping[str, Any]) -> tuple[str, ...]:
@@ -63,7 +49,3 @@ def _row(compared: Compared, metric: Mapping[str, Any]) -> tuple[str, ...]:
         f"{change['low']:+.2f} to {change['high']:+.2f}" if change else "",
         str(compared.data["accuracy"]["questions"]),
     )
-
-
-def _reading(change: Mapping[str, float]) -> str:
-    return f"{change['points']:+.2f} ({change['low']:+.2f} to {change['high']:+.2f})"

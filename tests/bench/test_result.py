@@ -3,10 +3,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from plain_result import PLACE
 from rich.console import Console
 
 from bench.accuracy import Accuracy, Metric
-from bench.environment import Disturbance, Environment
+from bench.environment import Disturbance
 from bench.graphs import Form
 from bench.measure import ORDERS, Block, Launch, Samples, Start
 from bench.models import Model
@@ -15,20 +16,6 @@ from bench.result import Comparison, Result, check_gates, summarize
 from bench.spec import Effort, Engine, Role, Traffic, Turn, Workload
 from prune.qa.significance import Interval
 
-PLACE = Environment(
-    date="2026-01-01T00:00:00+00:00",
-    cpu="Some CPU",
-    cores=2,
-    processors=2,
-    cpu_flags=("avx2",),
-    governor=None,
-    memory_bytes=2**34,
-    load_average=0.1,
-    gpu=None,
-    system="Linux",
-    python="3.11.0",
-    packages={"onnxruntime": "1.0"},
-)
 CALM = Disturbance(0.01, 0.0, 0)
 
 

@@ -1,0 +1,107 @@
+"""Where a file's time goes: the runtime's own profiler, by operator.
+
+    python -m bench.kernels out.onnx --runtime openvino --batch 1 --seq 384
+
+Of every kernel the fastest of several calls counts, so that what disturbs a call does not; profiling itself costs time.
+"""
+
+import json
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.environment import available_cores
+from bench.inputs import random_inputs
+from bench.runners import runner
+from bench.spec import Workload
+from bench.study import main
+from page.words import milliseconds
+
+Kernel = tuple[str, str]
+"""Operator, as the runtime calls it, and the name of the node."""
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command(help=__doc__)
+def kernels(
+    file: Annotated[Path, typer.Argument(help="An .onnx file that prune-export or a study wrote.")],
+    runtime: Annotated[
+        Literal["onnxruntime", "openvino"], typer.Option(help="What runs it.")
+    ] = "onnxruntime",
+    batch: Annotated[int, typer.Option(help="Sequences per call.")] = 1,
+    seq: Annotated[int, typer.Option(help="Tokens per sequence.")] = 384,
+    calls: Annotated[int, typer.Option(help="Calls, of which the fastest counts.")] = 30,
+) -> None:
+    from export.metadata import read_metadata
+
+    runner(runtime).check("cpu")
+    inputs = random_inputs(read_metadata(file).encoder, Workload(batch, seq))
+    profile = _onnxruntime if runtime == "onnxruntime" else _openvino
+    found = by_operator(profile(file, inputs, calls))
+    total = sum(seconds for _, seconds in found.values())
+    rows = Table(title=f"{file}, {runtime}, batch {batch}, seq {seq}: {milliseconds(total)} ms in kernels")
+    for heading in ("operator", "kernels", "ms", "share"):
+        rows.add_column(heading, justify="left" if heading == "operator" else "right")
+    for operator, (number, seconds) in found.items():
+        rows.add_row(operator, str(number), milliseconds(seconds), f"{seconds / total:.1%}")
+    Console().print(rows)
+
+
+def by_operator(readings: Iterator[tuple[Kernel, float]]) -> dict[str, tuple[int, float]]:
+    """Operator → how many kernels, and their seconds together, the fastest reading of each; the slowest first."""
+    fastest: dict[Kernel, float] = {}
+    for kernel, seconds in readings:
+        fastest[kernel] = min(seconds, fastest.get(kernel, seconds))
+    found: dict[str, list[float]] = defaultdict(list)
+    for (operator, _), seconds in fastest.items():
+        found[operator].append(seconds)
+    ordered = sorted(found.items(), key=lambda each: -sum(each[1]))
+    return {operator: (len(seconds), sum(seconds)) for operator, seconds in ordered}
+
+
+def _onnxruntime(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = available_cores()
+        options.log_severity_level = 3
+        options.enable_profiling = True
+        options.profile_file_prefix = str(Path(scratch) / "profile")
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        for _ in range(calls):
+            session.run(None, dict(inputs))
+        events = json.loads(Path(session.end_profiling()).read_bytes())
+    for event in events:
+        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+            yield (event["args"]["op_name"], event["name"]), event["dur"] / 1e6
+
+
+def _openvino(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
+    import openvino
+
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": available_cores(),
+        "PERFORMANCE_HINT": "LATENCY",
+        "PERF_COUNT": True,
+    }
+    request = openvino.Core().compile_model(str(file), "CPU", settings).create_infer_request()
+    for _ in range(calls):
+        request.infer(dict(inputs))
+        for node in request.profiling_info:
+            if seconds := node.real_time.total_seconds():
+                yield (f"{node.node_type} {node.exec_type}", node.node_name), seconds
+
+
+if __name__ == "__main__":
+    main(app)
