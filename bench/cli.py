@@ -23,7 +23,7 @@ from bench.page import result_page
 from bench.report import print_report
 from bench.request import Request, parse_numbers, parse_share, parse_words
 from bench.result import Tested
-from bench.spec import Device, Effort, Runtime, Workload
+from bench.spec import Device, Effort, Runtime, Timing, Workload
 from export.doctor import findings, sentences, this_installation
 from export.target import GraphPrecision
 from prune.command import end_cleanly_when_told_to
@@ -115,6 +115,13 @@ def bench(
         typer.Option(help="Threads of each engine; a list sweeps.", show_default="all physical cores"),
     ] = None,
     clients: Annotated[int, typer.Option(help="How many call an engine at the same time.")] = 1,
+    timing: Annotated[
+        Timing,
+        typer.Option(
+            help="On a GPU: call times whole calls, with the copies there and back; device what the GPU does, by its "
+            "own clock, inputs and logits in its memory; cuda-graph that, replayed as a CUDA graph."
+        ),
+    ] = "call",
     dev: Annotated[
         str | None, typer.Option(metavar="FILE", help="SQuAD JSON, or see --task: measure F1 as well.")
     ] = None,
@@ -188,6 +195,7 @@ def bench(
                 tuple[GraphPrecision, ...], parse_words("--precision", precision, get_args(GraphPrecision))
             ),
             clients=clients,
+            timing=timing,
             effort=Effort(launches, blocks, parse_share("--precision-goal", precision_goal), max_time),
             dev=dev,
             task=task,

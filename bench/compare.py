@@ -67,7 +67,7 @@ class Changes:
     differences: tuple[Difference, ...]
     """Of what must agree for times to be comparable."""
     engines: tuple[Difference, ...]
-    """Of runtimes, threads and clients: where these differ nothing is matched, so they spoil no comparison."""
+    """Of how engines are run: where that differs nothing is matched, so it spoils no comparison."""
     points: tuple[PointChange, ...]
     only_old: tuple[Known, ...]
     only_new: tuple[Known, ...]
@@ -95,7 +95,7 @@ class Changes:
 
 
 def compare(old: Saved, new: Saved) -> Changes:
-    """What changed from `old` to `new`, at what both have: by models, runtime, precisions, threads, clients, place."""
+    """What changed from `old` to `new`, at what both have: by models, how they are run, place."""
     before, after = _points(old), _points(new)
     differences = (
         *_differences(old.environment, new.environment),
@@ -106,7 +106,7 @@ def compare(old: Saved, new: Saved) -> Changes:
         differences=differences,
         engines=tuple(
             one
-            for part in ("runtime", "threads", "clients")
+            for part in ("runtime", "threads", "clients", "timing")
             for one in _differences(_run_by(old, part), _run_by(new, part))
         ),
         points=tuple(

@@ -45,6 +45,8 @@ COLUMNS = {
     "parameters": "of the model",
     "weights": "trained or random",
     "sha256": "of the file; empty for random weights",
+    "timing": "what was timed: call (from the host and back), device (by the GPU's clock), cuda-graph (so replayed)",
+    "device_bytes": "taken of the GPU's memory; empty where there is none",
 }
 """Every column, in order, and what stands in it."""
 
@@ -107,6 +109,8 @@ def _row(number: int, role: str, model: dict[str, Any], point: dict[str, Any]) -
         "parameters": model["parameters"],
         "weights": model["weights"],
         "sha256": model["sha256"],
+        "timing": model["timing"],
+        "device_bytes": found["device_bytes"],
     }
 
 

@@ -36,6 +36,8 @@ class EngineProcess:
     def __init__(self, engine: Engine, role: Role, worker: str = WORKER) -> None:
         """`worker` is the module that serves, see bench.worker."""
         self.role = role
+        self.device_bytes: int | None = None
+        """What it has taken of a GPU's memory for all that it was prepared for; None: it runs on none."""
         self._clients = engine.clients
         self._stderr = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 (closed in close)
         search = os.pathsep.join(filter(None, (str(_PACKAGES), os.environ.get("PYTHONPATH"))))
@@ -70,7 +72,9 @@ class EngineProcess:
 
     def prepare(self, load: Load) -> list[float]:
         """Make the inputs of an operating point and warm up; returns the seconds of the warm-up's calls."""
-        return self._awake({"do": "prepare", "load": load.to_dict()})["seconds"]  # type: ignore[no-any-return]
+        found = self._awake({"do": "prepare", "load": load.to_dict()})
+        self.device_bytes = found["device_bytes"]
+        return found["seconds"]  # type: ignore[no-any-return]
 
     def turns(self, number: int, calls: int, full_wake: bool) -> list[Turn]:
         """Wake, make one untimed call (of one row, unless `full_wake`), then take so many turns."""

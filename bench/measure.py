@@ -74,6 +74,8 @@ class Start:
     """The first call at this operating point, which allocates and, on some runtimes, compiles."""
     peak_bytes: int | None
     """Most resident memory of its process when the launch ended; None where the system does not say."""
+    device_bytes: int | None = None
+    """What it took of a GPU's memory, its CUDA context left out; None: it ran on none."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -81,6 +83,7 @@ class Start:
             "load_seconds": self.load_seconds,
             "first_call_seconds": self.first_call_seconds,
             "peak_bytes": self.peak_bytes,
+            "device_bytes": self.device_bytes,
         }
 
 
@@ -174,7 +177,9 @@ def measure(
                     done += 1
                     progress(done, _planned(plans, wanted, effort))
                 starts = {
-                    role: Start(worker.load_seconds, warm_up[role][0], worker.peak_bytes())
+                    role: Start(
+                        worker.load_seconds, warm_up[role][0], worker.peak_bytes(), worker.device_bytes
+                    )
                     for role, worker in workers.items()
                 }
                 found[index].launches.append(Launch(blocks, starts))

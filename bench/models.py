@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
-from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime
+from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime, Timing
 from export.target import GraphPrecision
 from prune.arch import Encoder
 from prune.errors import InputError, InstallationError
@@ -66,6 +66,7 @@ class Model:
             "device": self.engine.device,
             "threads": self.engine.threads,
             "clients": self.engine.clients,
+            "timing": self.engine.timing,
             "bytes": self.file_bytes,
             "sha256": self.sha256,
         }
@@ -75,7 +76,8 @@ class Model:
         """Name, and how it is run."""
         engine = self.engine
         clients = f", {engine.clients} clients" if engine.clients > 1 else ""
-        return f"{self.name} ({engine.runtime}, {self.precision}, {engine.threads} threads{clients})"
+        timing = "" if engine.timing == "call" else f", {engine.timing}"
+        return f"{self.name} ({engine.runtime}, {self.precision}, {engine.threads} threads{clients}{timing})"
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Opener:
     threads: int
     scratch: Path
     clients: int = 1
+    timing: Timing = "call"
     precision: GraphPrecision = "fp32"
     """Of the paper's pair; what the user names has its own."""
 
@@ -239,7 +242,9 @@ class Opener:
         weights: Weights,
         folder: Path | None,
     ) -> Model:
-        engine = Engine(self.runtime, self.device, self.threads, encoder, shape, path, self.clients)
+        engine = Engine(
+            self.runtime, self.device, self.threads, encoder, shape, path, self.clients, self.timing
+        )
         files = _loaded_files(path)
         size = sum(file.stat().st_size for file in files) or None
         digest = _digest(files) if weights == "trained" else None

@@ -111,14 +111,19 @@ def _start_table(comparison: Comparison) -> RenderableType:
     for heading in ("file MiB", "load s", "first call ms", "peak memory MiB"):
         table.add_column(heading, justify="right")
     point = comparison.points[0]
-    for role in ROLES:
-        start, size = point.start(role), comparison.models[role].file_bytes
+    starts = {role: point.start(role) for role in ROLES}
+    on_gpu = any(start["device_bytes"] is not None for start in starts.values())
+    if on_gpu:
+        table.add_column("GPU memory MiB", justify="right")
+    for role, start in starts.items():
+        size = comparison.models[role].file_bytes
         table.add_row(
             role,
             mebibytes(size),
             digits(start["load_seconds"] or 0.0),
             milliseconds(start["first_call_seconds"]),
             mebibytes(start["peak_bytes"]),
+            *([mebibytes(start["device_bytes"])] if on_gpu else []),
         )
     return table
 

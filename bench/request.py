@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bench.environment import available_cores
 from bench.result import Tested
-from bench.spec import Device, Effort, Runtime, Workload
+from bench.spec import Device, Effort, Runtime, Timing, Workload
 from export.target import GraphPrecision
 from prune.errors import InputError
 from prune.qa.task import TaskName
@@ -28,6 +28,7 @@ class Request:
     precisions: tuple[GraphPrecision, ...]
     """Of the graphs that bench builds where no model is named."""
     clients: int
+    timing: Timing
     effort: Effort
     dev: str | None
     """Questions for EM and F1."""
@@ -45,6 +46,15 @@ class Request:
         if self.clients < 1:
             raise InputError(
                 f"--clients is {self.clients}; give how many call the engine at a time, 1 or more."
+            )
+        if self.timing != "call" and self.device == "cpu":
+            raise InputError(
+                f"--timing {self.timing} is by a GPU's clock, and --device cpu has none; give --device cuda, or "
+                "--timing call."
+            )
+        if self.timing != "call" and self.clients > 1:
+            raise InputError(
+                f"--timing {self.timing} is of one call at a time, and --clients is {self.clients}; give one of them."
             )
         if self.models and self.precisions != ("fp32",):
             raise InputError(

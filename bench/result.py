@@ -1,6 +1,6 @@
 """What was found: raw samples, what follows from them, and where it was measured. The JSON is versioned."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
@@ -11,11 +11,20 @@ from bench.inputs import DESCRIPTION
 from bench.measure import Samples
 from bench.models import Model
 from bench.peak import IMPOSSIBLE
-from bench.spec import ROLES, Effort, Load, Role, Workload
+from bench.spec import ROLES, Effort, Load, Role, Timing, Workload
 from bench.stats import Latency, Speedup, latency, outliers, speedup
 from prune.cost import multiply_adds, parameters
 
-FORMAT = 2
+FORMAT = 3
+
+_ON_A_GPU: dict[Timing, str] = {
+    "call": "Times are of whole calls: the copies to the GPU and back are in them (--timing device leaves them out).",
+    "device": "Times are the GPU's own, by its events: inputs and logits stay in its memory, and neither copies nor "
+    "the host's part are in them (--timing call has both).",
+    "cuda-graph": "Times are the GPU's own, by its events, each call replayed as one CUDA graph: inputs and logits "
+    "stay in its memory, and neither copies nor the host's part are in them (--timing call has both).",
+}
+"""What the times are of."""
 
 Tested = Literal["estimate", "bound"]
 """What of a figure a limit is held against: itself, or the end of its interval that is worse for us."""
@@ -56,11 +65,11 @@ class Point:
     def start(self, role: Role) -> dict[str, float | None]:
         """What starting it costs: medians over launches of the times, the most memory of any."""
         starts = [launch.starts[role] for launch in self.samples.launches]
-        peaks = [start.peak_bytes for start in starts if start.peak_bytes is not None]
         return {
             "load_seconds": median(start.load_seconds for start in starts),
             "first_call_seconds": median(start.first_call_seconds for start in starts),
-            "peak_bytes": max(peaks, default=None),
+            "peak_bytes": _most(start.peak_bytes for start in starts),
+            "device_bytes": _most(start.device_bytes for start in starts),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -181,6 +190,12 @@ class Result:
             notes.append(
                 f"{threads} threads share {cores} cores; engines are usually fastest with --threads {cores}."
             )
+        for one in self.comparisons:
+            notes += [
+                _ON_A_GPU[model.engine.timing]
+                for model in one.models.values()
+                if model.engine.device != "cpu"
+            ]
         wide = [
             point.speedup.half_width
             for one in self.comparisons
@@ -220,6 +235,10 @@ def summarize(
         },
         peaks=peaks or dict.fromkeys(ROLES),
     )
+
+
+def _most(sizes: Iterable[int | None]) -> int | None:
+    return max((size for size in sizes if size is not None), default=None)
 
 
 def _latency(samples: Samples, role: Role, served: int) -> Latency:

@@ -98,7 +98,9 @@ def _pairs(request: Request, scratch: Path) -> Iterator[Models]:
     for runtime in request.runtimes:
         for threads in request.threads:
             for precision in request.precisions:
-                opener = Opener(runtime, request.device, threads, scratch, request.clients, precision)
+                opener = Opener(
+                    runtime, request.device, threads, scratch, request.clients, request.timing, precision
+                )
                 yield from _pairs_of(request, opener)
 
 

@@ -24,6 +24,7 @@ class SavedModel:
     precision: str
     threads: int
     clients: int
+    timing: str
     sha256: str | None
     """Of its files; None: random weights."""
 
@@ -64,13 +65,15 @@ class Pair:
     baseline_precision: str
     threads: int
     clients: int
+    timing: str
 
     @property
     def label(self) -> str:
         """In words."""
         against = "" if self.precision == self.baseline_precision else f" against {self.baseline_precision}"
         clients = f", {self.clients} clients" if self.clients > 1 else ""
-        how = f"{self.runtime}, {self.precision}{against}, {self.threads} threads{clients}"
+        timed = "" if self.timing == "call" else f", timed by {self.timing}"
+        how = f"{self.runtime}, {self.precision}{against}, {self.threads} threads{clients}{timed}"
         return f"{self.candidate} against {self.baseline} ({how})"
 
 
@@ -94,6 +97,7 @@ class SavedComparison:
             baseline.precision,
             candidate.threads,
             candidate.clients,
+            candidate.timing,
         )
 
 
@@ -177,6 +181,7 @@ def _model(model: Field) -> SavedModel:
         precision=model["precision"].text(),
         threads=model["threads"].whole(least=1),
         clients=model["clients"].whole(least=1),
+        timing=model["timing"].text(),
         sha256=_optional(model["sha256"]),
     )
 

@@ -12,6 +12,9 @@ from prune.shape import LayerShape, ModelShape
 
 Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch", "torch-compiled"]
 Device = Literal["cpu", "cuda", "tensorrt"]
+Timing = Literal["call", "device", "cuda-graph"]
+"""What is timed: a whole call, from arrays on the host to logits on the host; or what a GPU does in it, by its own
+clock, inputs and logits being in its memory; or that, replayed as a CUDA graph."""
 Role = Literal["baseline", "candidate"]
 ROLES: tuple[Role, Role] = ("baseline", "candidate")
 
@@ -143,6 +146,7 @@ class Engine:
     """ONNX file, engine (tensorrt) or model directory (torch); None: torch, random weights of that shape."""
     clients: int = 1
     """How many call it at the same time."""
+    timing: Timing = "call"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the line that a worker reads."""
@@ -154,6 +158,7 @@ class Engine:
             "shape": self.shape.to_dict(),
             "path": None if self.path is None else str(self.path),
             "clients": self.clients,
+            "timing": self.timing,
         }
 
     @classmethod
@@ -167,6 +172,7 @@ class Engine:
             shape=ModelShape.from_dict(data["shape"]),
             path=None if data["path"] is None else Path(data["path"]),
             clients=data["clients"],
+            timing=data["timing"],
         )
 
 

@@ -1,9 +1,10 @@
 """The process that holds one engine. It reads one JSON line per request and answers each with one line.
 
     {"do": "load", "engine": {...}}                              → {"seconds": 1.3}
-    {"do": "prepare", "load": {"batch": 16, "seq": 384}}         → {"seconds": [...]}   the warm-up's calls
+    {"do": "prepare", "load": {"batch": 16, "seq": 384}}         → {"seconds": [...], "device_bytes": null}
     {"do": "turns", "turns": 2, "calls": 3, "full_wake": true}   → {"turns": [{"seconds": [...], "wall": 0.1}, ...]}
 
+`prepare` tells the seconds of the warm-up's calls, and what the engine has taken of a GPU's memory so far.
 An error that the user can mend comes back as {"error": sentence}; any other ends the process, its last words
 on stderr. The end of the input ends the process.
 """
@@ -17,13 +18,15 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import IO, Any
 
 import numpy as np
 
-from bench.inputs import Inputs, inputs_of
-from bench.runners import Logits, Run, runner
+from bench.device_memory import DeviceMemory
+from bench.inputs import inputs_of
+from bench.runners import LOGITS, Bind, Call, Logits, bind
 from bench.spec import Engine, Load, Turn, Workload, load_from_dict
 from prune.errors import InputError
 
@@ -40,12 +43,7 @@ STABLE = 0.03
 """The warm-up ends when the last two calls brought no new record by more than this share."""
 
 
-def load_engine(engine: Engine) -> Run:
-    """The engine, on its own runtime."""
-    return runner(engine.runtime).load(engine)
-
-
-def main(parent: int, load: Callable[[Engine], Run] = load_engine) -> None:
+def main(parent: int, load: Callable[[Engine], Bind] = bind) -> None:
     """Serve requests from stdin until it ends; `parent` is the process that this one must not outlive."""
     _die_with(parent)
     # Libraries print where they like: keep the answers' channel to ourselves, give them stderr.
@@ -61,7 +59,7 @@ def main(parent: int, load: Callable[[Engine], Run] = load_engine) -> None:
         ) from None
 
 
-def serve(requests: IO[str], answers: IO[str], load: Callable[[Engine], Run] = load_engine) -> None:
+def serve(requests: IO[str], answers: IO[str], load: Callable[[Engine], Bind] = bind) -> None:
     """Answer each line of `requests` with one line in `answers`; engines are opened by `load`."""
     session = _Session(load)
     for line in requests:
@@ -88,24 +86,30 @@ class _Session:
     """The loaded engine and the inputs of the operating point at hand."""
 
     engine: Engine
-    run: Run
-    inputs: list[Inputs]
-    """Of each call of one timed unit."""
+    bind: Bind
+    calls: list[Call]
+    """Those of one timed unit."""
+    one_row: Call
+    """The first of them with one row, which wakes the engine."""
+    memory: DeviceMemory | None = None
 
-    def __init__(self, load: Callable[[Engine], Run]) -> None:
+    def __init__(self, load: Callable[[Engine], Bind]) -> None:
         self.load = load
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:
             case "load":
                 self.engine = Engine.from_dict(request["engine"])
+                if self.engine.device != "cpu":
+                    self.memory = DeviceMemory()
                 start = time.perf_counter()
-                self.run = self.load(self.engine)
+                with self._watched():
+                    self.bind = self.load(self.engine)
                 return {"seconds": time.perf_counter() - start}
             case "prepare":
-                load = load_from_dict(request["load"])
-                self.inputs = inputs_of(self.engine.encoder, load)
-                return {"seconds": self._warm_up(load)}
+                with self._watched():
+                    seconds = self._warm_up(load_from_dict(request["load"]))
+                return {"seconds": seconds, "device_bytes": self.memory and self.memory.taken}
             case "turns":
                 self._wake(whole=request["full_wake"])
                 turns = [self._turn(request["calls"]) for _ in range(request["turns"])]
@@ -113,16 +117,24 @@ class _Session:
             case other:
                 raise ValueError(f"a worker was asked to {other!r}")
 
+    def _watched(self) -> AbstractContextManager[None]:
+        return self.memory.watched() if self.memory else nullcontext()
+
     def _warm_up(self, load: Load) -> list[float]:
         """Seconds of units until they get no faster; the first one, which allocates, is slower than most."""
+        self.calls = []
         seconds = []
-        for inputs, call in zip(self.inputs, load.calls, strict=True):
+        batches = inputs_of(self.engine.encoder, load)
+        for inputs, size in zip(batches, load.calls, strict=True):
             start = time.perf_counter()
-            logits = self.run(inputs)
+            call = self.bind(inputs)
+            call.run()
             seconds.append(time.perf_counter() - start)
-            _check(logits, call)
+            _check(call.logits(), size)
+            self.calls.append(call)
         seconds = [sum(seconds)]
         # A turn may wake the engine with one row, which must not meet that shape for the first time then.
+        self.one_row = self.bind({name: array[:1] for name, array in batches[0].items()})
         self._wake(whole=False)
         while sum(seconds) < WARM_UP_SECONDS or len(seconds) < 2:
             seconds.append(self._timed_unit())
@@ -135,7 +147,7 @@ class _Session:
         if whole:
             self._timed_unit()
         else:
-            self.run({name: array[:1] for name, array in self.inputs[0].items()})
+            self.one_row.run()
 
     def _turn(self, calls: int) -> Turn:
         """`calls` timed units of each client."""
@@ -152,15 +164,12 @@ class _Session:
         return [self._timed_unit() for _ in range(calls)]
 
     def _timed_unit(self) -> float:
-        start = time.perf_counter()
-        for inputs in self.inputs:
-            self.run(inputs)
-        return time.perf_counter() - start
+        return sum(call.run() for call in self.calls)
 
 
 def _check(logits: Logits, call: Workload) -> None:
     """Raise InputError unless the logits are finite and one for each token."""
-    for name, values in zip(("start_logits", "end_logits"), logits, strict=True):
+    for name, values in zip(LOGITS, logits, strict=True):
         expected = (call.batch, call.seq)
         if values.shape != expected or not np.isfinite(values).all():
             raise InputError(

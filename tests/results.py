@@ -48,6 +48,7 @@ class Side:
             "device": "cpu",
             "threads": self.threads,
             "clients": 1,
+            "timing": "call",
             "bytes": 91_000_000,
             "sha256": "ab" * 32 if weights == "trained" else None,
             "parameters": 22_565_000,
@@ -91,7 +92,7 @@ def result(
 ) -> dict[str, Any]:
     """What the command found, on a machine of two cores."""
     return {
-        "format": 2,
+        "format": 3,
         "command": command,
         "environment": {
             "date": "2026-01-01T00:00:00+00:00",
@@ -155,6 +156,7 @@ def _point(load: Mapping[str, Any], times: float, width: float) -> dict[str, Any
             "load_seconds": 0.21,
             "first_call_seconds": 1.5 * median,
             "peak_bytes": 300_000_000,
+            "device_bytes": None,
             "multiply_adds": int(2.1e7 * tokens / (1 if role == "baseline" else 2.1)),
             "of_peak": 0.61,
         }

@@ -14,13 +14,14 @@ _KNOWN = (
     "device",
     "threads",
     "clients",
+    "timed",
     "precision",
     "dialect",
     "weights",
     "10⁶ parameters",
     "SHA-256",
 )
-_STARTED = ("role", "model", "loaded MiB", "load s", "first call ms", "peak memory MiB")
+_STARTED = ("role", "model", "loaded MiB", "load s", "first call ms", "peak memory MiB", "GPU memory MiB")
 
 
 def models_section(compared: Sequence[Compared]) -> Section:
@@ -34,6 +35,7 @@ def models_section(compared: Sequence[Compared]) -> Section:
             digits(each.points[0][role]["load_seconds"]),
             milliseconds(each.points[0][role]["first_call_seconds"]),
             mebibytes(each.points[0][role]["peak_bytes"]),
+            mebibytes(each.points[0][role]["device_bytes"]),
         )
         for each in compared
         for role, name, model in each.by_role()
@@ -58,6 +60,7 @@ def _known(compared: Sequence[Compared]) -> Iterator[tuple[str, ...]]:
                 model["device"],
                 str(model["threads"]),
                 str(model["clients"]),
+                model["timing"],
                 model["precision"],
                 model["dialect"] or "no graph",
                 model["weights"],

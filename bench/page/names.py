@@ -7,7 +7,7 @@ from typing import Any
 from bench.spec import ROLES, Role
 from page.words import short_names
 
-_HOW = ("runtime", "device", "precision", "threads", "clients")
+_HOW = ("runtime", "device", "precision", "threads", "clients", "timing")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def name_all(comparisons: Sequence[Mapping[str, Any]]) -> list[Compared]:
 
 def _how(key: str, value: Any) -> str | None:
     """In words; None for what is taken for granted."""
-    if value in ("fp32", "cpu"):
+    if value in ("fp32", "cpu", "call"):
         return None
     if key in ("threads", "clients"):
         return f"{value} {key if value != 1 else key[:-1]}"

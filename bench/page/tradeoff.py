@@ -25,6 +25,7 @@ _TIMED_ALIKE = (
     "device",
     "threads",
     "clients",
+    "timing",
 )
 """What a model's latency depends on; its weights are not among it."""
 

@@ -2,14 +2,18 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import count
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-from bench.runners import Logits, Run
+from bench.runners import LOGITS, Bind, Logits, Run
 from bench.spec import Device, Engine
+from export.engine import cuda
 from prune.errors import InputError, InstallationError
 
 _PROVIDERS: dict[Device, list[str]] = {
@@ -17,6 +21,12 @@ _PROVIDERS: dict[Device, list[str]] = {
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
     "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
 }
+_CAPTURES = {
+    "CUDAExecutionProvider": "enable_cuda_graph",
+    "TensorrtExecutionProvider": "trt_cuda_graph_enable",
+}
+"""What has a provider capture its passes, where it is the first, which runs all of the graph."""
+_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _GPU_BUILD = "pip uninstall onnxruntime && pip install onnxruntime-gpu"
 
 
@@ -36,6 +46,77 @@ def load(engine: Engine) -> Run:
 
     Raises InputError where the file does not load, or the provider is installed but does not start.
     """
+    session = _session(engine)
+    names = _inputs_of(session)
+
+    def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
+        start, end = session.run(list(LOGITS), {name: inputs[name] for name in names})
+        return start, end
+
+    return run
+
+
+def load_on_device(engine: Engine) -> Bind:
+    """As `load`, but inputs and logits are bound to the GPU's memory, and the session works on a stream of ours."""
+    device = cuda.Device()
+    device.__enter__()  # until the process ends: a worker runs one engine
+    options: dict[str, dict[str, str]] = {
+        name: {"user_compute_stream": str(device.stream)} for name in _PROVIDERS[engine.device][:-1]
+    }
+    if engine.timing == "cuda-graph":
+        first = _PROVIDERS[engine.device][0]
+        options[first][_CAPTURES[first]] = "1"
+    session = _session(engine, options)
+    return partial(_DeviceCall, session, device, count(1))
+
+
+class _DeviceCall:
+    """Passes over the same memory, timed by the GPU's events."""
+
+    def __init__(
+        self, session: Any, device: cuda.Device, numbers: "count[int]", inputs: Mapping[str, NDArray[Any]]
+    ) -> None:
+        import onnxruntime
+
+        self._session, self._device = session, device
+        self._binding = session.io_binding()
+        for name in _inputs_of(session):
+            self._binding.bind_ortvalue_input(
+                name, onnxruntime.OrtValue.ortvalue_from_numpy(inputs[name], "cuda", device.index)
+            )
+        size = inputs["input_ids"].shape
+        types = {output.name: _TYPES[output.type] for output in session.get_outputs()}
+        self._outputs = [
+            onnxruntime.OrtValue.ortvalue_from_shape_and_type(size, types[name], "cuda", device.index)
+            for name in LOGITS
+        ]
+        for name, value in zip(LOGITS, self._outputs, strict=True):
+            self._binding.bind_ortvalue_output(name, value)
+        self._options = onnxruntime.RunOptions()
+        # The end of a pass is an event's to tell; and each size is captured as a graph of its own.
+        self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        self._options.add_run_config_entry("gpu_graph_id", str(next(numbers)))
+        self._ask()  # the first pass allocates and, where that is wanted, captures
+        device.synchronize()
+
+    def run(self) -> float:
+        """One forward pass; the GPU's seconds."""
+        return self._device.seconds_of(self._ask)
+
+    def logits(self) -> Logits:
+        """Of the last pass."""
+        start, end = (value.numpy() for value in self._outputs)
+        return start, end
+
+    def _ask(self) -> None:
+        self._session.run_with_iobinding(self._binding, self._options)
+
+
+def _inputs_of(session: Any) -> list[str]:
+    return [argument.name for argument in session.get_inputs()]
+
+
+def _session(engine: Engine, provider_options: Mapping[str, Mapping[str, str]] | None = None) -> Any:
     onnxruntime = _import(engine.device)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = engine.threads
@@ -46,7 +127,12 @@ def load(engine: Engine) -> Run:
         onnxruntime.preload_dlls()  # CUDA libraries that came as Python packages
     providers = _PROVIDERS[engine.device]
     try:
-        session = onnxruntime.InferenceSession(str(engine.path), options, providers=providers)
+        session = onnxruntime.InferenceSession(
+            str(engine.path),
+            options,
+            providers=providers,
+            provider_options=[dict((provider_options or {}).get(name, {})) for name in providers],
+        )
     except Exception as error:  # the runtime's own classes share no public base
         raise InputError(f"onnxruntime does not load {engine.path}: {_first_line(error)}") from error
     started = session.get_providers()
@@ -56,13 +142,7 @@ def load(engine: Engine) -> Run:
             f"onnxruntime could not start {providers[0]} and fell back to {started[0]}; "
             f"{_advice(engine.device)}, or give --device cpu."
         )
-    names = [argument.name for argument in session.get_inputs()]
-
-    def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
-        start, end = session.run(["start_logits", "end_logits"], {name: inputs[name] for name in names})
-        return start, end
-
-    return run
+    return session
 
 
 def _import(device: Device) -> ModuleType:

@@ -7,9 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from bench.runners import Logits, Run
+from bench.runners import LOGITS, Logits, Run
 from bench.spec import Device, Engine
-from export.graph import OUTPUTS
 from prune.errors import InputError, InstallationError
 
 
@@ -47,7 +46,7 @@ def load(engine: Engine) -> Run:
         if not hasattr(local, "request"):
             local.request = compiled.create_infer_request()
         found = local.request.infer({name: inputs[name] for name in names}, share_inputs=True)
-        start, end = (found[output] for output in OUTPUTS)
+        start, end = (found[output] for output in LOGITS)
         return start, end
 
     return run

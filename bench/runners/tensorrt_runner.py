@@ -1,14 +1,17 @@
 """TensorRT itself, or TensorRT for RTX, running engines that prune-export built."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from bench.runners import Logits, Run
+from bench.runners import LOGITS, Bind, Logits, Run
 from bench.spec import Device, Engine
-from export.graph import OUTPUTS
 from prune.errors import InputError
+
+if TYPE_CHECKING:
+    from export.engine.runner import EngineRunner
 
 
 def check(device: Device) -> None:
@@ -29,15 +32,52 @@ def load(engine: Engine) -> Run:
 
     Raises InputError where it does not load, or serves no such size.
     """
+    runner = _open(engine)
+
+    def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
+        return _logits(runner.infer(inputs))
+
+    return run
+
+
+def load_on_device(engine: Engine) -> Bind:
+    """As `load`, but a call's inputs are copied before its passes are timed."""
+    return partial(_DeviceCall, _open(engine), engine.timing == "cuda-graph")
+
+
+class _DeviceCall:
+    """Passes over the same inputs, timed by the GPU's events."""
+
+    def __init__(self, runner: "EngineRunner", as_graph: bool, inputs: Mapping[str, NDArray[Any]]) -> None:
+        self._runner, self._inputs = runner, inputs
+        runner.upload(inputs)
+        # A first pass has TensorRT make ready for this size, which must not happen while a graph is captured.
+        runner.enqueue()
+        self._last = runner.download()
+        self._ask: Callable[[], None] = runner.device.captured(runner.enqueue) if as_graph else runner.enqueue
+
+    def run(self) -> float:
+        """One forward pass; the GPU's seconds."""
+        self._runner.upload(self._inputs)  # its buffers may hold those of another call
+        self._runner.device.synchronize()
+        seconds = self._runner.device.seconds_of(self._ask)
+        self._last = self._runner.download()
+        return seconds
+
+    def logits(self) -> Logits:
+        """Of the last pass."""
+        return _logits(self._last)
+
+
+def _open(engine: Engine) -> "EngineRunner":
     from export.engine.runner import EngineRunner
 
     assert engine.path is not None
     runner = EngineRunner(engine.path)
     runner.__enter__()  # until the process ends: a worker runs one engine
+    return runner
 
-    def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
-        found = runner.infer(inputs)
-        start, end = (found[output] for output in OUTPUTS)
-        return start, end
 
-    return run
+def _logits(outputs: Mapping[str, NDArray[Any]]) -> Logits:
+    start, end = (outputs[output] for output in LOGITS)
+    return start, end

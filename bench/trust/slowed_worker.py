@@ -3,33 +3,39 @@
 import re
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
 
-from numpy.typing import NDArray
-
-from bench.runners import Logits, Run
+from bench.runners import Bind, Call, Logits, bind
 from bench.spec import Engine
-from bench.worker import load_engine, main
+from bench.worker import main
 
 
-def load_slowed(engine: Engine) -> Run:
-    """The engine, each call of which goes on for its share longer, its core kept busy."""
-    run = load_engine(engine)
+class SlowedCall:
+    """A call that goes on for a share of its time longer, its core kept busy."""
+
+    def __init__(self, call: Call, share: float) -> None:
+        self._call, self._share = call, share
+
+    def run(self) -> float:
+        """One forward pass, slowed down; its seconds."""
+        seconds = self._call.run()
+        start = time.perf_counter()
+        while (more := time.perf_counter() - start) < self._share * seconds:
+            pass
+        return seconds + more
+
+    def logits(self) -> Logits:
+        """Of the last pass."""
+        return self._call.logits()
+
+
+def load_slowed(engine: Engine) -> Bind:
+    """The engine, slowed down by the share in its file's name, if there is one."""
+    plain = bind(engine)
     found = re.fullmatch(r"slowed-(\d+\.\d+)\.onnx", engine.path.name) if engine.path else None
     if not found:
-        return run
+        return plain
     share = float(found[1])
-
-    def slowed(inputs: Mapping[str, NDArray[Any]]) -> Logits:
-        start = time.perf_counter()
-        logits = run(inputs)
-        end = time.perf_counter()
-        while time.perf_counter() < end + share * (end - start):
-            pass
-        return logits
-
-    return slowed
+    return lambda inputs: SlowedCall(plain(inputs), share)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""Memory and a stream on an NVIDIA GPU, through the driver itself: wherever there is a GPU, it is there.
+"""Memory, a stream and its clock on an NVIDIA GPU, through the driver itself: wherever there is a GPU, it is there.
 
-Neither torch nor CUDA's Python packages are needed for the few calls that running an engine takes.
+Neither torch nor CUDA's Python packages are needed for the few calls that running and timing an engine take.
 """
 
 import ctypes
 import sys
-from ctypes import byref, c_char_p, c_int, c_size_t, c_uint, c_uint64, c_void_p
-from functools import cache
+from collections.abc import Callable
+from ctypes import byref, c_char_p, c_float, c_int, c_size_t, c_uint, c_uint64, c_ulonglong, c_void_p
+from functools import cache, partial
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,8 @@ from prune.errors import InputError
 
 _NON_BLOCKING = 1
 """A stream that does not wait for the default one."""
+_CAPTURE_OF_THIS_THREAD = 1
+"""While a stream is captured, other threads may go on allocating."""
 _ARGUMENTS: dict[str, list[Any]] = {
     "cuInit": [c_uint],
     "cuDeviceGet": [c_void_p, c_int],
@@ -29,6 +32,16 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "cuMemFree_v2": [c_uint64],
     "cuMemcpyHtoDAsync_v2": [c_uint64, c_void_p, c_size_t, c_void_p],
     "cuMemcpyDtoHAsync_v2": [c_void_p, c_uint64, c_size_t, c_void_p],
+    "cuMemGetInfo_v2": [c_void_p, c_void_p],
+    "cuEventCreate": [c_void_p, c_uint],
+    "cuEventRecord": [c_void_p, c_void_p],
+    "cuEventSynchronize": [c_void_p],
+    "cuEventElapsedTime": [c_void_p, c_void_p, c_void_p],
+    "cuEventDestroy_v2": [c_void_p],
+    "cuStreamBeginCapture_v2": [c_void_p, c_int],
+    "cuStreamEndCapture": [c_void_p, c_void_p],
+    "cuGraphInstantiateWithFlags": [c_void_p, c_void_p, c_ulonglong],
+    "cuGraphLaunch": [c_void_p, c_void_p],
     "cuGetErrorString": [c_int, c_void_p],
 }
 """As the driver's C header declares them; each returns a status."""
@@ -45,6 +58,7 @@ class Device:
         self._device = c_int()
         self._context = c_void_p()
         self._stream = c_void_p()
+        self._start, self._end = c_void_p(), c_void_p()
         self._buffers: set[int] = set()
 
     def __enter__(self) -> "Device":
@@ -55,6 +69,8 @@ class Device:
         _call("cuDevicePrimaryCtxRetain", byref(self._context), self._device)
         _call("cuCtxSetCurrent", self._context)
         _call("cuStreamCreate", byref(self._stream), _NON_BLOCKING)
+        for event in (self._start, self._end):
+            _call("cuEventCreate", byref(event), 0)
         return self
 
     def __exit__(
@@ -64,6 +80,8 @@ class Device:
         for address in self._buffers:
             driver.cuMemFree_v2(address)
         self._buffers.clear()
+        for event in (self._start, self._end):
+            driver.cuEventDestroy_v2(event)
         driver.cuStreamDestroy_v2(self._stream)
         driver.cuDevicePrimaryCtxRelease_v2(self._device)
 
@@ -91,6 +109,36 @@ class Device:
     def synchronize(self) -> None:
         """Wait until all that was asked is done."""
         _call("cuStreamSynchronize", self._stream)
+
+    def seconds_of(self, ask: Callable[[], None]) -> float:
+        """Seconds, by the GPU's own clock, that it spends on what `ask` asks of the stream; waits for it."""
+        _call("cuEventRecord", self._start, self._stream)
+        ask()
+        _call("cuEventRecord", self._end, self._stream)
+        _call("cuEventSynchronize", self._end)
+        milliseconds = c_float()
+        _call("cuEventElapsedTime", byref(milliseconds), self._start, self._end)
+        return milliseconds.value / 1000
+
+    def captured(self, ask: Callable[[], None]) -> Callable[[], None]:
+        """What `ask` asks of the stream as one CUDA graph, which the function returned asks for again.
+
+        It works on the same addresses; nothing is done yet. Kept until the process ends.
+        """
+        graph, ready = c_void_p(), c_void_p()
+        _call("cuStreamBeginCapture_v2", self._stream, _CAPTURE_OF_THIS_THREAD)
+        try:
+            ask()
+        finally:
+            _call("cuStreamEndCapture", self._stream, byref(graph))
+        _call("cuGraphInstantiateWithFlags", byref(ready), graph, 0)
+        return partial(_call, "cuGraphLaunch", ready, self._stream)
+
+    def free_memory(self) -> int:
+        """Bytes of the GPU's memory that nobody has."""
+        free, total = c_size_t(), c_size_t()
+        _call("cuMemGetInfo_v2", byref(free), byref(total))
+        return free.value
 
 
 def _call(function: str, *arguments: Any) -> None:

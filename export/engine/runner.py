@@ -32,6 +32,8 @@ class EngineRunner:
         self._context: Any = None
         self._profile: int | None = None
         self._buffers: dict[str, int] = {}
+        self._inputs: dict[str, NDArray[Any]] = {}
+        """Of the next pass: kept, as their copy to the GPU may still be under way."""
 
     def __enter__(self) -> "EngineRunner":
         """Load the engine; raises InputError where there is no GPU, no library, or where these refuse it."""
@@ -51,7 +53,13 @@ class EngineRunner:
         # the library's objects hold memory of the context that goes last
         self._context = self._engine = self._profile = None
         self._buffers.clear()
+        self._inputs.clear()
         self._open.close()
+
+    @property
+    def device(self) -> Device:
+        """The GPU that it runs on."""
+        return self._device
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """Outputs by name, [batch, sequence], of inputs by name, of whole numbers [batch, sequence].
@@ -59,6 +67,12 @@ class EngineRunner:
         Returns when they are on the host. Raises InputError for inputs that are not the engine's, or of a
         size that no profile serves.
         """
+        self.upload(inputs)
+        self.enqueue()
+        return self.download()
+
+    def upload(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """Have the next passes read these inputs; raises InputError as `infer` does."""
         arrays = checked_inputs(inputs, self.description.inputs)
         size: Size = next(iter(arrays.values())).shape
         self._select(choose_profile(self.description.profiles, size))
@@ -67,7 +81,15 @@ class EngineRunner:
             self._device.upload(array, self._buffers[name])
         for name, address in self._buffers.items():
             self._said_yes(self._context.set_tensor_address(name, address), f"takes no memory for {name}")
+        self._inputs = arrays
+
+    def enqueue(self) -> None:
+        """Ask for one pass over what was uploaded last; returns at once."""
         self._said_yes(self._context.execute_async_v3(self._device.stream), "does not run")
+
+    def download(self) -> dict[str, NDArray[Any]]:
+        """Outputs of the last pass, by name, when it is done."""
+        size = next(iter(self._inputs.values())).shape
         outputs = {tensor.name: np.empty(size, np.dtype(tensor.dtype)) for tensor in self.description.outputs}
         for name, array in outputs.items():
             self._device.download(self._buffers[name], array)

@@ -248,8 +248,8 @@ TURN = (*POINT, "launches", 1, "blocks", 0, "candidate", 0)
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_set("format", to=1), "old.json is a result of format 1, and format 2 is what"),
-        (_set("format", to="2"), "a result of format '2'"),
+        (_set("format", to=1), "old.json is a result of format 1, and format 3 is what"),
+        (_set("format", to="3"), "a result of format '3'"),
         (_drop("format"), "old.json is no result of bench; give a file that bench --json wrote"),
         (_drop("environment"), "the file's content has no 'environment'"),
         (_drop("environment", "cpu"), "environment has no 'cpu'"),
@@ -298,7 +298,7 @@ def test_a_comparison_that_is_there_twice_is_refused() -> None:
     ("content", "said"),
     [
         (b"", "is not valid JSON"),
-        (b'{"format": 2', "is not valid JSON"),
+        (b'{"format": 3', "is not valid JSON"),
         (b"\xff\xfe", "is not valid JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b"[]", "is no result of bench"),

@@ -115,8 +115,8 @@ def test_a_full_disk_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
     ("old", "arguments", "said"),
     [
         ("{}", [], "old.json is no result of bench"),
-        ('{"format": 1}', [], "old.json is a result of format 1, and format 2 is what this version"),
-        ('{"format": 2}', [], "old.json is damaged: the file's content has no 'comparisons'"),
+        ('{"format": 1}', [], "old.json is a result of format 1, and format 3 is what this version"),
+        ('{"format": 3}', [], "old.json is damaged: the file's content has no 'comparisons'"),
         ("no JSON", [], "old.json is not valid JSON"),
         (None, [], "There is no result of bench at old.json"),
         ("{}", ["--max-regression", "much"], "--max-regression is 'much'; give a share"),

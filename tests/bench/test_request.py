@@ -18,6 +18,7 @@ def _request(**changes: Any) -> Request:
         "threads": (2,),
         "precisions": ("fp32",),
         "clients": 1,
+        "timing": "call",
         "effort": Effort(),
         "dev": None,
         "task": "squad",
@@ -34,6 +35,11 @@ def _request(**changes: Any) -> Request:
     [
         ({"threads": (2, 0)}, "--threads is 0"),
         ({"clients": 0}, "--clients is 0"),
+        ({"timing": "device"}, "--timing device is by a GPU's clock, and --device cpu has none"),
+        (
+            {"timing": "cuda-graph", "device": "cuda", "clients": 2},
+            "--timing cuda-graph is of one call at a time, and --clients is 2",
+        ),
         (
             {"precisions": ("fp32", "int8")},
             "--precision fp32,int8 is of graphs that bench builds without",

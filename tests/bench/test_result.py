@@ -90,6 +90,7 @@ def test_what_follows_from_the_samples(comparison: Comparison) -> None:
         "load_seconds": 1.5,
         "first_call_seconds": 0.9,
         "peak_bytes": 4_000_000,
+        "device_bytes": None,
     }
     assert point.start("candidate")["peak_bytes"] is None
 
@@ -114,7 +115,7 @@ def test_traffic_counts_questions_and_says_both_arrangements(encoder, whole, cut
 
 def test_json_keeps_the_raw_samples_in_seconds(comparison: Comparison) -> None:
     found = json.loads(json.dumps(_result(comparison).to_dict(), allow_nan=False))
-    assert (found["format"], found["command"]) == (2, "bench out.onnx")
+    assert (found["format"], found["command"]) == (3, "bench out.onnx")
     assert found["environment"]["cpu"] == "Some CPU"
     assert found["disturbance"]["others_share"] == 0.01
     assert "no padding" in found["settings"]["inputs"]
