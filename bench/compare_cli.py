@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 _HELP = """
 Say what changed between two results that bench wrote with --json.
 
-Comparisons are matched by the names of both models, runtime, precisions, threads, clients and operating point.
+Comparisons are matched by the names of both models, runtime, precisions, threads, clients, timing and operating point.
 The change of a speed-up, new / old, has a 95 % interval of its own, from how the launches of both results
 differ. Times are compared only where machine, software, device and inputs are the same.
 
