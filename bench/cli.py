@@ -91,7 +91,7 @@ def bench(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Serve 64 questions of this SQuAD JSON, of the lengths that they have, up to --batch in a call: "
+            help="Serve 32 questions of this SQuAD JSON, of the lengths that they have, up to --batch in a call: "
             "padded to the longest of all, padded by batch, sorted by length.",
         ),
     ] = None,

@@ -11,7 +11,7 @@ from prune.errors import InputError
 from prune.qa.squad import read_squad
 from prune.qa.windows import Windower
 
-QUESTIONS = 64
+QUESTIONS = 32
 """Drawn from the data set: what is served in one timed unit."""
 
 
