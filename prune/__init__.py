@@ -1,13 +1,13 @@
 """Prune a trained transformer question-answering model to layers of unequal size.
 
 Importing this package is light: neither torch nor transformers is loaded before it is used. As soon as
-both are, AutoModelForQuestionAnswering can load pruned models as well.
+both are, transformers' own classes, and so AutoModelForQuestionAnswering, can load pruned models as well.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import wrapt
+from prune.stock import teach_when_imported
 
 if TYPE_CHECKING:
     from prune.checkpoint import load, save
@@ -31,8 +31,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"prune.{_HOMES[name]}"), name)
 
 
-def _teach_transformers(module: Any) -> None:
-    import_module("prune.auto").register(module)
-
-
-wrapt.register_post_import_hook(_teach_transformers, "transformers.models.auto.modeling_auto")
+teach_when_imported()

@@ -60,6 +60,12 @@ class Architecture:
     norm_eps: float | None = None
     """A LayerNorm epsilon fixed in code; None: the config's layer_norm_eps."""
 
+    @property
+    def module(self) -> str:
+        """Of transformers, where the class is."""
+        name = self.model_type.replace("-", "_")
+        return f"transformers.models.{name}.modeling_{name}"
+
     def layer(self, index: int) -> str:
         """Module path of layer `index` in the question-answering model."""
         return f"{self.encoder}.{self.layers}.{index}"

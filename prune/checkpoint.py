@@ -1,7 +1,7 @@
 """Model directories in and out: stock config.json with the per-layer shape, safetensors, tokenizer.
 
 A cut model is an instance of the stock transformers class whose Linears are narrower, so that everything
-made for that class works on it; only building one anew needs to know the shape (prune.auto).
+made for that class works on it; only building one anew needs to know the shape (prune.stock).
 """
 
 import hashlib
@@ -21,12 +21,12 @@ from transformers import (
 from transformers.utils import logging
 
 from prune.arch import Encoder
-from prune.auto import sized_class
 from prune.errors import InputError
 from prune.qa.json_file import write_json
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY, Source, open_source
 from prune.staging import replace_directory
+from prune.stock import stock_class
 
 _SAYS_NOTHING = {"_name_or_path", "transformers_version", "architectures"}
 """Of a config: what may differ between equal models."""
@@ -63,7 +63,7 @@ def load_source(source: Source) -> PreTrainedModel:
     try:
         config = AutoConfig.from_pretrained(source.directory, trust_remote_code=False)
         config.return_dict = True  # outputs are read by name
-        loaded: PreTrainedModel = sized_class(source.encoder.architecture).from_pretrained(
+        loaded: PreTrainedModel = stock_class(source.encoder.architecture).from_pretrained(
             source.directory, config=config, use_safetensors=True, dtype=torch.float32, local_files_only=True
         )
     except Exception as error:  # anything from its own validation errors to AttributeError
@@ -160,7 +160,7 @@ def random_model(encoder: Encoder, shape: ModelShape, *, seed: int = 0) -> PreTr
     if encoder.architecture.embeddings_project:
         sizes["embedding_size"] = encoder.embedding_size
     config = AutoConfig.for_model(encoder.model_type, **sizes)
-    model: PreTrainedModel = sized_class(encoder.architecture)(config)
+    model: PreTrainedModel = stock_class(encoder.architecture)(config)
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         parameter.data.normal_(0, encoder.hidden_size**-0.5, generator=generator)

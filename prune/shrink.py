@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from prune import transformers4
 from prune.errors import InputError
 from prune.layers import encoder_and_original, layer_module, layers_of, shape_of
+from prune.no_heads import NoHeads
 from prune.plan import Plan
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY
@@ -59,13 +60,20 @@ def resize(model: PreTrainedModel, shape: ModelShape) -> None:
 
 
 def settle(model: PreTrainedModel) -> None:
-    """Make what stands beside the Linears agree with their sizes: the config, and transformers 4's counts."""
-    _, original = encoder_and_original(model)
+    """Make what stands around the Linears agree with their sizes: the config, attentions that have no heads,
+    and transformers 4's counts."""
+    encoder, original = encoder_and_original(model)
     shape = shape_of(model)
     if shape != original:
         setattr(model.config, SHAPE_KEY, shape.to_dict())
     elif hasattr(model.config, SHAPE_KEY):
         delattr(model.config, SHAPE_KEY)
+    path = encoder.architecture.parts.attention
+    for index, layer in enumerate(shape.layers):
+        module = layer_module(model, encoder.architecture, index)
+        attention = module.get_submodule(path)
+        if layer.num_heads == 0 and not isinstance(attention, NoHeads):
+            module.set_submodule(path, NoHeads(attention))
     if transformers4.IN_USE:
         transformers4.settle(model)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from prune.auto import sized_class
 from prune.checkpoint import load_source, load_tokenizer, save
 from prune.errors import InputError
 from prune.layers import encoder_and_original, shape_of
 from prune.shape import ModelShape
 from prune.source import open_source
+from prune.stock import stock_class
 from prune.tensors import tensors_of
 
 
@@ -31,7 +31,7 @@ def with_layers(model: PreTrainedModel, kept: Sequence[int]) -> PreTrainedModel:
         raise InputError("The model is already cut; leave layers out of an uncut one.")
     config = copy.deepcopy(model.config)
     setattr(config, encoder.architecture.keys.num_layers, len(kept))
-    smaller: PreTrainedModel = sized_class(encoder.architecture)(config)
+    smaller: PreTrainedModel = stock_class(encoder.architecture)(config)
     shape = ModelShape(tuple(original.layers[index] for index in kept))
     theirs, ours = tensors_of(encoder, original), tensors_of(encoder, shape)
     weights, taken = smaller.state_dict(), model.state_dict()

@@ -1,0 +1,50 @@
+"""Teaches the stock classes of transformers to build cut models; whole models are built as ever.
+
+Done to the classes themselves, so that every way to a model leads past it: AutoModel, a pipeline, the class by
+its own name. Registering classes with AutoModel is a way that some releases of transformers leave closed.
+"""
+
+from functools import wraps
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+from prune.arch import ARCHITECTURES, Architecture
+from prune.shape import ModelShape
+from prune.source import SHAPE_KEY
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+def teach_when_imported() -> None:
+    """Have each architecture's class build what a config's shape asks for, from when its module is imported."""
+    for architecture in ARCHITECTURES.values():
+
+        def teach(module: ModuleType, architecture: Architecture = architecture) -> None:
+            _teach(getattr(module, architecture.model_class))
+
+        wrapt.register_post_import_hook(teach, architecture.module)
+
+
+def stock_class(architecture: Architecture) -> "type[PreTrainedModel]":
+    """The question-answering class of transformers; it builds whole and cut models."""
+    model_class: type[PreTrainedModel] = getattr(import_module(architecture.module), architecture.model_class)
+    return model_class
+
+
+def _teach(stock: Any) -> None:
+    build_whole = stock.__init__
+
+    @wraps(build_whole)
+    def build(self: "PreTrainedModel", config: Any, *args: Any, **kwargs: Any) -> None:
+        build_whole(self, config, *args, **kwargs)
+        shape = getattr(config, SHAPE_KEY, None)
+        if shape is not None:
+            from prune.shrink import resize  # loads torch, which by now is loaded
+
+            resize(self, ModelShape.from_dict(shape))
+
+    stock.__init__ = build
