@@ -14,7 +14,8 @@ demo: $(VENV)/encoder
 	$(BIN)/bench $(DEMO)/model.onnx --baseline $(DEMO)/work/demo --dev $(DEMO)/work/demo/dev.json --batch 1 --seq 128 --max-time 60 --json $(DEMO)/bench.json --html $(DEMO)/page.html
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest -n auto -m "not slow and not gpu"
+	$(BIN)/python -m pytest -n auto -m "not slow and not gpu and not timing"
+	$(BIN)/python -m pytest -m "timing and not slow"
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -35,6 +35,11 @@ class Form:
 def best_form(runtime: Runtime, device: Device, precision: GraphPrecision) -> Form:
     """What serves a runtime that runs graphs best. Raises InputError where it gains nothing from that precision."""
     target: Target = "openvino" if runtime == "openvino" else "onnxruntime"
+    if precision == "fp16" and device == "cpu":
+        raise InputError(
+            f"--precision fp16 is for GPUs, and {runtime} would run it in fp32 on a CPU; add --device cuda, or "
+            "give --precision int8."
+        )
     if "tensorrt" in (device, runtime):
         target = "tensorrt"  # which does not know onnxruntime's fused operators
     ranges = scheme_of(target) if precision == "int8" else None

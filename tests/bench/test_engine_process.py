@@ -107,6 +107,7 @@ def test_a_worker_runs_torch_as_well(encoder, cut) -> None:
         assert len(worker.turns(1, 2, full_wake=False)[0].seconds) == 2
 
 
+@pytest.mark.timing
 def test_clients_call_side_by_side(make_engine) -> None:
     with EngineProcess(replace(make_engine(), clients=3), "candidate") as worker:
         worker.prepare(Workload(1, 64))

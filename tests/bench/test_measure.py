@@ -77,6 +77,7 @@ def test_more_launches_are_made_where_they_are_needed_and_affordable() -> None:
     assert decide(wide, spent=1.0, effort=Effort(goal=0.05)) == 23
 
 
+@pytest.mark.timing
 def test_a_slower_model_is_seen_and_blocks_alternate(make_engine) -> None:
     slow = make_engine(ModelShape.uniform(12, num_heads=4, intermediate_size=1024))
     fast = make_engine(ModelShape.uniform(3, num_heads=4, intermediate_size=1024))
@@ -103,6 +104,7 @@ def test_a_slower_model_is_seen_and_blocks_alternate(make_engine) -> None:
     assert seen[-1][0] == seen[-1][1]
 
 
+@pytest.mark.timing
 def test_a_model_is_as_fast_as_itself(make_engine) -> None:
     engine = make_engine(ModelShape.uniform(6, num_heads=4, intermediate_size=512))
     (samples,) = measure(engine, engine, [_both(Workload(2, 64))], Effort(3, 5, max_time=2.0)).samples
@@ -112,6 +114,7 @@ def test_a_model_is_as_fast_as_itself(make_engine) -> None:
     assert found.high > 0.8
 
 
+@pytest.mark.timing
 def test_each_side_may_have_a_load_of_its_own(make_engine) -> None:
     engine = make_engine()
     windows = ((100, 8, 8, 8),) * 4

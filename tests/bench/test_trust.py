@@ -10,6 +10,7 @@ from bench.trust.__main__ import CASES
 
 
 @pytest.mark.slow
+@pytest.mark.timing
 def test_a_slowed_engine_takes_as_much_longer_as_its_name_says(make_engine, tmp_path: Path) -> None:
     plain = make_engine()
     assert plain.path is not None

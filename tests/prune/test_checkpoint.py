@@ -115,7 +115,7 @@ def test_for_no_heads_no_attention_is_computed(
     prune.save(cut, None, tmp_path / "cut")
     loaded = prune.load(tmp_path / "cut")
     assert same(cut, loaded)
-    assert asked == [2, 2]
+    assert 0 not in asked
 
 
 @every_architecture

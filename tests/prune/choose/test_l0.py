@@ -26,6 +26,7 @@ from prune.layers import layers_of, shape_of
 from prune.plan import Plan
 from prune.qa.stored import StoredWindows
 from prune.shrink import shrink
+from prune.train.precision import autocast
 
 SETTINGS = GateSettings(batch_size=8)
 BOTH: dict[Kind, Penalty] = {"heads": Penalty(0.05), "intermediate": Penalty(0.002, target=0.4)}
@@ -171,7 +172,7 @@ def test_an_open_model_loses_nothing_to_itself(tmp_path: Path) -> None:
 def test_mixed_precision_is_near(tmp_path: Path, distill: bool) -> None:
     found = []
     for dtype in (None, torch.bfloat16):
-        options = {} if dtype is None else {"autocast": lambda: torch.autocast("cpu", torch.bfloat16)}
+        options = {} if dtype is None else {"autocast": lambda: autocast("bf16")}
         settings = replace(SETTINGS, distill=distill)
         found.append(l0(tiny.model(), tmp_path / str(dtype), settings=settings, **options))
     exact, mixed = ([record.loss for record in trained.log] for trained in found)

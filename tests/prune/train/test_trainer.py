@@ -238,8 +238,9 @@ def test_diverged_training_says_so(tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     model = tiny.model("bert")
-    with pytest.raises(InputError, match="does not compute in fp16"):
-        _train(model, training.windows(8), tmp_path, replace(SETTINGS, mixed_precision="fp16"))
+    if not torch.cuda.is_available():  # which does
+        with pytest.raises(InputError, match="does not compute in fp16"):
+            _train(model, training.windows(8), tmp_path, replace(SETTINGS, mixed_precision="fp16"))
     with pytest.raises(InputError, match="no windows to train on"):
         _train(model, StoredWindows.of([]), tmp_path, SETTINGS)
     with pytest.raises(InputError, match="A window has 65 tokens and the model reads at most 64"):

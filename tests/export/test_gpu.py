@@ -1,0 +1,44 @@
+"""What only a GPU can show of files for onnxruntime on one: pytest -m gpu tests/export/test_gpu.py"""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import tiny
+from graphs import NOTHING_LEFT, UNEQUAL, inputs_of, torch_logits
+
+from export.graph import OUTPUTS, build_graph
+from export.weights import weights_of
+from export.write import write_onnx
+from prune.shape import ModelShape
+
+MASKS = ([[1]], [[1] * 9, [1] * 4 + [0] * 5], [[0] * 3 + [1] * 4], [[1] * 62, [1] + [0] * 61], [[1] * 17] * 8)
+FORMS = {
+    "fp32": ("onnxruntime", "fp32", 5e-3),  # as onnxruntime multiplies in TF32 there
+    "fp16": ("portable", "fp16", 1e-2),
+}
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("shape", [UNEQUAL, NOTHING_LEFT], ids=["unequal", "nothing left"])
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_logits_are_the_models(model_type: str, shape: ModelShape, form: str, tmp_path: Path) -> None:
+    onnxruntime.preload_dlls()
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime is not for GPUs")
+    dialect, precision, tolerance = FORMS[form]
+    model, encoder = tiny.model(model_type, shape), tiny.encoder(model_type)
+    graph = build_graph(encoder, shape, weights_of(model), dialect=dialect, precision=precision)
+    write_onnx(graph, tmp_path / "out.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "out.onnx", providers=["CUDAExecutionProvider"])
+    if "CUDAExecutionProvider" not in session.get_providers():
+        pytest.skip("onnxruntime finds no GPU")
+    for seed, mask in enumerate(MASKS):
+        inputs = inputs_of(encoder, mask, seed=seed)
+        for found, expected in zip(
+            session.run(list(OUTPUTS), inputs), torch_logits(model, inputs), strict=True
+        ):
+            scale = max(1.0, float(np.abs(expected).max()))
+            np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale)
