@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from bench.graphs import Form
+from bench.graphs import Form, best_form
 from bench.inputs import random_inputs
 from bench.models import Opener
 from bench.runners import runner
@@ -86,6 +86,12 @@ def test_the_twin_of_half_precision_is_in_half_precision(opener: Opener, make_fi
     types = {tensor.name: tensor.data_type for tensor in onnx.load(twin.engine.path).graph.initializer}
     assert types["layer.2/ffn/output/weight"] == onnx.TensorProto.FLOAT16
     assert types["layer.2/ffn/norm/weight"] == onnx.TensorProto.FLOAT
+
+
+def test_half_precision_is_built_for_gpus_alone() -> None:
+    assert best_form("onnxruntime", "cuda", "fp16") == Form("portable", "fp16")
+    with pytest.raises(InputError, match="onnxruntime would run it in fp32 on a CPU; add --device cuda"):
+        best_form("onnxruntime", "cpu", "fp16")
 
 
 def test_a_twin_of_absurd_size_is_refused(opener: Opener, make_file) -> None:
