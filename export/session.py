@@ -18,7 +18,8 @@ def open_session(file: Path | bytes) -> Any:
     """An InferenceSession of the graph in `file`, or of a serialized one.
 
     It is the graph that is judged: its int8 sums are exact also where the processor has no instructions for
-    them, and onnxruntime by default takes faster ones that can saturate. Raises InputError where onnxruntime is not installed.
+    them, and onnxruntime by default takes faster ones that can saturate. Raises InputError where onnxruntime
+    is not installed.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is first imported
     try:
