@@ -35,9 +35,9 @@ class Form:
 def best_form(runtime: Runtime, device: Device, precision: GraphPrecision) -> Form:
     """What serves a runtime that runs graphs best. Raises InputError where it gains nothing from that precision."""
     target: Target = "openvino" if runtime == "openvino" else "onnxruntime"
-    if precision == "fp16" and device == "cpu":
+    if (target, precision, device) == ("onnxruntime", "fp16", "cpu"):
         raise InputError(
-            f"--precision fp16 is for GPUs, and {runtime} would run it in fp32 on a CPU; add --device cuda, or "
+            "--precision fp16 is for GPUs, and onnxruntime would run it in fp32 on a CPU; add --device cuda, or "
             "give --precision int8."
         )
     if "tensorrt" in (device, runtime):

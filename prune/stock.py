@@ -4,7 +4,7 @@ Done to the classes themselves, so that every way to a model leads past it: Auto
 its own name. Registering classes with AutoModel is a way that some releases of transformers leave closed.
 """
 
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 def teach_when_imported() -> None:
     """Have each architecture's class build what a config's shape asks for, from when its module is imported."""
     for architecture in ARCHITECTURES.values():
-
-        def teach(module: ModuleType, architecture: Architecture = architecture) -> None:
-            _teach(getattr(module, architecture.model_class))
-
-        wrapt.register_post_import_hook(teach, architecture.module)
+        wrapt.register_post_import_hook(partial(_teach, architecture.model_class), architecture.module)
 
 
 def stock_class(architecture: Architecture) -> "type[PreTrainedModel]":
@@ -35,7 +31,8 @@ def stock_class(architecture: Architecture) -> "type[PreTrainedModel]":
     return model_class
 
 
-def _teach(stock: Any) -> None:
+def _teach(model_class: str, module: ModuleType) -> None:
+    stock = getattr(module, model_class)
     build_whole = stock.__init__
 
     @wraps(build_whole)

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 
 import prune
+from prune import transformers4
 from prune.arch import ARCHITECTURES
 from prune.checkpoint import load_tokenizer, random_model
 from prune.errors import InputError
@@ -116,6 +117,7 @@ def test_for_no_heads_no_attention_is_computed(
     loaded = prune.load(tmp_path / "cut")
     assert same(cut, loaded)
     assert 0 not in asked
+    assert asked == [2, 2] or transformers4.IN_USE  # where some architectures do without it
 
 
 @every_architecture
