@@ -1,12 +1,16 @@
 """Where a file's time goes: the runtime's own profiler, by operator.
 
     python -m bench.kernels out.onnx --runtime openvino --batch 1 --seq 384
+    python -m bench.kernels out.onnx --device cuda
+
+On a GPU kernels have no operator: they go by their own names, and whatever multiplies matrices is a product.
 
 Of every kernel the fastest of several calls counts, so that what disturbs a call does not; profiling itself costs time.
 """
 
 import json
 import os
+import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -20,9 +24,14 @@ from rich.table import Table
 from bench.environment import available_cores
 from bench.inputs import random_inputs
 from bench.runners import runner
-from bench.spec import Workload
+from bench.runners.onnxruntime_runner import load_on_device
+from bench.spec import Engine, Workload
 from bench.study import main
 from page.words import milliseconds
+from prune.errors import InputError
+
+WARM_UP = 5
+"""Calls to a GPU that do not count: memory is taken and kernels are chosen in the first ones."""
 
 Kernel = tuple[str, str]
 """Operator, as the runtime calls it, and the name of the node."""
@@ -36,18 +45,31 @@ def kernels(
     runtime: Annotated[
         Literal["onnxruntime", "openvino"], typer.Option(help="What runs it.")
     ] = "onnxruntime",
+    device: Annotated[
+        Literal["cpu", "cuda"], typer.Option(help="Where; cuda is onnxruntime's, seen by PyTorch's profiler.")
+    ] = "cpu",
     batch: Annotated[int, typer.Option(help="Sequences per call.")] = 1,
     seq: Annotated[int, typer.Option(help="Tokens per sequence.")] = 384,
     calls: Annotated[int, typer.Option(help="Calls, of which the fastest counts.")] = 30,
 ) -> None:
     from export.metadata import read_metadata
 
-    runner(runtime).check("cpu")
-    inputs = random_inputs(read_metadata(file).encoder, Workload(batch, seq))
-    profile = _onnxruntime if runtime == "onnxruntime" else _openvino
-    found = by_operator(profile(file, inputs, calls))
+    if device == "cuda" and runtime == "openvino":
+        raise InputError("--device cuda is onnxruntime's; give --runtime onnxruntime.")
+    runner(runtime).check(device)
+    metadata = read_metadata(file)
+    inputs = random_inputs(metadata.encoder, Workload(batch, seq))
+    if device == "cuda":
+        threads = available_cores()
+        engine = Engine(runtime, device, threads, metadata.encoder, metadata.shape, file, timing="device")
+        readings = _on_gpu(engine, inputs, calls)
+    else:
+        readings = (_onnxruntime if runtime == "onnxruntime" else _openvino)(file, inputs, calls)
+    found = by_operator(readings)
     total = sum(seconds for _, seconds in found.values())
-    rows = Table(title=f"{file}, {runtime}, batch {batch}, seq {seq}: {milliseconds(total)} ms in kernels")
+    rows = Table(
+        title=f"{file}, {runtime}, {device}, batch {batch}, seq {seq}: {milliseconds(total)} ms in kernels"
+    )
     for heading in ("operator", "kernels", "ms", "share"):
         rows.add_column(heading, justify="left" if heading == "operator" else "right")
     for operator, (number, seconds) in found.items():
@@ -101,6 +123,29 @@ def _openvino(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tup
         for node in request.profiling_info:
             if seconds := node.real_time.total_seconds():
                 yield (f"{node.node_type} {node.exec_type}", node.node_name), seconds
+
+
+def _on_gpu(engine: Engine, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
+    from torch.profiler import ProfilerActivity, profile
+
+    call = load_on_device(engine)(inputs)
+    for _ in range(WARM_UP):
+        call.run()
+    with profile(activities=[ProfilerActivity.CUDA]) as trace:
+        for _ in range(calls):
+            call.run()
+    on_gpu = [event for event in trace.events() if event.device_type.name == "CUDA"]
+    on_gpu.sort(key=lambda event: event.time_range.start)
+    for number, event in enumerate(on_gpu):  # each call starts the same kernels in the same order
+        yield (kernel_name(event.name), str(number % (len(on_gpu) // calls))), event.device_time / 1e6
+
+
+def kernel_name(signature: str) -> str:
+    """ "products" for what multiplies matrices, else the function's own name, without namespaces and arguments."""
+    if any(word in signature for word in ("gemm", "cutlass", "nvjet")):
+        return "products"
+    name = re.split(r"[<(]", signature.replace("(anonymous namespace)::", "").removeprefix("void "))[0]
+    return name.split("::")[-1].strip()
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ from typing import Any
 import onnx
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from export.graph import build_graph
+from export.graph import build_graph, kept_in_single
 from export.metadata import Metadata, properties_message
 from export.parity import Parity, check_parity
-from export.precision.arithmetic import unsafe_in_half
 from export.precision.quantizer import Quantized
 from export.weights import weights_of
 from export.write import staged_onnx, write_onnx
@@ -74,7 +73,7 @@ def write_artifact(
         staged = staged_onnx(quantized.graph, path)
     else:
         if precision == "fp16":
-            said[KEPT_IN_FP32] = list(unsafe_in_half(encoder, shape, weights_of(model)))
+            said[KEPT_IN_FP32] = list(kept_in_single(encoder, shape, weights_of(model), dialect))
         # the graph goes by no name here, so that its weights are not held while the gate loads the file
         staged = staged_onnx(graph(precision), path)
     with staged as file:

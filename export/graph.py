@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from export.dialects import DIALECTS
 from export.nodes import Graph
-from export.precision.arithmetic import Arithmetic, HalfPrecision, SinglePrecision, unsafe_in_half
+from export.precision.arithmetic import (
+    Arithmetic,
+    HalfPrecision,
+    SinglePrecision,
+    unsafe_in_half,
+    unsafe_norms,
+)
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape
@@ -20,6 +26,7 @@ from prune.tensors import tensors_of
 
 INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS = "input_ids", "attention_mask", "token_type_ids"
 PRECISIONS = ("fp32", "fp16")
+HALF_DIALECTS = ("portable", "onnxruntime-fp16")
 OUTPUTS = ("start_logits", "end_logits")
 
 
@@ -43,7 +50,7 @@ def build_graph(
     `weights` are named and shaped as in prune.tensors. A sublayer with no heads or no activations is its
     output bias, the residual and the norm. In fp16 the types stand in the graph: weights and products in
     float16 where no input can overflow them, the rest in float32. Raises InputError for an unknown dialect or
-    precision, for fp16 in another dialect than the portable one, and for weights that are missing or have
+    precision, for fp16 in a dialect that has none, and for weights that are missing or have
     another shape.
     """
     if dialect not in DIALECTS:
@@ -56,7 +63,7 @@ def build_graph(
     graph = Graph(weights)
     arithmetic: Arithmetic = SinglePrecision(graph)
     if precision == "fp16":
-        arithmetic = HalfPrecision(graph, unsafe_in_half(encoder, shape, weights))
+        arithmetic = HalfPrecision(graph, kept_in_single(encoder, shape, weights, dialect))
     write = DIALECTS[dialect](graph, encoder, arithmetic)
     hidden = write.embeddings(INPUT_IDS, TOKEN_TYPE_IDS if TOKEN_TYPE_IDS in input_names(encoder) else None)
     mask = write.mask(ATTENTION_MASK) if shape.num_heads else ""
@@ -67,11 +74,21 @@ def build_graph(
     return graph.finish(input_names(encoder), OUTPUTS)
 
 
+def kept_in_single(
+    encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]], dialect: str
+) -> tuple[str, ...]:
+    """What a graph in fp16 computes in float32 as it could overflow: products and, where they are in half, norms."""
+    products = unsafe_in_half(encoder, shape, weights)
+    return products if dialect == "portable" else products + unsafe_norms(encoder, shape, weights)
+
+
 def _check_precision(precision: str, dialect: str) -> None:
     if precision not in PRECISIONS:
         raise InputError(f"The precision is {precision!r}; expected one of {', '.join(PRECISIONS)}.")
-    if precision == "fp16" and dialect != "portable":
-        raise InputError(f"fp16 is written in the dialect portable, not {dialect}; it is for GPUs.")
+    if precision == "fp16" and dialect not in HALF_DIALECTS:
+        raise InputError(
+            f"fp16 is written in the dialects {' and '.join(HALF_DIALECTS)}, not {dialect}; it is for GPUs."
+        )
 
 
 def _answer(graph: Graph, hidden: str) -> None:

@@ -9,10 +9,9 @@ GraphPrecision = Literal["fp32", "fp16", "int8"]
 Scheme = Literal["dynamic", "static", "static symmetric"]
 """Ranges of int8: found for each input, or fixed beforehand, with a zero point or without."""
 
-# In fp16 on a GPU onnxruntime was slower with one operator for attention than with products and a softmax.
 _DIALECTS: dict[tuple[Target, GraphPrecision], str] = {
     ("onnxruntime", "fp32"): "onnxruntime",
-    ("onnxruntime", "fp16"): "portable",
+    ("onnxruntime", "fp16"): "onnxruntime-fp16",
     ("onnxruntime", "int8"): "onnxruntime-int8",
     ("openvino", "fp32"): "onnxruntime",
     ("openvino", "int8"): "portable",

@@ -1,10 +1,11 @@
-"""Ways to write the same graph: one set of operators for every runtime, one for ONNX Runtime."""
+"""Ways to write the same graph: one set of operators for every runtime, two for ONNX Runtime."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 from export.dialects.onnxruntime import FusedDialect
+from export.dialects.onnxruntime_fp16 import HalfDialect
 from export.dialects.portable import PortableDialect
 from export.nodes import Graph
 from export.precision.arithmetic import Arithmetic
@@ -33,6 +34,7 @@ class Dialect(Protocol):
 
 DIALECTS: dict[str, Callable[[Graph, Encoder, Arithmetic], Dialect]] = {
     "onnxruntime": FusedDialect,
+    "onnxruntime-fp16": HalfDialect,
     "onnxruntime-int8": partial(FusedDialect, packed=False),
     "portable": PortableDialect,
 }

@@ -3,6 +3,8 @@
 OpenVINO reads them too; TensorRT does not.
 """
 
+from typing import Any
+
 import numpy as np
 
 from export.dialects.portable import MASKED, PortableDialect, position_ids, position_table
@@ -70,20 +72,12 @@ class FusedDialect:
 
     def _packed(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
         """One Attention, which takes query, key and value side by side."""
-        graph = self.graph
-        parts = [f"{name}/{part}" for part in ("query", "key", "value")]
-        weight = np.concatenate([graph.array(f"{part}/weight").T for part in parts], axis=1)
-        bias = np.concatenate([graph.array(f"{part}/bias") for part in parts])
+        weights = packed_weights(self.graph, name, np.float32)
         width = num_heads * self.encoder.head_size
-        return graph.node(
+        return self.graph.node(
             "Attention",
             f"{name}/context",
-            [
-                hidden,
-                graph.constant(f"{name}/query_key_value/weight", weight),
-                graph.constant(f"{name}/query_key_value/bias", bias),
-                mask,
-            ],
+            [hidden, *weights, mask],
             domain=MICROSOFT,
             num_heads=num_heads,
             qkv_hidden_sizes=[width, width, width],
@@ -123,3 +117,14 @@ class FusedDialect:
 
     def _int32(self, name: str, tensor: str) -> str:
         return self.graph.node("Cast", name, [tensor], to=INT32)
+
+
+def packed_weights(graph: Graph, name: str, dtype: type[np.floating[Any]]) -> tuple[str, str]:
+    """Weight [hidden, 3 · width] and bias of query, key and value side by side, as Attention takes them."""
+    parts = [f"{name}/{part}" for part in ("query", "key", "value")]
+    weight = np.concatenate([graph.array(f"{part}/weight").T for part in parts], axis=1)
+    bias = np.concatenate([graph.array(f"{part}/bias") for part in parts])
+    return (
+        graph.constant(f"{name}/query_key_value/weight", weight.astype(dtype, copy=False)),
+        graph.constant(f"{name}/query_key_value/bias", bias.astype(dtype, copy=False)),
+    )

@@ -11,8 +11,9 @@ from export.precision.largest import largest_values
 from prune.arch import Encoder
 from prune.shape import ModelShape
 
-SAFE = 32752.0
-"""Half of float16's largest finite number: what a bound may reach, so that rounding cannot carry it over."""
+SAFE = 32000.0
+"""What a bound may reach: so far below float16's largest finite number that rounding cannot carry it over, and
+that a score with that number taken off is below every other by more than any softmax can see."""
 
 
 class Arithmetic(Protocol):
@@ -28,6 +29,10 @@ class Arithmetic(Protocol):
 
     def table(self, name: str, values: NDArray[Any]) -> str:
         """Rows to gather from."""
+        ...
+
+    def is_half(self, *names: str) -> bool:
+        """Whether all of these, products or norms, are computed in half precision."""
         ...
 
 
@@ -48,6 +53,10 @@ class SinglePrecision:
     def table(self, name: str, values: NDArray[Any]) -> str:
         """See Arithmetic."""
         return self.graph.constant(name, values)
+
+    def is_half(self, *names: str) -> bool:
+        """See Arithmetic."""
+        return False
 
 
 class HalfPrecision:
@@ -75,6 +84,10 @@ class HalfPrecision:
         is_safe = bool(np.abs(values).max(initial=0) <= SAFE)
         return self.graph.constant(name, values.astype(np.float16) if is_safe else values)
 
+    def is_half(self, *names: str) -> bool:
+        """See Arithmetic."""
+        return self.unsafe.isdisjoint(names)
+
 
 def unsafe_in_half(
     encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]]
@@ -90,6 +103,26 @@ def unsafe_in_half(
     return tuple(
         name for name, inputs in read.items() if not all(most[each] <= SAFE for each in (name, *inputs))
     )
+
+
+def unsafe_norms(encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+    """The layers' norms that must stay in float32, as they, or the residual sums that they read, could pass SAFE.
+
+    Named as in the portable dialect, in the order of the graph.
+    """
+    largest = largest_values(encoder, shape, weights)
+    hidden = "embeddings/norm" if encoder.embedding_size == encoder.hidden_size else "embeddings/project"
+    unsafe = []
+    for index in range(len(shape.layers)):
+        for part in (f"layer.{index}/attention", f"layer.{index}/ffn"):
+            bias = float(
+                np.abs(weights[f"{part}/output/bias"]).max(initial=0)
+            )  # all there is of an empty sublayer
+            total = largest[hidden] + largest.get(f"{part}/output", bias)
+            hidden = f"{part}/norm"
+            if max(total, largest[hidden]) > SAFE:
+                unsafe.append(hidden)
+    return tuple(unsafe)
 
 
 def _read_by_products(encoder: Encoder, shape: ModelShape) -> dict[str, tuple[str, ...]]:

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from bench.kernels import by_operator
+from bench.kernels import by_operator, kernel_name
 
 
 def test_the_fastest_reading_of_each_kernel_counts() -> None:
@@ -16,6 +16,23 @@ def test_the_fastest_reading_of_each_kernel_counts() -> None:
     ]
     assert by_operator(iter(readings)) == {"B": (1, 9.0), "A": (2, 3.0)}
     assert list(by_operator(iter(readings))) == ["B", "A"]
+
+
+@pytest.mark.parametrize(
+    ("signature", "name"),
+    [
+        ("void cutlass::Kernel2<cutlass_80_tensorop_s1688gemm_128x64_16x6_tn_align4>(Params)", "products"),
+        ("nvjet_tst_128x256_64x4_2x1_v_bz_TNT", "products"),
+        ("sm90_xmma_gemm_f32f32_tf32f32_f32_tn_n_tilesize128x128x32", "products"),
+        (
+            "void onnxruntime::cuda::(anonymous namespace)::softmax_forward<4, float>(float*, int)",
+            "softmax_forward",
+        ),
+        ("Memcpy DtoD (Device -> Device)", "Memcpy DtoD"),
+    ],
+)
+def test_kernels_of_a_gpu_go_by_their_function(signature: str, name: str) -> None:
+    assert kernel_name(signature) == name
 
 
 @pytest.mark.parametrize(
@@ -40,6 +57,30 @@ def test_a_real_file_by_its_real_profiler(make_file, runtime: str, operator: str
     assert done.returncode == 0, done.stderr
     assert operator in done.stdout
     assert "LayerNormalization" in done.stdout or runtime == "openvino"
+
+
+@pytest.mark.gpu
+def test_a_real_file_on_a_gpu(make_file) -> None:
+    command = [sys.executable, "-m", "bench.kernels", str(make_file()), "--device", "cuda", "--seq", "32"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "products" in done.stdout
+
+
+def test_openvino_has_no_gpu_here(make_file) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "bench.kernels",
+        make_file(),
+        "--device",
+        "cuda",
+        "--runtime",
+        "openvino",
+    ]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["--device cuda is onnxruntime's; give --runtime onnxruntime."]
 
 
 def test_what_is_no_file_is_one_sentence() -> None:

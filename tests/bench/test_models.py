@@ -89,7 +89,7 @@ def test_the_twin_of_half_precision_is_in_half_precision(opener: Opener, make_fi
 
 
 def test_half_precision_is_built_for_gpus_alone() -> None:
-    assert best_form("onnxruntime", "cuda", "fp16") == Form("portable", "fp16")
+    assert best_form("onnxruntime", "cuda", "fp16") == Form("onnxruntime-fp16", "fp16")
     with pytest.raises(InputError, match="onnxruntime would run it in fp32 on a CPU; add --device cuda"):
         best_form("onnxruntime", "cpu", "fp16")
 

@@ -470,10 +470,10 @@ def test_what_half_precision_could_not_hold_is_said(model_dir: Path) -> None:
     assert "all products but 1, which some input could overflow (layer.1/ffn/output)" in printed
 
 
-def test_half_precision_for_onnxruntime_is_the_portable_graph(model_dir: Path) -> None:
+def test_half_precision_for_onnxruntime_is_a_graph_of_its_own(model_dir: Path) -> None:
     out, _ = exported(model_dir, "--no-prune", "--precision", "fp16")
     metadata = read_metadata(out)
-    assert (metadata.dialect, metadata.precision) == ("portable", "fp16")
+    assert (metadata.dialect, metadata.precision) == ("onnxruntime-fp16", "fp16")
 
 
 def test_half_precision_for_openvino_is_refused_in_one_line(model_dir: Path) -> None:

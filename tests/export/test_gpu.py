@@ -13,10 +13,20 @@ from export.weights import weights_of
 from export.write import write_onnx
 from prune.shape import ModelShape
 
-MASKS = ([[1]], [[1] * 9, [1] * 4 + [0] * 5], [[0] * 3 + [1] * 4], [[1] * 62, [1] + [0] * 61], [[1] * 17] * 8)
+MASKS = (
+    [[1]],
+    [[1] * 9, [1] * 4 + [0] * 5],
+    [[0] * 3 + [1] * 4],
+    [[1] * 62, [1] + [0] * 61],
+    [[1] * 17] * 8,
+    # lengths that a kernel for attention takes as a whole, padded left, right and within
+    [[0] * 3 + [1] * 13, [1] * 9 + [0] * 7, [1, 0] * 8],
+    [[1] * 56, [1] + [0] * 55, [1, 0, 0, 1] * 14],
+)
 FORMS = {
     "fp32": ("onnxruntime", "fp32", 5e-3),  # as onnxruntime multiplies in TF32 there
-    "fp16": ("portable", "fp16", 1e-2),
+    "fp16": ("onnxruntime-fp16", "fp16", 1e-2),
+    "portable fp16": ("portable", "fp16", 1e-2),
 }
 
 

@@ -12,8 +12,8 @@ from graphs import NOTHING_LEFT, UNEQUAL, Inputs, inputs_of, onnx_session, torch
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from export.graph import OUTPUTS, build_graph, random_weights
-from export.precision.arithmetic import SAFE, unsafe_in_half
+from export.graph import HALF_DIALECTS, OUTPUTS, build_graph, random_weights
+from export.precision.arithmetic import SAFE, unsafe_in_half, unsafe_norms
 from export.precision.largest import largest_values
 from export.weights import weights_of
 from prune.errors import InputError
@@ -27,10 +27,12 @@ MASKS = ([[1]], [[1] * 9, [1] * 4 + [0] * 5], [[0] * 3 + [1] * 4])
 Weights = Mapping[str, NDArray[Any]]
 
 
-def half_graph(model_type: str, shape: ModelShape, weights: Weights | None = None) -> onnx.ModelProto:
+def half_graph(
+    model_type: str, shape: ModelShape, weights: Weights | None = None, dialect: str = "portable"
+) -> onnx.ModelProto:
     encoder = tiny.encoder(model_type)
     weights = weights or random_weights(encoder, shape)
-    return build_graph(encoder, shape, weights, dialect="portable", precision="fp16")
+    return build_graph(encoder, shape, weights, dialect=dialect, precision="fp16")
 
 
 def types_of(model: onnx.ModelProto) -> dict[str, int]:
@@ -73,17 +75,39 @@ def test_products_are_half_and_norms_and_softmax_single(model_type: str, shape: 
 
 
 @pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
-def test_every_constant_is_finite(model_type: str) -> None:
-    for tensor in half_graph(model_type, UNEQUAL).graph.initializer:
+def test_for_onnxruntime_layers_are_half_throughout(model_type: str) -> None:
+    """LayerNormalization computes in float32 what it reads in float16: that is its default in ONNX."""
+    model = half_graph(model_type, UNEQUAL, dialect="onnxruntime-fp16")
+    half = {tensor.name for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    for node in model.graph.node:
+        if node.op_type == "Cast":
+            is_half = onnx.helper.get_node_attr_value(node, "to") == TensorProto.FLOAT16
+        else:
+            is_half = not half.isdisjoint(node.input)
+        half |= set(node.output) if is_half else set()
+        if node.name.startswith("layer."):
+            assert {name for name in node.input if name} <= half or node.op_type == "Cast", node.name
+        if node.op_type == "LayerNormalization":
+            assert "stash_type" not in {attribute.name for attribute in node.attribute}
+    attentions = [node for node in model.graph.node if node.op_type == "Attention"]
+    assert [onnx.helper.get_node_attr_value(node, "num_heads") for node in attentions] == [3, 1]
+    assert "Softmax" not in {node.op_type for node in model.graph.node}
+
+
+@pytest.mark.parametrize("dialect", HALF_DIALECTS)
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_every_constant_is_finite(model_type: str, dialect: str) -> None:
+    for tensor in half_graph(model_type, UNEQUAL, dialect=dialect).graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
         assert np.isfinite(values.astype(np.float64)).all(), tensor.name
 
 
+@pytest.mark.parametrize("dialect", HALF_DIALECTS)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
-def test_logits_are_the_models_but_for_rounding(model_type: str, shape: ModelShape) -> None:
+def test_logits_are_the_models_but_for_rounding(model_type: str, shape: ModelShape, dialect: str) -> None:
     model = tiny.model(model_type, shape)
-    session = onnx_session(half_graph(model_type, shape, weights_of(model)))
+    session = onnx_session(half_graph(model_type, shape, weights_of(model), dialect))
     encoder = tiny.encoder(model_type)
     longest = encoder.max_length
     for masks in (*MASKS, [[1] * longest, [1] + [0] * (longest - 1)]):
@@ -94,11 +118,12 @@ def test_logits_are_the_models_but_for_rounding(model_type: str, shape: ModelSha
             np.testing.assert_allclose(found, expected, rtol=0, atol=5e-3 * max(1, np.abs(expected).max()))
 
 
-def test_half_the_bytes() -> None:
+@pytest.mark.parametrize("dialect", HALF_DIALECTS)
+def test_half_the_bytes(dialect: str) -> None:
     encoder = tiny.encoder(vocab_size=5000)
     weights = random_weights(encoder, WHOLE)
     sizes = [
-        len(build_graph(encoder, WHOLE, weights, dialect="portable", precision=precision).SerializeToString())
+        len(build_graph(encoder, WHOLE, weights, dialect=dialect, precision=precision).SerializeToString())
         for precision in ("fp32", "fp16")
     ]
     assert 0.5 < sizes[1] / sizes[0] < 0.65
@@ -172,14 +197,16 @@ def test_bounds_of_a_layer_worked_out_by_hand() -> None:
     assert {name: bounds[name] for name in expected} == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize("dialect", HALF_DIALECTS)
 @pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
-def test_what_could_overflow_stays_single_and_the_logits_are_right(model_type: str) -> None:
+def test_what_could_overflow_stays_single_and_the_logits_are_right(model_type: str, dialect: str) -> None:
     encoder = tiny.encoder(model_type)
     weights = large(model_type, WHOLE, 3000)
     unsafe = unsafe_in_half(encoder, WHOLE, weights)
     assert {"layer.0/attention/scores", "layer.2/ffn/output"} <= set(unsafe)
-    model = half_graph(model_type, WHOLE, weights)
+    model = half_graph(model_type, WHOLE, weights, dialect)
     types = types_of(model)
+    assert "Attention" not in {node.op_type for node in model.graph.node}
     for node in model.graph.node:
         if node.op_type == "MatMul" and node.output[0].removesuffix("/matmul") in unsafe:
             assert types[node.output[0]] == TensorProto.FLOAT
@@ -189,6 +216,32 @@ def test_what_could_overflow_stays_single_and_the_logits_are_right(model_type: s
     assert values["layer.2/ffn/output"] > HALF_MAX  # half precision would have been infinite
     for found in onnx_session(model).run(list(OUTPUTS), inputs):
         assert np.isfinite(found).all()
+
+
+def test_norms_that_could_overflow_stay_single() -> None:
+    encoder = tiny.encoder()
+    weights = random_weights(encoder, WHOLE)
+    assert unsafe_norms(encoder, WHOLE, weights) == ()
+    weights["layer.1/attention/norm/bias"][0] = 0.9 * SAFE  # is written, and read by the next sum
+    update = largest_values(encoder, WHOLE, weights)["layer.1/ffn/output"]
+    assert update > SAFE / 10
+    assert unsafe_norms(encoder, WHOLE, weights) == ("layer.1/ffn/norm",)
+    model = half_graph("bert", WHOLE, weights, "onnxruntime-fp16")
+    types = types_of(model)
+    norms = {
+        node.output[0]: types[node.input[0]]
+        for node in model.graph.node
+        if node.op_type == "LayerNormalization"
+    }
+    single = {name for name, found in norms.items() if found == TensorProto.FLOAT}
+    assert single == {"embeddings/norm", "layer.1/ffn/norm"}
+
+
+def test_of_an_empty_sublayer_the_bias_counts() -> None:
+    encoder = tiny.encoder()
+    weights = random_weights(encoder, UNEQUAL)
+    weights["layer.1/ffn/output/bias"][0] = -SAFE
+    assert unsafe_norms(encoder, UNEQUAL, weights) == ("layer.1/ffn/norm",)
 
 
 def test_only_what_could_overflow_stays_single() -> None:
@@ -214,7 +267,7 @@ def test_an_embedding_past_half_precision_stays_single() -> None:
 def test_half_precision_of_fused_operators_is_refused() -> None:
     encoder = tiny.encoder()
     weights = random_weights(encoder, WHOLE)
-    with pytest.raises(InputError, match="fp16 is written in the dialect portable, not onnxruntime"):
+    with pytest.raises(InputError, match="dialects portable and onnxruntime-fp16, not onnxruntime;"):
         build_graph(encoder, WHOLE, weights, precision="fp16")
     with pytest.raises(InputError, match=r"'fp8'.*fp32, fp16"):
         build_graph(encoder, WHOLE, weights, precision="fp8")

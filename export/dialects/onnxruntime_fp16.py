@@ -1,0 +1,85 @@
+"""ONNX Runtime's one operator for attention, all in half precision, for GPUs."""
+
+import numpy as np
+
+from export.dialects.onnxruntime import MICROSOFT, packed_weights
+from export.dialects.portable import PortableDialect
+from export.nodes import Graph
+from export.precision.arithmetic import Arithmetic
+from prune.arch import Encoder
+
+MASKED_HALF = np.finfo(np.float16).min
+"""Added to the score of a padded key: finite, and below every score that half precision is trusted with."""
+
+
+class HalfDialect(PortableDialect):
+    """As the portable dialect, but what passes from kernel to kernel is in half precision.
+
+    Scores never leave the one kernel that computes them and their softmax, in float32; LayerNormalization
+    computes in float32 what it reads and writes in float16. Whatever could overflow is as in the portable dialect.
+    """
+
+    def __init__(self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic) -> None:
+        super().__init__(graph, encoder, arithmetic, residual="Sum")
+        self._masks: dict[str, str] = {}
+
+    def mask(self, attention_mask: str) -> str:
+        """The 0/1 mask as it came: each layer takes what it needs of it."""
+        return attention_mask
+
+    def attention(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
+        """Attention, then projection, residual, norm."""
+        products = (f"{name}/{part}" for part in ("query", "key", "value", "scores", "context"))
+        if num_heads == 0 or not self.arithmetic.is_half(*products):
+            return super().attention(name, hidden, self._once("single", mask) if num_heads else "", num_heads)
+        width = num_heads * self.encoder.head_size
+        context = self.graph.node(
+            "Attention",
+            f"{name}/context",
+            [
+                self.graph.half(hidden),
+                *packed_weights(self.graph, name, np.float16),
+                "",
+                "",
+                self._once("half", mask),
+            ],
+            domain=MICROSOFT,
+            num_heads=num_heads,
+            qkv_hidden_sizes=[width, width, width],
+        )
+        return self.residual_norm(name, self.arithmetic.linear(f"{name}/output", context), hidden)
+
+    def residual_norm(self, name: str, update: str, hidden: str) -> str:
+        """LayerNorm(hidden + update)."""
+        if not self.arithmetic.is_half(f"{name}/norm"):
+            return super().residual_norm(name, update, hidden)
+        graph = self.graph
+        total = graph.node(self.residual, f"{name}/residual", [graph.half(hidden), graph.half(update)])
+        parts = (f"{name}/norm/weight", f"{name}/norm/bias")
+        constants = [graph.constant(part, graph.array(part).astype(np.float16)) for part in parts]
+        return graph.node(
+            "LayerNormalization",
+            f"{name}/norm",
+            [total, *constants],
+            axis=-1,
+            epsilon=self.encoder.layer_norm_eps,
+        )
+
+    def _once(self, precision: str, mask: str) -> str:
+        if precision not in self._masks:
+            self._masks[precision] = self._bias(mask) if precision == "half" else super().mask(mask)
+        return self._masks[precision]
+
+    def _bias(self, attention_mask: str) -> str:
+        """0 for a real key and MASKED_HALF for a padded one, for each query: [batch, 1, sequence, sequence].
+
+        One row would do; Attention wants one for each query.
+        """
+        graph = self.graph
+        keys = graph.node("Cast", "bias/keys", [attention_mask], to=10)
+        padded = graph.node("Sub", "bias/padded", [graph.constant("bias/one", np.float16(1)), keys])
+        scores = graph.node("Mul", "bias/scores", [padded, graph.constant("bias/masked", MASKED_HALF)])
+        row = graph.node("Unsqueeze", "bias/row", [scores, graph.integers(1, 2)])
+        length = graph.node("Shape", "bias/length", [attention_mask], start=1, end=2)
+        size = graph.node("Concat", "bias/size", [graph.integers(1, 1), length, graph.integers(1)], axis=0)
+        return graph.node("Expand", "bias", [row, size])
