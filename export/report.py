@@ -102,9 +102,12 @@ def _precision(metadata: Metadata, served: Served) -> list[str]:
             f"In int8 are the weights and products of {which}; ranges: {how['ranges']}, {how['windows']} windows."
         ]
     else:
-        which = f"all products but {len(kept)}, which some input could overflow ({names})"
-        which = which if kept else "all products: no input can overflow them"
-        lines = [f"In {metadata.precision} are {which}; sums, norms and softmax are in fp32."]
+        what, rest = "products", "sums, norms and softmax are in fp32"
+        if metadata.dialect != "portable":
+            what, rest = "products and sums", "norms and softmax are computed in fp32"
+        which = f"all {what} but {len(kept)}, which some input could overflow ({names})"
+        which = which if kept else f"all {what}: no input can overflow them"
+        lines = [f"In {metadata.precision} are {which}; {rest}."]
     if served.accuracy:
         lines += [f"What {metadata.precision} changes: {line}" for line in _accuracy(served.accuracy)]
     if served.agreement:

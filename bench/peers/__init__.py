@@ -4,6 +4,7 @@
     python -m bench.peers time --work DIR --store docs/study/peers
     python -m bench.peers table --store docs/study/peers
 
-`graphs` has optimum and torch write theirs; `time` writes ours and times pair after pair, each cell stored as it
-ends, so that the same command goes on where it was stopped; `table` prints what is stored.
+`graphs` has optimum and torch write theirs; `time` reads the machine's fastest matrix products, writes our graphs and
+times pair after pair, each cell stored as it ends, so that the same command goes on where it was stopped; `table`
+prints what is stored, and what share of those products each graph reaches.
 """

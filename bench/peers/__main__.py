@@ -1,18 +1,28 @@
 """The commands of bench.peers; see its package."""
 
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from statistics import median
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.peers.graphs import write_theirs
+from bench.environment import available_cores, environment
+from bench.peak import matmul_peak
+from bench.peers.graphs import Contestant, write_theirs
 from bench.peers.pairs import PAIRS
-from bench.spec import BERT_BASE, Effort
+from bench.spec import BERT_BASE, ROLES, Effort, Role
 from bench.store import is_stored, read_store, write_cell
 from bench.study import main, timed
 from prune.cost import multiply_adds
+
+LIMIT = "matrix-products"
+"""The cell that holds the machine's fastest."""
+READINGS = 5
+"""Of the machine's limit, each the best of many products; the best counts, as a machine has slow moments."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -36,6 +46,8 @@ def time(
 ) -> None:
     """Time all pairs that are not stored yet, each in turn."""
     store.mkdir(parents=True, exist_ok=True)
+    if not is_stored(store, LIMIT, []):
+        write_cell(store, LIMIT, "the machine's limit", [], _limit())
     effort = Effort(max_time=max_time)
     for pair in PAIRS:
         if only in pair.name and not is_stored(store, pair.name, []):
@@ -58,24 +70,53 @@ def table(store: _Store) -> None:
             "",
             "95 % interval",
             "multiply-adds, times fewer",
+            "of the limit it reaches",
+            "the other reaches",
         ):
             rows.add_column(heading)
         for pair in PAIRS:
             if pair.workload == point and pair.name in found:
-                paired = found[pair.name]["found"]["speedup"]
-                whole, cut = (
-                    multiply_adds(BERT_BASE, side.shape, batch=point.batch, seq=point.seq)
-                    for side in (pair.baseline, pair.candidate)
-                )
+                timing = found[pair.name]["found"]
+                paired = timing["speedup"]
+                sides: dict[Role, Contestant] = {"baseline": pair.baseline, "candidate": pair.candidate}
+                products = {
+                    role: multiply_adds(BERT_BASE, side.shape, batch=point.batch, seq=point.seq)
+                    for role, side in sides.items()
+                }
+                shares = dict.fromkeys(ROLES, "")
+                if LIMIT in found:
+                    for role, side in sides.items():
+                        limit = found[LIMIT]["found"]["multiply_adds_per_second"][side.precision]
+                        shares[role] = f"{products[role] / typical_seconds(timing, role) / limit:.0%}"
                 rows.add_row(
                     pair.shows,
                     pair.candidate.name,
                     pair.baseline.name,
                     f"{paired['estimate']:.2f}",
                     f"{paired['low']:.2f} to {paired['high']:.2f}",
-                    f"{whole / cut:.2f}",
+                    f"{products['baseline'] / products['candidate']:.2f}",
+                    shares["candidate"],
+                    shares["baseline"],
                 )
         console.print(rows)
+
+
+def typical_seconds(timing: Mapping[str, Any], role: Role) -> float:
+    """The median call of one side of a stored pair."""
+    blocks = chain.from_iterable(launch["blocks"] for launch in timing["launches"])
+    turns = chain.from_iterable(block[role] for block in blocks)
+    return median(chain.from_iterable(turn["seconds"] for turn in turns))
+
+
+def _limit() -> dict[str, Any]:
+    """The machine's fastest matrix products, as `bench` reads them, several times over."""
+    place = environment(gpu=False).to_dict()
+    best = {"fp32": 0.0, "int8": 0.0}
+    for _ in range(READINGS):
+        for precision in best:
+            matmul_peak.cache_clear()
+            best[precision] = max(best[precision], matmul_peak(precision, available_cores()) or 0.0)
+    return {"environment": place, "multiply_adds_per_second": best}
 
 
 if __name__ == "__main__":

@@ -37,6 +37,11 @@ class Contestant:
         return f"{self.way} {self.cut}"
 
     @property
+    def precision(self) -> str:
+        """Of its products."""
+        return _OURS[self.way].precision if self.way in _OURS else "fp32"
+
+    @property
     def shape(self) -> ModelShape:
         """Heads and activations of each layer."""
         return SHAPES[self.cut]

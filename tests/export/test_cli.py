@@ -471,9 +471,13 @@ def test_what_half_precision_could_not_hold_is_said(model_dir: Path) -> None:
 
 
 def test_half_precision_for_onnxruntime_is_a_graph_of_its_own(model_dir: Path) -> None:
-    out, _ = exported(model_dir, "--no-prune", "--precision", "fp16")
+    out, printed = exported(model_dir, "--no-prune", "--precision", "fp16")
     metadata = read_metadata(out)
     assert (metadata.dialect, metadata.precision) == ("onnxruntime-fp16", "fp16")
+    assert (
+        "In fp16 are all products and sums: no input can overflow them; norms and softmax are computed in fp32."
+        in printed
+    )
 
 
 def test_half_precision_for_openvino_is_refused_in_one_line(model_dir: Path) -> None:

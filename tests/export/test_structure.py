@@ -215,7 +215,9 @@ def test_weights_that_do_not_fit_are_refused_by_name() -> None:
     del weights["answer/bias"]
     with pytest.raises(InputError, match="answer/bias is missing"):
         build_graph(encoder, UNEQUAL, weights)
-    with pytest.raises(InputError, match=r"'tensorrt'.*onnxruntime, onnxruntime-fp16, onnxruntime-int8, portable"):
+    with pytest.raises(
+        InputError, match=r"'tensorrt'.*onnxruntime, onnxruntime-fp16, onnxruntime-int8, portable"
+    ):
         build_graph(encoder, UNEQUAL, random_weights(encoder, UNEQUAL), dialect="tensorrt")
 
 

@@ -5,8 +5,7 @@ import pytest
 from graphs import onnx_session
 from real_data import REAL_DATA, REAL_MODEL, needs_real_data, needs_real_model
 
-from export.graph import build_graph
-from export.precision.arithmetic import unsafe_in_half
+from export.graph import HALF_DIALECTS, build_graph, kept_in_single
 from export.precision.largest import largest_values
 from export.precision.quantizer import Quantizer
 from export.session import graph_inputs, graph_runner
@@ -45,13 +44,14 @@ def f1_in_fp32(subject: Subject) -> float:
     return f1_of(subject, graph.SerializeToString())
 
 
-def test_nothing_can_overflow_and_nothing_does(subject: Subject, f1_in_fp32: float) -> None:
+@pytest.mark.parametrize("dialect", HALF_DIALECTS)
+def test_nothing_can_overflow_and_nothing_does(subject: Subject, f1_in_fp32: float, dialect: str) -> None:
     encoder, _ = encoder_and_original(subject.model)
     shape, weights = shape_of(subject.model), weights_of(subject.model)
-    assert unsafe_in_half(encoder, shape, weights) == ()
+    assert kept_in_single(encoder, shape, weights, dialect) == ()
     largest = max(largest_values(encoder, shape, weights).values())
     assert 500 < largest < 10_000  # far from what half precision ends at, 65,504
-    graph = build_graph(encoder, shape, weights, dialect="portable", precision="fp16")
+    graph = build_graph(encoder, shape, weights, dialect=dialect, precision="fp16")
     session = onnx_session(graph)
     ids = np.full((2, encoder.max_length), encoder.vocab_size - 1, np.int64)  # one token, over and over
     inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
