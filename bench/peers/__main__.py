@@ -105,7 +105,8 @@ def typical_seconds(timing: Mapping[str, Any], role: Role) -> float:
     """The median call of one side of a stored pair."""
     blocks = chain.from_iterable(launch["blocks"] for launch in timing["launches"])
     turns = chain.from_iterable(block[role] for block in blocks)
-    return median(chain.from_iterable(turn["seconds"] for turn in turns))
+    seconds: float = median(chain.from_iterable(turn["seconds"] for turn in turns))
+    return seconds
 
 
 def _limit() -> dict[str, Any]:
