@@ -136,13 +136,18 @@ def _on_gpu(engine: Engine, inputs: Mapping[str, Any], calls: int) -> Iterator[t
             call.run()
     on_gpu = [event for event in trace.events() if event.device_type.name == "CUDA"]
     on_gpu.sort(key=lambda event: event.time_range.start)
+    each, rest = divmod(len(on_gpu), calls)
+    if rest or not each:
+        raise InputError(f"The profiler saw {len(on_gpu)} kernels in {calls} equal calls; run it again.")
     for number, event in enumerate(on_gpu):  # each call starts the same kernels in the same order
-        yield (kernel_name(event.name), str(number % (len(on_gpu) // calls))), event.device_time / 1e6
+        yield (kernel_name(event.name), str(number % each)), event.device_time / 1e6
 
 
 def kernel_name(signature: str) -> str:
-    """ "products" for what multiplies matrices, else the function's own name, without namespaces and arguments."""
-    if any(word in signature for word in ("gemm", "cutlass", "nvjet")):
+    """ "attention" for kernels that are all of it, "products" for what else multiplies matrices, or the function's name."""
+    if "attention" in signature.lower() or "fmha" in signature:
+        return "attention"
+    if any(word in signature for word in ("gemm", "gemv", "splitK", "cutlass", "nvjet")):
         return "products"
     name = re.split(r"[<(]", signature.replace("(anonymous namespace)::", "").removeprefix("void "))[0]
     return name.split("::")[-1].strip()

@@ -49,7 +49,8 @@ def build_graph(
 
     `weights` are named and shaped as in prune.tensors. A sublayer with no heads or no activations is its
     output bias, the residual and the norm. In fp16 the types stand in the graph: weights and products in
-    float16 where no input can overflow them, the rest in float32. Raises InputError for an unknown dialect or
+    float16 where no input can overflow them, the rest in float32 (in the dialect onnxruntime-fp16 residuals and
+    norms are in float16 as well). Raises InputError for an unknown dialect or
     precision, for fp16 in a dialect that has none, and for weights that are missing or have
     another shape.
     """
@@ -85,6 +86,8 @@ def kept_in_single(
 def _check_precision(precision: str, dialect: str) -> None:
     if precision not in PRECISIONS:
         raise InputError(f"The precision is {precision!r}; expected one of {', '.join(PRECISIONS)}.")
+    if precision != "fp16" and dialect == "onnxruntime-fp16":
+        raise InputError(f"The dialect {dialect} is for fp16; the precision is {precision}.")
     if precision == "fp16" and dialect not in HALF_DIALECTS:
         raise InputError(
             f"fp16 is written in the dialects {' and '.join(HALF_DIALECTS)}, not {dialect}; it is for GPUs."

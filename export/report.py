@@ -104,7 +104,7 @@ def _precision(metadata: Metadata, served: Served) -> list[str]:
     else:
         what, rest = "products", "sums, norms and softmax are in fp32"
         if metadata.dialect != "portable":
-            what, rest = "products and sums", "norms and softmax are computed in fp32"
+            what, rest = "products, residuals and norms", "norms and softmax are computed in fp32"
         which = f"all {what} but {len(kept)}, which some input could overflow ({names})"
         which = which if kept else f"all {what}: no input can overflow them"
         lines = [f"In {metadata.precision} are {which}; {rest}."]

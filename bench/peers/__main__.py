@@ -18,6 +18,7 @@ from bench.spec import BERT_BASE, ROLES, Effort, Role
 from bench.store import is_stored, read_store, write_cell
 from bench.study import main, timed
 from prune.cost import multiply_adds
+from prune.errors import InputError
 
 LIMIT = "matrix-products"
 """The cell that holds the machine's fastest."""
@@ -84,7 +85,7 @@ def table(store: _Store) -> None:
                     for role, side in sides.items()
                 }
                 shares = dict.fromkeys(ROLES, "")
-                if LIMIT in found:
+                if LIMIT in found and _machine(found[LIMIT]) == _machine(found[pair.name]):
                     for role, side in sides.items():
                         limit = found[LIMIT]["found"]["multiply_adds_per_second"][side.precision]
                         shares[role] = f"{products[role] / typical_seconds(timing, role) / limit:.0%}"
@@ -109,6 +110,12 @@ def typical_seconds(timing: Mapping[str, Any], role: Role) -> float:
     return seconds
 
 
+def _machine(cell: Mapping[str, Any]) -> tuple[str, int]:
+    """What a limit must have been read on to be a pair's."""
+    place = cell["found"]["environment"]
+    return place["cpu"], place["cores"]
+
+
 def _limit() -> dict[str, Any]:
     """The machine's fastest matrix products, as `bench` reads them, several times over."""
     place = environment(gpu=False).to_dict()
@@ -116,7 +123,10 @@ def _limit() -> dict[str, Any]:
     for _ in range(READINGS):
         for precision in best:
             matmul_peak.cache_clear()
-            best[precision] = max(best[precision], matmul_peak(precision, available_cores()) or 0.0)
+            read = matmul_peak(precision, available_cores())
+            if read is None:
+                raise InputError("The machine's limit is read by onnxruntime: pip install onnxruntime")
+            best[precision] = max(best[precision], read)
     return {"environment": place, "multiply_adds_per_second": best}
 
 

@@ -15,8 +15,9 @@ MASKED_HALF = np.finfo(np.float16).min
 class HalfDialect(PortableDialect):
     """As the portable dialect, but what passes from kernel to kernel is in half precision.
 
-    Scores never leave the one kernel that computes them and their softmax, in float32; LayerNormalization
-    computes in float32 what it reads and writes in float16. Whatever could overflow is as in the portable dialect.
+    Where onnxruntime has a fused kernel, scores never leave it; where it has none, they pass in float16, which
+    `unsafe_in_half` bounds. Softmax and LayerNormalization compute in float32 what they read and write in float16.
+    Whatever could overflow is as in the portable dialect.
     """
 
     def __init__(self, graph: Graph, encoder: Encoder, arithmetic: Arithmetic) -> None:
@@ -73,7 +74,8 @@ class HalfDialect(PortableDialect):
     def _bias(self, attention_mask: str) -> str:
         """0 for a real key and MASKED_HALF for a padded one, for each query: [batch, 1, sequence, sequence].
 
-        One row would do; Attention wants one for each query.
+        One row would do; Attention wants one for each query. It also takes the 0/1 mask, but then it writes scores
+        before they are divided by √head_size, which nothing bounds, and takes no fused kernel.
         """
         graph = self.graph
         keys = graph.node("Cast", "bias/keys", [attention_mask], to=10)

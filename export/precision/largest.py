@@ -2,7 +2,8 @@
 
 A LayerNorm's output is norm/weight ⊙ n + norm/bias with |n| ≤ √size for every input, and every product of
 an encoder starts from one. What follows are the triangle inequality and that of Cauchy and Schwarz. They hold
-for every partial sum as well, in any order, so that no accumulator can overflow on the way to a result.
+for every partial sum as well, in any order, so that no accumulator can overflow on the way to a result: of scores
+where the query is scaled before the product, as in the portable dialect (Attention scales after it, in float32).
 """
 
 import math

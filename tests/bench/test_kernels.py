@@ -28,6 +28,9 @@ def test_the_fastest_reading_of_each_kernel_counts() -> None:
             "void onnxruntime::cuda::(anonymous namespace)::softmax_forward<4, float>(float*, int)",
             "softmax_forward",
         ),
+        ("fmha_cutlassF_f16(AttentionKernel<cutlass::half_t, cutlass::arch::Sm80>::Params)", "attention"),
+        ("void gemvNSP_kernel<__half, __half, float>(cublasGemvParams)", "products"),
+        ("void cublasLt::splitKreduce_kernel<32, 16, int>(cublasSplitKParams<float>)", "products"),
         ("Memcpy DtoD (Device -> Device)", "Memcpy DtoD"),
     ],
 )

@@ -25,9 +25,11 @@ def test_the_median_of_all_calls_of_all_launches() -> None:
 def test_the_table_holds_each_side_against_the_limit_of_its_precision(tmp_path: Path) -> None:
     pair = next(pair for pair in PAIRS if pair.name == "b1-s384-openvino-int8-cut-over-ort-whole")
     products = multiply_adds(BERT_BASE, BERT_BASE_SHAPE, batch=1, seq=384)
+    place = {"cpu": "one", "cores": 2}
     limits = {"fp32": products, "int8": 4.0 * products}
-    write_cell(tmp_path, LIMIT, "", [], {"multiply_adds_per_second": limits})
+    write_cell(tmp_path, LIMIT, "", [], {"environment": place, "multiply_adds_per_second": limits})
     timing = {
+        "environment": place,
         "speedup": {"estimate": 4.0, "low": 3.9, "high": 4.1},
         "launches": [{"blocks": [{"baseline": [turn(2.0)], "candidate": [turn(0.5)]}]}],
     }

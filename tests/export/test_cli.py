@@ -475,8 +475,8 @@ def test_half_precision_for_onnxruntime_is_a_graph_of_its_own(model_dir: Path) -
     metadata = read_metadata(out)
     assert (metadata.dialect, metadata.precision) == ("onnxruntime-fp16", "fp16")
     assert (
-        "In fp16 are all products and sums: no input can overflow them; norms and softmax are computed in fp32."
-        in printed
+        "In fp16 are all products, residuals and norms: no input can overflow them; norms and softmax are computed "
+        "in fp32." in printed
     )
 
 

@@ -12,6 +12,7 @@ from graphs import NOTHING_LEFT, UNEQUAL, Inputs, inputs_of, onnx_session, torch
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from export.dialects.onnxruntime_fp16 import MASKED_HALF
 from export.graph import HALF_DIALECTS, OUTPUTS, build_graph, random_weights
 from export.precision.arithmetic import SAFE, unsafe_in_half, unsafe_norms
 from export.precision.largest import largest_values
@@ -123,8 +124,8 @@ def test_half_the_bytes(dialect: str) -> None:
     encoder = tiny.encoder(vocab_size=5000)
     weights = random_weights(encoder, WHOLE)
     sizes = [
-        len(build_graph(encoder, WHOLE, weights, dialect=dialect, precision=precision).SerializeToString())
-        for precision in ("fp32", "fp16")
+        len(build_graph(encoder, WHOLE, weights, dialect=written, precision=precision).SerializeToString())
+        for written, precision in (("portable", "fp32"), (dialect, "fp16"))
     ]
     assert 0.5 < sizes[1] / sizes[0] < 0.65
 
@@ -235,6 +236,36 @@ def test_norms_that_could_overflow_stay_single() -> None:
     }
     single = {name for name, found in norms.items() if found == TensorProto.FLOAT}
     assert single == {"embeddings/norm", "layer.1/ffn/norm"}
+
+
+def test_a_masked_score_is_below_every_other_by_more_than_softmax_sees() -> None:
+    assert float(MASKED_HALF) + SAFE < -SAFE - 1000
+
+
+def test_one_layer_in_parts_and_another_in_one_operator() -> None:
+    encoder, shape = tiny.encoder(), ModelShape.uniform(2, tiny.NUM_HEADS, 16)
+    model = tiny.model(shape=shape)
+    weights = dict(weights_of(model))
+    for name in ("query", "key"):
+        weights[f"layer.1/attention/{name}/weight"] = weights[
+            f"layer.1/attention/{name}/weight"
+        ] * np.float32(300)
+    graph = half_graph("bert", shape, weights, "onnxruntime-fp16")
+    kinds = [node.op_type for node in graph.graph.node]
+    assert (kinds.count("Attention"), kinds.count("Softmax")) == (1, 1)
+    single = build_graph(encoder, shape, weights, dialect="portable")
+    inputs = inputs_of(encoder, [[1] * 9, [1] * 4 + [0] * 5])
+    inputs_with_other_pads = {
+        **inputs,
+        "input_ids": np.where(inputs["attention_mask"] == 1, inputs["input_ids"], 7),
+    }
+    found = onnx_session(graph).run(list(OUTPUTS), inputs)
+    expected = onnx_session(single).run(list(OUTPUTS), inputs)
+    others = onnx_session(graph).run(list(OUTPUTS), inputs_with_other_pads)
+    for mine, theirs, other in zip(found, expected, others, strict=True):
+        assert np.isfinite(mine).all()
+        np.testing.assert_allclose(mine[0], theirs[0], rtol=0, atol=0.2 * max(1, np.abs(theirs).max()))
+        np.testing.assert_array_equal(mine[1, :4], other[1, :4])
 
 
 def test_of_an_empty_sublayer_the_bias_counts() -> None:
