@@ -144,7 +144,7 @@ def _on_gpu(engine: Engine, inputs: Mapping[str, Any], calls: int) -> Iterator[t
 
 
 def kernel_name(signature: str) -> str:
-    """ "attention" for kernels that are all of it, "products" for what else multiplies matrices, or the function's name."""
+    """Attention for kernels that are all of it, products for what else multiplies matrices, or the function's name."""
     if "attention" in signature.lower() or "fmha" in signature:
         return "attention"
     if any(word in signature for word in ("gemm", "gemv", "splitK", "cutlass", "nvjet")):
