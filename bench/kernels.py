@@ -3,7 +3,8 @@
     python -m bench.kernels out.onnx --runtime openvino --batch 1 --seq 384
     python -m bench.kernels out.onnx --device cuda
 
-On a GPU kernels have no operator: they go by their own names, and whatever multiplies matrices is a product.
+On a GPU kernels have no operator: they go by their own names, but for what is all attention, and what else multiplies
+matrices, a product.
 
 Of every kernel the fastest of several calls counts, so that what disturbs a call does not; profiling itself costs time.
 """
@@ -13,7 +14,7 @@ import os
 import re
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,8 +24,7 @@ from rich.table import Table
 
 from bench.environment import available_cores
 from bench.inputs import random_inputs
-from bench.runners import runner
-from bench.runners.onnxruntime_runner import load_on_device
+from bench.runners import bind, runner
 from bench.spec import Engine, Workload
 from bench.study import main
 from page.words import milliseconds
@@ -128,7 +128,7 @@ def _openvino(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tup
 def _on_gpu(engine: Engine, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
     from torch.profiler import ProfilerActivity, profile
 
-    call = load_on_device(engine)(inputs)
+    call = bind(engine)(inputs)
     for _ in range(WARM_UP):
         call.run()
     with profile(activities=[ProfilerActivity.CUDA]) as trace:
@@ -136,11 +136,19 @@ def _on_gpu(engine: Engine, inputs: Mapping[str, Any], calls: int) -> Iterator[t
             call.run()
     on_gpu = [event for event in trace.events() if event.device_type.name == "CUDA"]
     on_gpu.sort(key=lambda event: event.time_range.start)
-    each, rest = divmod(len(on_gpu), calls)
+    return in_equal_calls([(kernel_name(event.name), event.device_time / 1e6) for event in on_gpu], calls)
+
+
+def in_equal_calls(kernels: Sequence[tuple[str, float]], calls: int) -> Iterator[tuple[Kernel, float]]:
+    """Name and seconds of kernels in the order of their start; each call starts the same ones in the same order.
+
+    Raises InputError where they do not come out even: some were lost, or are another's.
+    """
+    each, rest = divmod(len(kernels), calls)
     if rest or not each:
-        raise InputError(f"The profiler saw {len(on_gpu)} kernels in {calls} equal calls; run it again.")
-    for number, event in enumerate(on_gpu):  # each call starts the same kernels in the same order
-        yield (kernel_name(event.name), str(number % each)), event.device_time / 1e6
+        raise InputError(f"The profiler saw {len(kernels)} kernels in {calls} equal calls; run it again.")
+    for number, (name, seconds) in enumerate(kernels):
+        yield (name, str(number % each)), seconds
 
 
 def kernel_name(signature: str) -> str:

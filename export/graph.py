@@ -19,6 +19,7 @@ from export.precision.arithmetic import (
     unsafe_in_half,
     unsafe_norms,
 )
+from export.precision.largest import largest_values
 from prune.arch import Encoder
 from prune.errors import InputError
 from prune.shape import ModelShape
@@ -79,8 +80,9 @@ def kept_in_single(
     encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]], dialect: str
 ) -> tuple[str, ...]:
     """What a graph in fp16 computes in float32 as it could overflow: products and, where they are in half, norms."""
-    products = unsafe_in_half(encoder, shape, weights)
-    return products if dialect == "portable" else products + unsafe_norms(encoder, shape, weights)
+    largest = largest_values(encoder, shape, weights)
+    products = unsafe_in_half(encoder, shape, weights, largest)
+    return products if dialect == "portable" else products + unsafe_norms(encoder, shape, weights, largest)
 
 
 def _check_precision(precision: str, dialect: str) -> None:

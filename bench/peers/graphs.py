@@ -38,7 +38,7 @@ class Contestant:
 
     @property
     def precision(self) -> str:
-        """Of its products."""
+        """Of its products; in int8 attention's own stay float32 on onnxruntime."""
         return _OURS[self.way].precision if self.way in _OURS else "fp32"
 
     @property

@@ -3,6 +3,7 @@
 OpenVINO reads them too; TensorRT does not.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,16 +73,8 @@ class FusedDialect:
 
     def _packed(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
         """One Attention, which takes query, key and value side by side."""
-        weights = packed_weights(self.graph, name, np.float32)
-        width = num_heads * self.encoder.head_size
-        return self.graph.node(
-            "Attention",
-            f"{name}/context",
-            [hidden, *weights, mask],
-            domain=MICROSOFT,
-            num_heads=num_heads,
-            qkv_hidden_sizes=[width, width, width],
-            mask_filter_value=MASKED,
+        return packed_attention(
+            self.graph, name, hidden, num_heads, np.float32, [mask], mask_filter_value=MASKED
         )
 
     def _separate(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
@@ -119,12 +112,29 @@ class FusedDialect:
         return self.graph.node("Cast", name, [tensor], to=INT32)
 
 
-def packed_weights(graph: Graph, name: str, dtype: type[np.floating[Any]]) -> tuple[str, str]:
-    """Weight [hidden, 3 · width] and bias of query, key and value side by side, as Attention takes them."""
+def packed_attention(
+    graph: Graph,
+    name: str,
+    hidden: str,
+    num_heads: int,
+    dtype: type[np.floating[Any]],
+    masks: Sequence[str],
+    **attributes: Any,
+) -> str:
+    """One Attention of `hidden`, its weights side by side in `dtype`; `masks` are the inputs that follow those."""
     parts = [f"{name}/{part}" for part in ("query", "key", "value")]
     weight = np.concatenate([graph.array(f"{part}/weight").T for part in parts], axis=1)
     bias = np.concatenate([graph.array(f"{part}/bias") for part in parts])
-    return (
-        graph.constant(f"{name}/query_key_value/weight", weight.astype(dtype, copy=False)),
-        graph.constant(f"{name}/query_key_value/bias", bias.astype(dtype, copy=False)),
+    packed = [
+        graph.constant(f"{name}/query_key_value/{kind}", values.astype(dtype, copy=False))
+        for kind, values in (("weight", weight), ("bias", bias))
+    ]
+    return graph.node(
+        "Attention",
+        f"{name}/context",
+        [hidden, *packed, *masks],
+        domain=MICROSOFT,
+        num_heads=num_heads,
+        qkv_hidden_sizes=[len(bias) // 3] * 3,
+        **attributes,
     )

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from export.dialects.onnxruntime import MICROSOFT, packed_weights
-from export.dialects.portable import PortableDialect
+from export.dialects.onnxruntime import packed_attention
+from export.dialects.portable import PortableDialect, additive_mask
 from export.nodes import Graph
 from export.precision.arithmetic import Arithmetic
 from prune.arch import Encoder
@@ -33,21 +33,8 @@ class HalfDialect(PortableDialect):
         products = (f"{name}/{part}" for part in ("query", "key", "value", "scores", "context"))
         if num_heads == 0 or not self.arithmetic.is_half(*products):
             return super().attention(name, hidden, self._once("single", mask) if num_heads else "", num_heads)
-        width = num_heads * self.encoder.head_size
-        context = self.graph.node(
-            "Attention",
-            f"{name}/context",
-            [
-                self.graph.half(hidden),
-                *packed_weights(self.graph, name, np.float16),
-                "",
-                "",
-                self._once("half", mask),
-            ],
-            domain=MICROSOFT,
-            num_heads=num_heads,
-            qkv_hidden_sizes=[width, width, width],
-        )
+        masks = ["", "", self._once("half", mask)]
+        context = packed_attention(self.graph, name, self.graph.half(hidden), num_heads, np.float16, masks)
         return self.residual_norm(name, self.arithmetic.linear(f"{name}/output", context), hidden)
 
     def residual_norm(self, name: str, update: str, hidden: str) -> str:
@@ -56,15 +43,7 @@ class HalfDialect(PortableDialect):
             return super().residual_norm(name, update, hidden)
         graph = self.graph
         total = graph.node(self.residual, f"{name}/residual", [graph.half(hidden), graph.half(update)])
-        parts = (f"{name}/norm/weight", f"{name}/norm/bias")
-        constants = [graph.constant(part, graph.array(part).astype(np.float16)) for part in parts]
-        return graph.node(
-            "LayerNormalization",
-            f"{name}/norm",
-            [total, *constants],
-            axis=-1,
-            epsilon=self.encoder.layer_norm_eps,
-        )
+        return self.norm(f"{name}/norm", total, np.float16)
 
     def _once(self, precision: str, mask: str) -> str:
         if precision not in self._masks:
@@ -78,10 +57,7 @@ class HalfDialect(PortableDialect):
         before they are divided by √head_size, which nothing bounds, and takes no fused kernel.
         """
         graph = self.graph
-        keys = graph.node("Cast", "bias/keys", [attention_mask], to=10)
-        padded = graph.node("Sub", "bias/padded", [graph.constant("bias/one", np.float16(1)), keys])
-        scores = graph.node("Mul", "bias/scores", [padded, graph.constant("bias/masked", MASKED_HALF)])
-        row = graph.node("Unsqueeze", "bias/row", [scores, graph.integers(1, 2)])
+        row = additive_mask(graph, "bias/row", attention_mask, MASKED_HALF)
         length = graph.node("Shape", "bias/length", [attention_mask], start=1, end=2)
         size = graph.node("Concat", "bias/size", [graph.integers(1, 1), length, graph.integers(1)], axis=0)
         return graph.node("Expand", "bias", [row, size])

@@ -1,6 +1,9 @@
 """Standard operators only: for TensorRT, OpenVINO and whatever else reads ONNX."""
 
+from typing import Any
+
 import numpy as np
+from onnx import helper
 
 from export.nodes import Graph
 from export.precision.arithmetic import Arithmetic
@@ -62,11 +65,7 @@ class PortableDialect:
 
     def mask(self, attention_mask: str) -> str:
         """0 for a real key and MASKED for a padded one: [batch, 1, 1, sequence]."""
-        graph = self.graph
-        keys = graph.node("Cast", "mask/float", [attention_mask], to=1)
-        padded = graph.node("Sub", "mask/padded", [graph.constant("mask/one", np.float32(1)), keys])
-        scores = graph.node("Mul", "mask/scores", [padded, graph.constant("mask/masked", np.float32(MASKED))])
-        return graph.node("Unsqueeze", "mask", [scores, graph.integers(1, 2)])
+        return additive_mask(self.graph, "mask", attention_mask, np.float32(MASKED))
 
     def attention(self, name: str, hidden: str, mask: str, num_heads: int) -> str:
         """softmax(Q Kᵀ / √d + mask) V for `num_heads` heads, projected; residual; norm."""
@@ -109,12 +108,24 @@ class PortableDialect:
         total = [self.graph.single(hidden), self.graph.single(update)]
         return self.norm(f"{name}/norm", self.graph.node(self.residual, f"{name}/residual", total))
 
-    def norm(self, name: str, hidden: str) -> str:
-        """LayerNorm over the last axis, of a float32 tensor."""
-        inputs = [hidden, self.graph.weight(f"{name}/weight"), self.graph.weight(f"{name}/bias")]
+    def norm(self, name: str, hidden: str, dtype: type[np.floating[Any]] = np.float32) -> str:
+        """LayerNorm over the last axis, of a tensor of that type."""
+        parts = (f"{name}/weight", f"{name}/bias")
+        arrays = (self.graph.array(part).astype(dtype, copy=False) for part in parts)
+        inputs = [hidden, *map(self.graph.constant, parts, arrays)]
         return self.graph.node(
             "LayerNormalization", name, inputs, axis=-1, epsilon=self.encoder.layer_norm_eps
         )
+
+
+def additive_mask(graph: Graph, name: str, attention_mask: str, masked: np.floating[Any]) -> str:
+    """From the 0/1 mask: 0 for a real key and `masked`, in its type, for a padded one: [batch, 1, 1, sequence]."""
+    dtype = helper.np_dtype_to_tensor_dtype(masked.dtype)
+    keys = graph.node("Cast", f"{name}/keys", [attention_mask], to=dtype)
+    one = graph.constant(f"{name}/one", np.ones((), masked.dtype))
+    padded = graph.node("Sub", f"{name}/padded", [one, keys])
+    scores = graph.node("Mul", f"{name}/scores", [padded, graph.constant(f"{name}/masked", masked)])
+    return graph.node("Unsqueeze", name, [scores, graph.integers(1, 2)])
 
 
 def position_ids(graph: Graph, encoder: Encoder, input_ids: str) -> str:

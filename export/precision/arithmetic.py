@@ -60,7 +60,7 @@ class SinglePrecision:
 
 
 class HalfPrecision:
-    """float16 for weights, and for products but those in `unsafe`."""
+    """float16 for weights, and for products but those in `unsafe`, which also names the norms that stay in float32."""
 
     def __init__(self, graph: Graph, unsafe: Iterable[str] = ()) -> None:
         self.graph = graph
@@ -90,14 +90,17 @@ class HalfPrecision:
 
 
 def unsafe_in_half(
-    encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]]
+    encoder: Encoder,
+    shape: ModelShape,
+    weights: Mapping[str, NDArray[Any]],
+    largest: Mapping[str, float] | None = None,
 ) -> tuple[str, ...]:
     """The products that must stay in float32, as some input could carry them, or what they read, past SAFE.
 
     Named as in the portable dialect, in the order of the graph. With these left out no product overflows, of
-    any text, padding or length: see `largest_values`. Weights past SAFE count too.
+    any text, padding or length: see `largest_values`, whose answer may be given. Weights past SAFE count too.
     """
-    largest = largest_values(encoder, shape, weights)
+    largest = largest or largest_values(encoder, shape, weights)
     most = {name: max(value, _largest_weight(name, weights)) for name, value in largest.items()}
     read = _read_by_products(encoder, shape)
     return tuple(
@@ -105,12 +108,17 @@ def unsafe_in_half(
     )
 
 
-def unsafe_norms(encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
+def unsafe_norms(
+    encoder: Encoder,
+    shape: ModelShape,
+    weights: Mapping[str, NDArray[Any]],
+    largest: Mapping[str, float] | None = None,
+) -> tuple[str, ...]:
     """The layers' norms that must stay in float32, as they, or the residual sums that they read, could pass SAFE.
 
-    Named as in the portable dialect, in the order of the graph.
+    Named as in the portable dialect, in the order of the graph; `largest` as for `unsafe_in_half`.
     """
-    largest = largest_values(encoder, shape, weights)
+    largest = largest or largest_values(encoder, shape, weights)
     hidden = "embeddings/norm" if encoder.embedding_size == encoder.hidden_size else "embeddings/project"
     unsafe = []
     for index in range(len(shape.layers)):

@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from bench.kernels import by_operator, kernel_name
+from bench.kernels import by_operator, in_equal_calls, kernel_name
+from prune.errors import InputError
 
 
 def test_the_fastest_reading_of_each_kernel_counts() -> None:
@@ -60,6 +61,17 @@ def test_a_real_file_by_its_real_profiler(make_file, runtime: str, operator: str
     assert done.returncode == 0, done.stderr
     assert operator in done.stdout
     assert "LayerNormalization" in done.stdout or runtime == "openvino"
+
+
+def test_kernels_of_equal_calls_are_told_apart_by_their_place() -> None:
+    kernels = [("a", 1.0), ("b", 2.0), ("a", 3.0), ("a", 0.5), ("b", 4.0), ("a", 6.0)]
+    assert by_operator(in_equal_calls(kernels, 2)) == {"a": (2, 3.5), "b": (1, 2.0)}
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_kernels_that_do_not_come_out_even_are_refused(number: int) -> None:
+    with pytest.raises(InputError, match=f"saw {number} kernels in 2 equal calls"):
+        list(in_equal_calls([("a", 1.0)] * number, 2))
 
 
 @pytest.mark.gpu
