@@ -23,7 +23,7 @@ from prune.layers import encoder_and_original, shape_of
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 
 KEPT_IN_FP32 = "kept_in_fp32"
-"""Under which the provenance of a graph in lower precision names what is not: products and norms in fp16, parts in int8."""
+"""Under which the provenance of a graph in lower precision names what is not: products, norms; for int8, parts."""
 INT8 = "int8"
 """Under which it says how an int8 graph came about."""
 

@@ -40,7 +40,7 @@ def this_installation() -> Installation:
         versions,
         _linked_major(providers / "libonnxruntime_providers_tensorrt.so", "nvinfer") if providers else None,
         bool(providers and (providers / "libonnxruntime_providers_cuda.so").is_file()),
-        _has_driver(),
+        has_driver(),
         _tensorrt_fault(),
     )
 
@@ -116,7 +116,8 @@ def _linked_major(library: Path, name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def _has_driver() -> bool:
+def has_driver() -> bool:
+    """Whether NVIDIA's driver loads."""
     for name in _DRIVERS:
         try:
             CDLL(name)

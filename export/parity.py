@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
-from export.session import open_session
+from export.session import open_gpu_session, open_session
 from prune.arch import Encoder
 from prune.layers import encoder_and_original
 from prune.modes import evaluating
@@ -48,38 +48,45 @@ class Parity:
     """Largest difference as a share of the largest logit of its case (or of 1)."""
     tolerance: float
     cases: tuple[str, ...]
+    devices: tuple[str, ...]
+    """What ran the graph: "CPU" and, where there is one and the graph is for GPUs, "GPU"."""
 
     def to_dict(self) -> dict[str, Any]:
         """For the metadata; two digits, since the last ones depend on the machine."""
-        values = asdict(self) | {"cases": list(self.cases)}
+        values = asdict(self) | {"cases": list(self.cases), "devices": list(self.devices)}
         return values | {key: float(f"{values[key]:.1e}") for key in ("max_absolute", "max_relative")}
 
 
 def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") -> Parity:
-    """Compare every output of the graph in `file` with `model`, in onnxruntime on the CPU.
+    """Compare every output of the graph in `file` with `model`, in onnxruntime.
 
-    Raises ParityError, naming output, input and distance, where a difference is above the TOLERANCE of the
+    On the CPU, and a graph in fp16 also on a GPU where there is one: its kernels are others there. Raises
+    ParityError, naming device, output, input and distance, where a difference is above the TOLERANCE of the
     graph's precision.
     """
     tolerance = TOLERANCE[precision]
     encoder, _ = encoder_and_original(model)
-    session = open_session(file)
+    sessions = {"CPU": open_session(file)}
+    if precision == "fp16" and (on_gpu := open_gpu_session(file)):
+        sessions["GPU"] = on_gpu
     largest_absolute = largest_relative = 0.0
     names = []
     for case in cases(encoder):
         expected = _torch_logits(model, case)
-        for output, found in zip(OUTPUTS, session.run(list(OUTPUTS), case.inputs), strict=True):
-            absolute = float(np.abs(found - expected[output]).max())
-            relative = absolute / max(1.0, float(np.abs(expected[output]).max()))
-            if not relative <= tolerance:  # so that NaN fails too
-                raise ParityError(
-                    f"The graph is not the model: {output} differs by {absolute:.2e} (relative "
-                    f"{relative:.2e}, allowed {tolerance:.0e}) on input '{case.name}'. Nothing was written."
-                )
-            largest_absolute = max(largest_absolute, absolute)
-            largest_relative = max(largest_relative, relative)
+        for device, session in sessions.items():
+            for output, found in zip(OUTPUTS, session.run(list(OUTPUTS), case.inputs), strict=True):
+                absolute = float(np.abs(found - expected[output]).max())
+                relative = absolute / max(1.0, float(np.abs(expected[output]).max()))
+                if not relative <= tolerance:  # so that NaN fails too
+                    raise ParityError(
+                        f"The graph is not the model: on the {device} {output} differs by {absolute:.2e} "
+                        f"(relative {relative:.2e}, allowed {tolerance:.0e}) on input '{case.name}'. Nothing "
+                        "was written."
+                    )
+                largest_absolute = max(largest_absolute, absolute)
+                largest_relative = max(largest_relative, relative)
         names.append(case.name)
-    return Parity(largest_absolute, largest_relative, tolerance, tuple(names))
+    return Parity(largest_absolute, largest_relative, tolerance, tuple(names), tuple(sessions))
 
 
 def cases(encoder: Encoder) -> Iterator[Case]:

@@ -9,6 +9,7 @@ from export.artifact import INT8, KEPT_IN_FP32
 from export.engine.build import BuiltEngine
 from export.engine.library import KINDS
 from export.metadata import Metadata
+from export.parity import Parity
 from export.pipeline import Outcome
 from export.served import Served
 from prune.agreement import Agreement
@@ -57,8 +58,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         lines.append(NOT_MEASURED.format(questions=questions))
     parity = outcome.artifact.parity
     lines += [
-        f"Parity with PyTorch on {len(parity.cases)} inputs: largest difference {parity.max_absolute:.1e} "
-        f"(relative {parity.max_relative:.1e}, allowed {parity.tolerance:.0e}).",
+        f"Parity with PyTorch on {len(parity.cases)} inputs{_where(metadata, parity)}: largest difference "
+        f"{parity.max_absolute:.1e} (relative {parity.max_relative:.1e}, allowed {parity.tolerance:.0e}).",
         f"{outcome.artifact.path}: {outcome.artifact.bytes / 2**20:.1f} MiB, in {outcome.seconds:.1f} s.",
     ]
     if outcome.engine:
@@ -90,6 +91,13 @@ def _engine(engine: BuiltEngine) -> list[str]:
         f"matrix products: {products or 'none'}.",
         *engine.notes,
     ]
+
+
+def _where(metadata: Metadata, parity: Parity) -> str:
+    """What the parity of a graph for GPUs was judged on; nothing for others."""
+    if metadata.precision != "fp16":
+        return ""
+    return ", on the CPU and a GPU" if "GPU" in parity.devices else ", on the CPU, as there is no GPU here"
 
 
 def _precision(metadata: Metadata, served: Served) -> list[str]:

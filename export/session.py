@@ -1,35 +1,57 @@
-"""An exported graph, run by onnxruntime on the CPU: for the parity gate, and to ask it questions."""
+"""An exported graph, run by onnxruntime: for the parity gate, and to ask it questions."""
 
 import os
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.doctor import has_driver
 from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
 from prune.arch import Encoder
 from prune.errors import InstallationError
 from prune.qa.answer import Logits, Run
 from prune.qa.windows import Batch
 
+_CPU, _GPU = "CPUExecutionProvider", "CUDAExecutionProvider"
+
 
 def open_session(file: Path | bytes) -> Any:
-    """An InferenceSession of the graph in `file`, or of a serialized one.
+    """An InferenceSession on the CPU of the graph in `file`, or of a serialized one.
 
     It is the graph that is judged: its int8 sums are exact also where the processor has no instructions for
     them, and onnxruntime by default takes faster ones that can saturate. Raises InputError where onnxruntime
     is not installed.
     """
+    onnxruntime = _import()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return onnxruntime.InferenceSession(file, options, providers=[_CPU])
+
+
+def open_gpu_session(file: Path) -> Any | None:
+    """An InferenceSession on a GPU of the graph in `file`; None where this onnxruntime has none to work on."""
+    onnxruntime = _import()
+    if _GPU not in onnxruntime.get_available_providers() or not has_driver():
+        return None
+    onnxruntime.preload_dlls()  # CUDA libraries that came as Python packages
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(file, options, providers=[_GPU, _CPU])
+    return session if session.get_providers()[0] == _GPU else None
+
+
+def _import() -> ModuleType:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is first imported
     try:
         import onnxruntime
     except ImportError as error:
         raise InstallationError("The parity check needs onnxruntime: pip install 'espalier[cpu]'.") from error
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    module: ModuleType = onnxruntime
+    return module
 
 
 def graph_runner(file: Path | bytes, encoder: Encoder) -> Run:

@@ -478,6 +478,18 @@ def test_half_precision_for_onnxruntime_is_a_graph_of_its_own(model_dir: Path) -
         "In fp16 are all products, residuals and norms: no input can overflow them; norms and softmax are computed "
         "in fp32." in printed
     )
+    assert metadata.parity["devices"][0] == "CPU"
+    assert "Parity with PyTorch on 5 inputs, on the CPU" in printed
+
+
+def test_norms_that_half_precision_could_not_hold_are_said(model_dir: Path) -> None:
+    weights = load_file(model_dir / "model.safetensors")
+    weights["bert.encoder.layer.1.output.LayerNorm.weight"] *= 2e4
+    save_file(weights, model_dir / "model.safetensors", metadata={"format": "pt"})
+    out, printed = exported(model_dir, "--no-prune", "--precision", "fp16")
+    kept = read_metadata(out).provenance["kept_in_fp32"]
+    assert "layer.1/ffn/norm" in kept
+    assert f"all products, residuals and norms but {len(kept)}, which some input could overflow" in printed
 
 
 def test_half_precision_for_openvino_is_refused_in_one_line(model_dir: Path) -> None:

@@ -9,6 +9,7 @@ import tiny
 from graphs import NOTHING_LEFT, UNEQUAL, inputs_of, torch_logits
 
 from export.graph import OUTPUTS, build_graph
+from export.parity import check_parity
 from export.weights import weights_of
 from export.write import write_onnx
 from prune.shape import ModelShape
@@ -50,6 +51,8 @@ def test_logits_are_the_models(model_type: str, shape: ModelShape, form: str, tm
     session = onnxruntime.InferenceSession(tmp_path / "out.onnx", providers=["CUDAExecutionProvider"])
     if "CUDAExecutionProvider" not in session.get_providers():
         pytest.skip("onnxruntime finds no GPU")
+    if precision == "fp16":
+        assert check_parity(model, tmp_path / "out.onnx", precision).devices == ("CPU", "GPU")
     for seed, mask in enumerate(MASKS):
         inputs = inputs_of(encoder, mask, seed=seed)
         for found, expected in zip(

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from export.artifact import write_artifact
 from export.graph import build_graph, input_names
 from export.parity import TOLERANCE, Parity, ParityError, cases, check_parity
+from export.session import open_session
 from export.weights import weights_of
 from export.write import write_onnx
 from prune.layers import encoder_and_original
@@ -23,8 +24,8 @@ from prune.qa.settings import DecodingSettings
 from prune.shape import ModelShape
 
 MESSAGE = re.compile(
-    r"The graph is not the model: (start_logits|end_logits) differs by (\S+) \(relative (\S+), allowed 1e-04\) "
-    r"on input 'batch \d+, .*'\. Nothing was written\."
+    r"The graph is not the model: on the CPU (start_logits|end_logits) differs by (\S+) "
+    r"\(relative (\S+), allowed 1e-04\) on input 'batch \d+, .*'\. Nothing was written\."
 )
 
 
@@ -41,6 +42,7 @@ def test_an_equal_graph_passes(tmp_path: Path, model_type: str, dialect: str, sh
     parity = check(model, graph_of(model, dialect), tmp_path)
     assert 0 <= parity.max_relative <= parity.max_absolute < 1e-5
     assert parity.tolerance == TOLERANCE["fp32"]
+    assert parity.devices == ("CPU",)
     assert len(set(parity.cases)) == len(parity.cases) == 5
     assert parity.to_dict()["max_absolute"] == pytest.approx(parity.max_absolute, rel=0.06)
 
@@ -165,6 +167,24 @@ def test_a_wrong_head_count_is_caught(tmp_path: Path) -> None:
     next(a for a in attention.attribute if a.name == "num_heads").i = 2
     with pytest.raises(ParityError, match=MESSAGE):
         check(model, graph, tmp_path)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_graph_for_gpus_is_held_to_the_model_on_the_gpu_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_right: bool
+) -> None:
+    """The GPU is played by the CPU, with the right graph or with another's; a real one is in test_gpu.py."""
+    model, encoder = tiny.model("bert", UNEQUAL), tiny.encoder("bert")
+    file, other = tmp_path / "out.onnx", tmp_path / "other.onnx"
+    weights = weights_of(model)
+    write_onnx(build_graph(encoder, UNEQUAL, weights, dialect="onnxruntime-fp16", precision="fp16"), file)
+    write_onnx(graph_of(tiny.model("bert", UNEQUAL, seed=1), "portable"), other)
+    monkeypatch.setattr("export.parity.open_gpu_session", lambda _: open_session(file if is_right else other))
+    if is_right:
+        assert check_parity(model, file, "fp16").devices == ("CPU", "GPU")
+    else:
+        with pytest.raises(ParityError, match="on the GPU start_logits differs"):
+            check_parity(model, file, "fp16")
 
 
 def test_a_model_in_training_mode_is_compared_without_dropout_and_stays_in_it(tmp_path: Path) -> None:

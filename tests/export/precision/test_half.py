@@ -104,6 +104,35 @@ def test_every_constant_is_finite(model_type: str, dialect: str) -> None:
 
 
 @pytest.mark.parametrize("dialect", HALF_DIALECTS)
+@pytest.mark.parametrize("model_type", ["bert", "electra"])
+def test_no_weight_is_too_large_to_be_written(model_type: str, dialect: str) -> None:
+    """One number of every tensor in turn, past what half precision holds: no constant and no logit is infinite."""
+    encoder = tiny.encoder(model_type)
+    inputs = inputs_of(encoder, MASKS[1])
+    weights = random_weights(encoder, WHOLE)
+    for name, values in weights.items():
+        changed = values.copy()
+        changed.flat[1 % changed.size] = 1e5
+        model = half_graph(model_type, WHOLE, weights | {name: changed}, dialect)
+        for tensor in model.graph.initializer:
+            assert np.isfinite(onnx.numpy_helper.to_array(tensor).astype(np.float64)).all(), tensor.name
+        for found in onnx_session(model).run(list(OUTPUTS), inputs):
+            assert np.isfinite(found).all(), name
+
+
+@pytest.mark.parametrize("dialect", HALF_DIALECTS)
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_a_row_of_padding_alone_is_finite_and_touches_no_other(model_type: str, dialect: str) -> None:
+    encoder = tiny.encoder(model_type)
+    session = onnx_session(half_graph(model_type, UNEQUAL, dialect=dialect))
+    both = session.run(list(OUTPUTS), inputs := inputs_of(encoder, [[0] * 9, [1] * 9]))
+    alone = session.run(list(OUTPUTS), {name: values[1:] for name, values in inputs.items()})
+    for of_both, of_one in zip(both, alone, strict=True):
+        assert np.isfinite(of_both).all()
+        np.testing.assert_allclose(of_both[1:], of_one, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("dialect", HALF_DIALECTS)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
 def test_logits_are_the_models_but_for_rounding(model_type: str, shape: ModelShape, dialect: str) -> None:
@@ -293,6 +322,20 @@ def test_an_embedding_past_half_precision_stays_single() -> None:
     types = types_of(half_graph("bert", WHOLE, weights))
     assert types["embeddings/word"] == TensorProto.FLOAT
     assert types["embeddings/token_type"] == TensorProto.FLOAT16
+
+
+def test_a_projection_past_half_precision_is_added_in_single() -> None:
+    """ELECTRA's, from the embedding size: the first residual sum reads it."""
+    encoder = tiny.encoder("electra")
+    weights = random_weights(encoder, WHOLE)
+    weights["embeddings/project/bias"][0] = 2 * SAFE
+    assert "embeddings/project" in unsafe_in_half(encoder, WHOLE, weights)
+    assert unsafe_norms(encoder, WHOLE, weights)[0] == "layer.0/attention/norm"
+    inputs = inputs_of(encoder, MASKS[1])
+    for found in onnx_session(half_graph("electra", WHOLE, weights, "onnxruntime-fp16")).run(
+        list(OUTPUTS), inputs
+    ):
+        assert np.isfinite(found).all()
 
 
 def test_half_precision_of_fused_operators_is_refused() -> None:
