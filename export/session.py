@@ -37,7 +37,8 @@ def open_gpu_session(file: Path) -> Any | None:
     onnxruntime = _import()
     if _GPU not in onnxruntime.get_available_providers() or not has_driver():
         return None
-    onnxruntime.preload_dlls()  # CUDA libraries that came as Python packages
+    if hasattr(onnxruntime, "preload_dlls"):
+        onnxruntime.preload_dlls()  # CUDA libraries that came as Python packages
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(file, options, providers=[_GPU, _CPU])
