@@ -1,6 +1,6 @@
 """Answer questions with a folder that prune-export wrote: text in, answer out.
 
-Needs neither torch nor transformers; onnxruntime is loaded when a folder is opened.
+Needs neither torch nor transformers; the runtime is loaded when a folder is opened.
 """
 
 from answer.answerer import Answerer, open_answerer

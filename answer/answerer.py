@@ -8,7 +8,7 @@ from answer.answers import Answer
 from answer.batching import MAX_BATCH_TOKENS, MAX_PADDING, batches_by_length
 from answer.chunks import chunks
 from answer.decoding import decode
-from answer.engine import OpenEngine, open_onnxruntime
+from answer.engine import ENGINES, OpenEngine, Runtime
 from answer.tokenizer import load_reader
 from bench.environment import available_cores
 from export.metadata import read_metadata
@@ -31,19 +31,22 @@ def open_answerer(
     null_threshold: float | None = None,
     max_batch_tokens: int = MAX_BATCH_TOKENS,
     max_padding: float = MAX_PADDING,
-    open_engine: OpenEngine = open_onnxruntime,
+    runtime: Runtime | OpenEngine = "onnxruntime",
 ) -> "Answerer":
     """Open `model`, a folder that prune-export wrote or the .onnx file in it.
 
     `threads` are all physical cores unless given. `settings` take the place of the folder's decoding.json, and
     `null_threshold` (logits) of the one in the settings: prune.qa.settings.ALWAYS_ANSWER refuses nothing. A
-    batch holds `max_batch_tokens` and rows of which a share of at most `max_padding` is padding.
+    batch holds `max_batch_tokens` and rows of which a share of at most `max_padding` is padding. `runtime` may
+    also be a function that opens the file in another one.
 
-    Raises InputError where a file is absent or damaged, onnxruntime is not installed, or a number is out of
-    range.
+    Raises InputError where a file is absent or damaged, the runtime is not installed or not known, or a number
+    is out of range.
     """
     path = _graph_in(Path(model))
-    encoder = read_metadata(path).encoder
+    open_engine = _engine_of(runtime)
+    metadata = read_metadata(path)
+    encoder = metadata.encoder
     folder = path.resolve().parent if path.is_symlink() else path.parent
     chosen = settings or _settings(folder)
     if null_threshold is not None:
@@ -51,7 +54,7 @@ def open_answerer(
     threads = available_cores() if threads is None else _at_least_one("threads", threads)
     return Answerer.of(
         load_reader(folder, encoder),
-        open_engine(path, encoder, threads),
+        open_engine(path, metadata, threads),
         chosen.clipped(encoder.max_length),
         max_batch_tokens=max_batch_tokens,
         max_padding=max_padding,
@@ -160,6 +163,14 @@ class Answerer:
         for asked in chunks(questions, _characters, most=chunk, most_size=CHUNK_CHARACTERS):
             yield from self.answer_all(asked, top_k=top_k, progress=report)
             answered += len(asked)
+
+
+def _engine_of(runtime: Runtime | OpenEngine) -> OpenEngine:
+    if callable(runtime):
+        return runtime
+    if runtime not in ENGINES:
+        raise InputError(f"runtime is {runtime!r}; expected {' or '.join(ENGINES)}.")
+    return ENGINES[runtime]
 
 
 def _graph_in(model: Path) -> Path:

@@ -31,6 +31,7 @@ def run(request: Request, errors: Console) -> None:
     """Open the model and answer. Raises InputError; BrokenPipeError where nobody reads any more."""
     answerer = open_answerer(
         request.model,
+        runtime=request.runtime,
         threads=request.threads,
         null_threshold=request.threshold,
         max_batch_tokens=request.max_batch_tokens,

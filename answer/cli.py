@@ -8,6 +8,7 @@ from rich.console import Console
 
 from answer.asking import run
 from answer.batching import MAX_BATCH_TOKENS
+from answer.engine import Runtime
 from answer.request import Request
 from prune.command import end_cleanly_when_told_to
 from prune.errors import InputError
@@ -118,6 +119,9 @@ def answer(
             rich_help_panel=_PRINTED,
         ),
     ] = None,
+    runtime: Annotated[
+        Runtime, typer.Option(help="What runs the file; openvino for int8 that was made for it.")
+    ] = "onnxruntime",
     threads: Annotated[int | None, typer.Option(help="Threads.", show_default="all physical cores")] = None,
     max_batch_tokens: Annotated[
         int, typer.Option(metavar="N", help="Tokens run at once, at most.")
@@ -138,6 +142,7 @@ def answer(
             as_json=as_json,
             out=out,
             na_probs=na_probs,
+            runtime=runtime,
             threads=threads,
             max_batch_tokens=max_batch_tokens,
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from answer.engine import Runtime
 from prune.errors import InputError
 from prune.qa.settings import ALWAYS_ANSWER
 from prune.staging import check_writable
@@ -30,6 +31,7 @@ class Request:
     as_json: bool
     out: Path | None
     na_probs: Path | None
+    runtime: Runtime
     threads: int | None
     """None: all physical cores."""
     max_batch_tokens: int

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.runners import LOGITS, Bind, Logits, Run
 from bench.spec import Device, Engine
 from export.engine import cuda
-from prune.errors import InputError, InstallationError
+from prune.errors import InputError, InstallationError, first_line
 
 _PROVIDERS: dict[Device, list[str]] = {
     "cpu": ["CPUExecutionProvider"],
@@ -134,7 +134,7 @@ def _session(engine: Engine, provider_options: Mapping[str, Mapping[str, str]] |
             provider_options=[dict((provider_options or {}).get(name, {})) for name in providers],
         )
     except Exception as error:  # the runtime's own classes share no public base
-        raise InputError(f"onnxruntime does not load {engine.path}: {_first_line(error)}") from error
+        raise InputError(f"onnxruntime does not load {engine.path}: {first_line(error)}") from error
     started = session.get_providers()
     if started[0] != providers[0]:
         # onnxruntime falls back to the next provider with no more than a line in its log.
@@ -169,7 +169,3 @@ def _advice(device: Device) -> str:
         f"this provider needs a GPU and the libraries of TensorRT 10 (tensorrt here: {found}): "
         'pip install "tensorrt-cu13<11"'
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

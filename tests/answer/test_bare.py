@@ -77,3 +77,16 @@ def test_without_onnxruntime_it_says_what_to_install(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr == "answer: Answering needs onnxruntime; install it: pip install 'espalier[cpu]'\n"
+
+
+def test_without_openvino_it_says_what_to_install(tmp_path: Path) -> None:
+    export_folder(tmp_path / "out")
+    program = "import sys; sys.modules['openvino'] = None\nfrom answer.cli import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "out"), "Who?", "--runtime", "openvino"],
+        capture_output=True,
+        text=True,
+        input="Ada",
+    )
+    assert done.returncode == 2
+    assert done.stderr == "answer: OpenVINO is not installed; install it: pip install 'espalier[openvino]'\n"

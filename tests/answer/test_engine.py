@@ -13,8 +13,9 @@ from graphs import graph_of
 from answer import open_answerer
 from answer.engine import open_onnxruntime
 from bench.environment import available_cores
-from export.metadata import properties_message, read_metadata
+from export.metadata import Metadata, properties_message, read_metadata
 from prune.errors import InputError
+from prune.qa.answer import Run
 from prune.qa.windows import Batch
 
 
@@ -83,14 +84,32 @@ def test_token_types_are_given_as_the_graph_takes_them(folder: Path, tmp_path: P
     types = np.array([[0, 0, 0, 1, 1]])
     nothing = np.zeros(1, np.int64)
 
-    def logits(where: Path, model_type: str, token_types: np.ndarray | None) -> np.ndarray:
-        run = open_onnxruntime(where / "model.onnx", tiny.encoder(model_type, vocab_size=320), 1)
+    def logits(where: Path, token_types: np.ndarray | None) -> np.ndarray:
+        path = where / "model.onnx"
+        run = open_onnxruntime(path, read_metadata(path), 1)
         return run(Batch(ids, np.ones_like(ids), token_types, nothing, nothing))[0]
 
     zeros = np.zeros_like(ids)
-    assert np.array_equal(logits(folder, "bert", None), logits(folder, "bert", zeros))
-    assert not np.allclose(logits(folder, "bert", types), logits(folder, "bert", zeros))
-    assert logits(tmp_path / "distilbert", "distilbert", types).shape == (1, 5)
+    assert np.array_equal(logits(folder, None), logits(folder, zeros))
+    assert not np.allclose(logits(folder, types), logits(folder, zeros))
+    assert logits(tmp_path / "distilbert", types).shape == (1, 5)
+
+
+def test_a_runtime_that_nobody_knows(folder: Path) -> None:
+    with pytest.raises(InputError, match="runtime is 'tensorrt'; expected onnxruntime or openvino"):
+        open_answerer(folder, runtime="tensorrt")  # type: ignore[arg-type]
+
+
+def test_a_runtime_of_ones_own(folder: Path) -> None:
+    opened = []
+
+    def mine(path: Path, metadata: Metadata, threads: int) -> Run:
+        opened.append((path.name, metadata.encoder.model_type, threads))
+        return open_onnxruntime(path, metadata, threads)
+
+    found = open_answerer(folder, threads=2, runtime=mine).answer("Who?", "Ada Birch pruned the tree")
+    assert found == open_answerer(folder).answer("Who?", "Ada Birch pruned the tree")
+    assert opened == [("model.onnx", "bert", 2)]
 
 
 def test_threads_are_those_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

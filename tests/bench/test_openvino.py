@@ -14,12 +14,15 @@ from bench.inputs import random_inputs
 from bench.models import Opener
 from bench.runners import runner
 from bench.spec import Workload
+from export.compiled import compile_graph
+from export.metadata import read_metadata
 from prune.checkpoint import random_model, save
 from prune.errors import InputError
 
 openvino = pytest.importorskip(
     "openvino", reason="OpenVINO is not installed: pip install 'espalier[openvino]'"
 )
+HINT = "INFERENCE_PRECISION_HINT"
 
 
 @pytest.fixture
@@ -69,6 +72,17 @@ def test_what_cannot_be_served_is_one_sentence(opener: Opener, make_file, monkey
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(InputError, match=r"pip install 'espalier\[openvino\]'"):
         runner("openvino").check("cpu")
+
+
+def test_float32_stays_so_and_beside_int8_openvino_takes_what_it_would(opener: Opener, make_file) -> None:
+    said = {"provenance": {"int8": {"ranges": "static"}}}
+    files = {"fp32": make_file("single.onnx"), "int8": make_file("int8.onnx", precision="int8", **said)}
+    taken = {
+        precision: compile_graph(file, read_metadata(file).precision, 1).get_property(HINT)
+        for precision, file in files.items()
+    }
+    by_itself = openvino.Core().compile_model(str(files["int8"]), "CPU").get_property(HINT)
+    assert taken == {"fp32": openvino.Type.f32, "int8": by_itself}
 
 
 def test_bench_measures_on_it(make_file, tmp_path) -> None:

@@ -1,0 +1,88 @@
+"""The same answers from OpenVINO, on the real one."""
+
+import statistics
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import tiny
+from folders import SENTENCE, TOKENIZERS, export_folder
+from graphs import graph_of
+
+from answer import InputError, open_answerer
+from export.metadata import properties_message, read_metadata
+
+openvino = pytest.importorskip(
+    "openvino", reason="OpenVINO is not installed: pip install 'espalier[openvino]'"
+)
+ASKED = [("Who trained the tree?", SENTENCE * count) for count in (1, 2, 9)] + [("", ""), ("Who?", "côté 🌳")]
+
+
+@pytest.mark.parametrize("model_type", TOKENIZERS)
+@pytest.mark.parametrize("dialect", ["onnxruntime", "portable"])
+def test_answers_are_those_of_onnxruntime(tmp_path: Path, model_type: str, dialect: str) -> None:
+    export_folder(tmp_path, model_type, dialect=dialect)
+    usual = open_answerer(tmp_path, threads=1)
+    expected = [usual.answer(*each, top_k=2) for each in ASKED]
+    # of none of them, so that rounding decides nothing
+    threshold = statistics.mean(sorted(one.null_odds for one in expected if one.spans)[1:3])
+    found = open_answerer(tmp_path, threads=1, runtime="openvino", null_threshold=threshold)
+    for asked, one in zip(ASKED, expected, strict=True):
+        other = found.answer(*asked, top_k=2)
+        assert [span.text for span in other.spans] == [span.text for span in one.spans]
+        assert other.refused == (one.null_odds > threshold)
+        np.testing.assert_allclose(other.null_odds, one.null_odds, atol=1e-4)
+
+
+def test_threads_share_it(tmp_path: Path) -> None:
+    export_folder(tmp_path)
+    answerer = open_answerer(tmp_path, threads=1, runtime="openvino")
+    texts = [SENTENCE[index:] + SENTENCE for index in range(24)]
+    alone = [answerer.answer("Who?", text).null_odds for text in texts]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda text: answerer.answer("Who?", text).null_odds, texts))
+    assert together == pytest.approx(alone, abs=1e-6)
+
+
+def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path: Path) -> None:
+    export_folder(tmp_path)
+    path = tmp_path / "model.onnx"
+    stamp = properties_message(read_metadata(path)).SerializeToString()
+
+    def replace(graph: onnx.ModelProto) -> None:
+        path.write_bytes(graph.SerializeToString() + stamp)
+
+    graph = graph_of(tiny.model(vocab_size=320), "portable")
+    graph.graph.node[3].op_type = "Nonsense"
+    replace(graph)
+    with pytest.raises(InputError, match=r"^OpenVINO does not load .*model.onnx: [^\n]*$"):
+        open_answerer(tmp_path, runtime="openvino")
+    replace(graph_of(tiny.model("distilbert", vocab_size=320), "portable"))
+    with pytest.raises(InputError, match=r"has the inputs attention_mask, input_ids; its metadata calls for"):
+        open_answerer(tmp_path, runtime="openvino")
+
+
+def test_the_command(tmp_path: Path) -> None:
+    export_folder(tmp_path)
+    printed = []
+    for runtime in ("onnxruntime", "openvino"):
+        # neither runtime loads the other, nor anything that answering does not need
+        program = (
+            "import sys\n"
+            f"absent = {{'onnxruntime', 'openvino', 'torch', 'transformers'}} - {{{runtime!r}}}\n"
+            "sys.modules.update(dict.fromkeys(absent))\n"
+            "from answer.cli import main\nmain()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path), "Who?", "--never-refuse", "--runtime", runtime],
+            capture_output=True,
+            text=True,
+            input=SENTENCE,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        printed.append(done.stdout)
+    assert printed[0] == printed[1] != "\n"
