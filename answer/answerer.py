@@ -11,7 +11,8 @@ from answer.decoding import decode
 from answer.engine import ENGINES, OpenEngine, Runtime
 from answer.tokenizer import load_reader
 from bench.environment import available_cores
-from export.metadata import read_metadata
+from export.metadata import Metadata, read_metadata
+from export.target import target_in
 from prune.errors import InputError
 from prune.qa.answer import Progress, Run, run_batches
 from prune.qa.questions import Question
@@ -31,21 +32,21 @@ def open_answerer(
     null_threshold: float | None = None,
     max_batch_tokens: int = MAX_BATCH_TOKENS,
     max_padding: float = MAX_PADDING,
-    runtime: Runtime | OpenEngine = "onnxruntime",
+    runtime: Runtime | OpenEngine | None = None,
 ) -> "Answerer":
     """Open `model`, a folder that prune-export wrote or the .onnx file in it.
 
     `threads` are all physical cores unless given. `settings` take the place of the folder's decoding.json, and
     `null_threshold` (logits) of the one in the settings: prune.qa.settings.ALWAYS_ANSWER refuses nothing. A
-    batch holds `max_batch_tokens` and rows of which a share of at most `max_padding` is padding. `runtime` may
-    also be a function that opens the file in another one.
+    batch holds `max_batch_tokens` and rows of which a share of at most `max_padding` is padding. `runtime` is
+    what the file was written for unless given; it may also be a function that opens the file in another.
 
     Raises InputError where a file is absent or damaged, the runtime is not installed or not known, or a number
     is out of range.
     """
     path = _graph_in(Path(model))
-    open_engine = _engine_of(runtime)
     metadata = read_metadata(path)
+    open_engine = _engine_of(runtime or _own_runtime(metadata))
     encoder = metadata.encoder
     folder = path.resolve().parent if path.is_symlink() else path.parent
     chosen = settings or _settings(folder)
@@ -163,6 +164,10 @@ class Answerer:
         for asked in chunks(questions, _characters, most=chunk, most_size=CHUNK_CHARACTERS):
             yield from self.answer_all(asked, top_k=top_k, progress=report)
             answered += len(asked)
+
+
+def _own_runtime(metadata: Metadata) -> Runtime:
+    return "openvino" if target_in(metadata.provenance) == "openvino" else "onnxruntime"
 
 
 def _engine_of(runtime: Runtime | OpenEngine) -> OpenEngine:

@@ -120,8 +120,9 @@ def answer(
         ),
     ] = None,
     runtime: Annotated[
-        Runtime, typer.Option(help="What runs the file; openvino for int8 that was made for it.")
-    ] = "onnxruntime",
+        Runtime | None,
+        typer.Option(help="What runs the file.", show_default="what it was written for"),
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads.", show_default="all physical cores")] = None,
     max_batch_tokens: Annotated[
         int, typer.Option(metavar="N", help="Tokens run at once, at most.")

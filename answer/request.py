@@ -31,7 +31,8 @@ class Request:
     as_json: bool
     out: Path | None
     na_probs: Path | None
-    runtime: Runtime
+    runtime: Runtime | None
+    """None: what the file was written for."""
     threads: int | None
     """None: all physical cores."""
     max_batch_tokens: int

@@ -18,6 +18,7 @@ from bench.csv_table import csv_text
 from bench.engine_process import WorkerDiedError
 from bench.environment import available_cores
 from bench.markdown import markdown_text
+from bench.models import own_runtime
 from bench.outputs import Outputs, json_text
 from bench.page import result_page
 from bench.report import print_report
@@ -96,8 +97,12 @@ def bench(
         ),
     ] = None,
     runtime: Annotated[
-        str, typer.Option(help=f"What runs the models: {', '.join(RUNTIMES)}; a list sweeps.")
-    ] = "onnxruntime",
+        str | None,
+        typer.Option(
+            help=f"What runs the models: {', '.join(RUNTIMES)}; a list sweeps.",
+            show_default="what MODEL was made for, else onnxruntime",
+        ),
+    ] = None,
     precision: Annotated[
         str,
         typer.Option(
@@ -105,11 +110,12 @@ def bench(
         ),
     ] = "fp32",
     device: Annotated[
-        Device,
+        Device | None,
         typer.Option(
-            help="cuda and tensorrt are onnxruntime's providers; torch knows cpu and cuda; openvino cpu."
+            help="cuda and tensorrt are onnxruntime's providers; torch knows cpu and cuda; openvino cpu.",
+            show_default="cpu, for engines cuda",
         ),
-    ] = "cpu",
+    ] = None,
     threads: Annotated[
         str | None,
         typer.Option(help="Threads of each engine; a list sweeps.", show_default="all physical cores"),
@@ -179,8 +185,13 @@ def bench(
             ("--csv", csv_file, csv_text),
             ("--html", html_file, result_page),
         )
+        named = models or ()
+        runtimes = cast(
+            tuple[Runtime, ...],
+            parse_words("--runtime", runtime, RUNTIMES) if runtime else (own_runtime(named),),
+        )
         request = Request(
-            models=tuple(models or ()),
+            models=tuple(named),
             baseline=baseline,
             workloads=tuple(
                 Workload(size, length)
@@ -188,8 +199,8 @@ def bench(
                 for length in parse_numbers("--seq", seq)
             ),
             lengths=lengths,
-            runtimes=cast(tuple[Runtime, ...], parse_words("--runtime", runtime, RUNTIMES)),
-            device=device,
+            runtimes=runtimes,
+            device=device or ("cuda" if runtimes == ("tensorrt",) else "cpu"),
             threads=(available_cores(),) if threads is None else parse_numbers("--threads", threads),
             precisions=cast(
                 tuple[GraphPrecision, ...], parse_words("--precision", precision, get_args(GraphPrecision))

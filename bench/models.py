@@ -2,14 +2,14 @@
 
 import glob
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime, Timing
-from export.target import GraphPrecision
+from export.target import GraphPrecision, target_in
 from prune.arch import Encoder
 from prune.errors import InputError, InstallationError
 from prune.shape import ModelShape
@@ -78,6 +78,34 @@ class Model:
         clients = f", {engine.clients} clients" if engine.clients > 1 else ""
         timing = "" if engine.timing == "call" else f", {engine.timing}"
         return f"{self.name} ({engine.runtime}, {self.precision}, {engine.threads} threads{clients}{timing})"
+
+
+def own_runtime(names: Iterable[str]) -> Runtime:
+    """What the models that the user named were made for; onnxruntime where none of them says it.
+
+    Engines say it by the description beside them, files by their metadata, directories not at all. Raises
+    InputError where they differ, or a file is none of ours.
+    """
+    wanted = {runtime: name for name in names if (runtime := _runtime_of(Path(name)))}
+    if len(wanted) > 1:
+        (first, one), (second, other) = list(wanted.items())[:2]
+        raise InputError(
+            f"{one} was made for {first}, and {other} for {second}; say which runs them: --runtime {first}, or "
+            "several for a sweep."
+        )
+    return next(iter(wanted), "onnxruntime")
+
+
+def _runtime_of(path: Path) -> Runtime | None:
+    from export.engine.description import description_path
+    from export.metadata import read_metadata
+
+    if not path.is_file():
+        return None  # a directory, or what is not there, which opening it will say
+    if description_path(path).is_file():
+        return "tensorrt"
+    target = target_in(read_metadata(path).provenance)
+    return target if target in ("onnxruntime", "openvino") else None
 
 
 @dataclass(frozen=True)

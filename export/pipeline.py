@@ -15,7 +15,7 @@ from export.engine.build import BuiltEngine, build_engine
 from export.flags import called_by_flag
 from export.request import Request
 from export.served import Measured, Served, calibrated
-from export.target import dialect_of
+from export.target import TARGET, dialect_of
 from prune.checkpoint import save
 from prune.qa.json_file import write_json
 from prune.qa.settings import DECODING_FILE, DecodingSettings
@@ -171,7 +171,7 @@ def _write(
         dialect=dialect_of(request.target, request.precision),
         precision=request.precision,
         model_name=str(provenance.get("model_name", subject.source.name)),
-        provenance=provenance,
+        provenance=provenance | {TARGET: request.target},
         quantize=served.quantize if request.precision == "int8" else None,
         examine=served.examine if request.precision != "fp32" else None,
     )

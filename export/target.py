@@ -1,6 +1,7 @@
 """What a file is to run on, and the form in which it runs best there."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, cast, get_args
 
 from prune.errors import InputError
 
@@ -8,6 +9,8 @@ Target = Literal["onnxruntime", "openvino", "tensorrt", "portable"]
 GraphPrecision = Literal["fp32", "fp16", "int8"]
 Scheme = Literal["dynamic", "static", "static symmetric"]
 """Ranges of int8: found for each input, or fixed beforehand, with a zero point or without."""
+TARGET = "target"
+"""Under which a file's provenance names its own."""
 
 _DIALECTS: dict[tuple[Target, GraphPrecision], str] = {
     ("onnxruntime", "fp32"): "onnxruntime",
@@ -32,6 +35,12 @@ def dialect_of(target: Target, precision: GraphPrecision) -> str:
             "add --target onnxruntime, tensorrt or portable, or give --precision int8."
         )
     return _DIALECTS[target, precision]
+
+
+def target_in(provenance: Mapping[str, Any]) -> Target | None:
+    """What a file says that it was written for; None where it says nothing known."""
+    said = provenance.get(TARGET)
+    return cast(Target, said) if said in get_args(Target) else None
 
 
 def scheme_of(target: Target) -> Scheme:

@@ -4,6 +4,7 @@ import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from folders import SENTENCE, TOKENIZERS, export_folder
 from graphs import graph_of
 
 from answer import InputError, open_answerer
-from export.metadata import properties_message, read_metadata
+from export.metadata import properties_message, read_metadata, stamp
 
 openvino = pytest.importorskip(
     "openvino", reason="OpenVINO is not installed: pip install 'espalier[openvino]'"
@@ -38,6 +39,19 @@ def test_answers_are_those_of_onnxruntime(tmp_path: Path, model_type: str, diale
         np.testing.assert_allclose(other.null_odds, one.null_odds, atol=1e-4)
 
 
+@pytest.mark.parametrize(("target", "runtime"), [("openvino", "OpenVINO"), ("onnxruntime", "onnxruntime")])
+def test_a_file_is_run_by_what_it_was_written_for(tmp_path: Path, target: str, runtime: str) -> None:
+    export_folder(tmp_path)
+    path = tmp_path / "model.onnx"
+    metadata = replace(read_metadata(path), provenance={"target": target})
+    graph = graph_of(tiny.model(vocab_size=320), "portable")
+    graph.graph.node[3].op_type = "Nonsense"
+    stamp(graph, metadata)
+    path.write_bytes(graph.SerializeToString())
+    with pytest.raises(InputError, match=f"^{runtime} does not load"):
+        open_answerer(tmp_path)
+
+
 def test_threads_share_it(tmp_path: Path) -> None:
     export_folder(tmp_path)
     answerer = open_answerer(tmp_path, threads=1, runtime="openvino")
@@ -51,17 +65,17 @@ def test_threads_share_it(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path: Path) -> None:
     export_folder(tmp_path)
     path = tmp_path / "model.onnx"
-    stamp = properties_message(read_metadata(path)).SerializeToString()
+    ours = properties_message(read_metadata(path)).SerializeToString()
 
-    def replace(graph: onnx.ModelProto) -> None:
-        path.write_bytes(graph.SerializeToString() + stamp)
+    def put(graph: onnx.ModelProto) -> None:
+        path.write_bytes(graph.SerializeToString() + ours)
 
     graph = graph_of(tiny.model(vocab_size=320), "portable")
     graph.graph.node[3].op_type = "Nonsense"
-    replace(graph)
+    put(graph)
     with pytest.raises(InputError, match=r"^OpenVINO does not load .*model.onnx: [^\n]*$"):
         open_answerer(tmp_path, runtime="openvino")
-    replace(graph_of(tiny.model("distilbert", vocab_size=320), "portable"))
+    put(graph_of(tiny.model("distilbert", vocab_size=320), "portable"))
     with pytest.raises(InputError, match=r"has the inputs attention_mask, input_ids; its metadata calls for"):
         open_answerer(tmp_path, runtime="openvino")
 

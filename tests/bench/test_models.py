@@ -8,7 +8,7 @@ import pytest
 
 from bench.graphs import Form, best_form
 from bench.inputs import random_inputs
-from bench.models import Opener
+from bench.models import Opener, own_runtime
 from bench.runners import runner
 from bench.spec import BERT_BASE_SHAPE, Workload
 from export.graph import random_weights
@@ -33,6 +33,36 @@ def test_a_file_is_known_from_its_metadata(opener: Opener, make_file, encoder, w
         "onnxruntime",
     )
     assert (model.engine.encoder, model.engine.shape, model.original_shape) == (encoder, cut, whole)
+
+
+def test_models_run_on_what_they_were_made_for(make_file, tmp_path: Path) -> None:
+    """A file says it itself, an engine by what stands beside it, a directory and older files not at all."""
+    made = {
+        target: str(make_file(f"{target}.onnx", provenance={"target": target}))
+        for target in ("onnxruntime", "openvino", "tensorrt", "portable", 7)
+    }
+    made["older"] = str(make_file("older.onnx"))
+    (tmp_path / "directory").mkdir()
+    made["directory"] = str(tmp_path / "directory")
+    made["engine"] = str(tmp_path / "out.engine")
+    for name in ("out.engine", "out.engine.json"):
+        (tmp_path / name).write_text("{}")
+    assert {target: own_runtime([name]) for target, name in made.items()} == {
+        "onnxruntime": "onnxruntime",
+        "openvino": "openvino",
+        "tensorrt": "onnxruntime",
+        "portable": "onnxruntime",
+        7: "onnxruntime",
+        "older": "onnxruntime",
+        "directory": "onnxruntime",
+        "engine": "tensorrt",
+    }
+    assert own_runtime([]) == own_runtime(["absent.onnx"]) == "onnxruntime"
+    assert own_runtime([made["directory"], made["openvino"], made["older"]]) == "openvino"
+    with pytest.raises(
+        InputError, match=r"openvino\.onnx was made for openvino, and .*out\.engine for tensorrt; say which"
+    ):
+        own_runtime([made["openvino"], made["engine"]])
 
 
 def test_a_directory_without_torch_is_one_sentence(

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from export.cli import app
 from export.engine.description import read_engine_description
 from export.metadata import read_metadata
+from export.target import target_in
 from prune.checkpoint import load, load_tokenizer, save
 from prune.layers import shape_of
 from prune.qa.answer import answer, score_predictions, torch_runner
@@ -109,6 +110,7 @@ def test_says_where_the_file_came_from(model_dir: Path) -> None:
     assert (metadata.shape.num_heads, metadata.original_shape) == (4, tiny.WHOLE)
     provenance = metadata.provenance
     assert (provenance["method"], provenance["seed"], provenance["licence"]) == ("random", 7, "apache-2.0")
+    assert target_in(provenance) == "onnxruntime"
     assert len(provenance["sha256"]) == 64
     assert {"torch", "transformers", "onnx", "espalier"} <= set(provenance["versions"])
     assert metadata.parity["max_relative"] <= metadata.parity["tolerance"]
