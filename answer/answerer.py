@@ -8,11 +8,12 @@ from answer.answers import Answer
 from answer.batching import MAX_BATCH_TOKENS, MAX_PADDING, batches_by_length
 from answer.chunks import chunks
 from answer.decoding import decode
-from answer.engine import ENGINES, OpenEngine, Runtime
+from answer.engine import ENGINES, OpenEngine
 from answer.tokenizer import load_reader
 from bench.environment import available_cores
-from export.metadata import Metadata, read_metadata
-from export.target import target_in
+from export.metadata import read_metadata
+from export.provenance import cpu_runtime_in
+from export.target import CpuRuntime
 from prune.errors import InputError
 from prune.qa.answer import Progress, Run, run_batches
 from prune.qa.questions import Question
@@ -32,21 +33,21 @@ def open_answerer(
     null_threshold: float | None = None,
     max_batch_tokens: int = MAX_BATCH_TOKENS,
     max_padding: float = MAX_PADDING,
-    runtime: Runtime | OpenEngine | None = None,
+    runtime: CpuRuntime | OpenEngine | None = None,
 ) -> "Answerer":
     """Open `model`, a folder that prune-export wrote or the .onnx file in it.
 
     `threads` are all physical cores unless given. `settings` take the place of the folder's decoding.json, and
     `null_threshold` (logits) of the one in the settings: prune.qa.settings.ALWAYS_ANSWER refuses nothing. A
     batch holds `max_batch_tokens` and rows of which a share of at most `max_padding` is padding. `runtime` is
-    what the file was written for unless given; it may also be a function that opens the file in another.
+    what the file was written for unless given; an answer.engine.OpenEngine opens the file in any other.
 
     Raises InputError where a file is absent or damaged, the runtime is not installed or not known, or a number
     is out of range.
     """
     path = _graph_in(Path(model))
     metadata = read_metadata(path)
-    open_engine = _engine_of(runtime or _own_runtime(metadata))
+    open_engine = _engine_of(runtime or cpu_runtime_in(metadata.provenance) or "onnxruntime")
     encoder = metadata.encoder
     folder = path.resolve().parent if path.is_symlink() else path.parent
     chosen = settings or _settings(folder)
@@ -166,11 +167,7 @@ class Answerer:
             answered += len(asked)
 
 
-def _own_runtime(metadata: Metadata) -> Runtime:
-    return "openvino" if target_in(metadata.provenance) == "openvino" else "onnxruntime"
-
-
-def _engine_of(runtime: Runtime | OpenEngine) -> OpenEngine:
+def _engine_of(runtime: CpuRuntime | OpenEngine) -> OpenEngine:
     if callable(runtime):
         return runtime
     if runtime not in ENGINES:

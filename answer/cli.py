@@ -8,8 +8,8 @@ from rich.console import Console
 
 from answer.asking import run
 from answer.batching import MAX_BATCH_TOKENS
-from answer.engine import Runtime
 from answer.request import Request
+from export.target import CpuRuntime
 from prune.command import end_cleanly_when_told_to
 from prune.errors import InputError
 
@@ -120,7 +120,7 @@ def answer(
         ),
     ] = None,
     runtime: Annotated[
-        Runtime | None,
+        CpuRuntime | None,
         typer.Option(help="What runs the file.", show_default="what it was written for"),
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads.", show_default="all physical cores")] = None,

@@ -1,24 +1,23 @@
 """What runs the file on the CPU: onnxruntime or OpenVINO. Another runtime is one more function like theirs."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import NDArray
 
-from export.compiled import compile_graph, infer_with
-from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
 from export.metadata import Metadata
-from export.session import graph_inputs
-from prune.errors import InputError, InstallationError, first_line
+from export.on_onnxruntime import import_onnxruntime
+from export.on_openvino import Infer, compile_graph, infer_with, told
+from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
+from export.provenance import allows_bfloat16
+from export.target import CpuRuntime
+from prune.errors import InputError, first_line
 from prune.qa.answer import Logits, Run
 from prune.qa.windows import Batch
 
 OpenEngine = Callable[[Path, Metadata, int], Run]
 """(ONNX file, what it says of itself, threads) → the model, ready to run. Raises InputError."""
-Runtime = Literal["onnxruntime", "openvino"]
 
 
 def open_onnxruntime(path: Path, metadata: Metadata, threads: int) -> Run:
@@ -27,7 +26,7 @@ def open_onnxruntime(path: Path, metadata: Metadata, threads: int) -> Run:
     Raises InputError where onnxruntime is not installed, does not load the file, or finds another graph in it
     than its encoder has; the engine raises it where a batch cannot be run.
     """
-    onnxruntime = _import()
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -39,72 +38,72 @@ def open_onnxruntime(path: Path, metadata: Metadata, threads: int) -> Run:
     _check_graph(
         path,
         metadata,
-        [port.name for port in session.get_inputs()],
-        [port.name for port in session.get_outputs()],
+        ({port.name} for port in session.get_inputs()),
+        ({port.name} for port in session.get_outputs()),
     )
 
-    def infer(inputs: Mapping[str, NDArray[Any]]) -> Iterable[Logits]:
-        return session.run(list(OUTPUTS), dict(inputs))  # type: ignore[no-any-return]
+    def infer(inputs: Mapping[str, NDArray[Any]]) -> tuple[Logits, Logits]:
+        start, end = session.run(list(OUTPUTS), dict(inputs))
+        return start, end
 
-    return _engine("onnxruntime", path, metadata, infer)
+    return _engine("onnxruntime", path, metadata, infer, first_line)
 
 
 def open_openvino(path: Path, metadata: Metadata, threads: int) -> Run:
-    """As `open_onnxruntime`, on OpenVINO, which is the faster one for int8 with ranges fixed beforehand."""
-    compiled = compile_graph(path, metadata.precision, threads)
+    """As `open_onnxruntime`, on OpenVINO, which is the faster one for int8 with ranges fixed beforehand.
+
+    A token that the graph has no embedding for is refused by onnxruntime; OpenVINO takes zeros for it.
+
+    Raises InputError where OpenVINO is not installed, and as `open_onnxruntime` does.
+    """
+    bfloat16 = allows_bfloat16(metadata.precision, metadata.provenance)
+    compiled = compile_graph(path, threads, bfloat16=bfloat16)
     _check_graph(
         path,
         metadata,
-        [port.get_any_name() for port in compiled.inputs],
-        [port.get_any_name() for port in compiled.outputs],
+        (port.get_names() for port in compiled.inputs),
+        (port.get_names() for port in compiled.outputs),
     )
-    return _engine("OpenVINO", path, metadata, infer_with(compiled))
+    return _engine("OpenVINO", path, metadata, infer_with(compiled), told)
 
 
-ENGINES: Mapping[Runtime, OpenEngine] = {"onnxruntime": open_onnxruntime, "openvino": open_openvino}
+ENGINES: Mapping[CpuRuntime, OpenEngine] = {"onnxruntime": open_onnxruntime, "openvino": open_openvino}
 
 
 def _engine(
     runtime: str,
     path: Path,
     metadata: Metadata,
-    infer: Callable[[Mapping[str, NDArray[Any]]], Iterable[Logits]],
+    infer: Infer,
+    told: Callable[[Exception], str],
 ) -> Run:
     takes_token_types = TOKEN_TYPE_IDS in input_names(metadata.encoder)
 
     def run(batch: Batch) -> tuple[Logits, Logits]:
         try:
-            start, end = infer(graph_inputs(batch, takes_token_types))
+            return infer(graph_inputs(batch, takes_token_types))
+        except MemoryError:
+            raise
         except Exception as error:  # the runtime's own classes share no public base
             rows, tokens = batch.input_ids.shape
             raise InputError(
-                f"{runtime} cannot run {path} on {rows} windows of {tokens} tokens: {first_line(error)}"
+                f"{runtime} cannot run {path} on {rows} windows of {tokens} tokens: {told(error)}"
             ) from error
-        return start, end
 
     return run
 
 
-def _check_graph(path: Path, metadata: Metadata, inputs: list[str], outputs: list[str]) -> None:
-    for what, found, expected in (
-        ("inputs", inputs, input_names(metadata.encoder)),
-        ("outputs", outputs, OUTPUTS),
+def _check_graph(
+    path: Path, metadata: Metadata, inputs: Iterable[set[str]], outputs: Iterable[set[str]]
+) -> None:
+    """Each port goes by one or several names, or none."""
+    for what, ports, expected in (
+        ("inputs", list(inputs), input_names(metadata.encoder)),
+        ("outputs", list(outputs), OUTPUTS),
     ):
-        if set(found) != set(expected):
+        if len(ports) != len(expected) or not all(any(name in port for port in ports) for name in expected):
+            found = ", ".join(sorted("/".join(sorted(port)) or "(nameless)" for port in ports))
             raise InputError(
-                f"The graph in {path} has the {what} {', '.join(sorted(found))}; its metadata calls for "
+                f"The graph in {path} has the {what} {found}; its metadata calls for "
                 f"{', '.join(sorted(expected))}. Export the model again."
             )
-
-
-def _import() -> ModuleType:
-    # Read when onnxruntime is first imported: from 1.32 on it reports its use unless told not to beforehand.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise InstallationError(
-            "Answering needs onnxruntime; install it: pip install 'espalier[cpu]'"
-        ) from error
-    module: ModuleType = onnxruntime
-    return module

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from answer.engine import Runtime
+from export.target import CpuRuntime
 from prune.errors import InputError
 from prune.qa.settings import ALWAYS_ANSWER
 from prune.staging import check_writable
@@ -31,7 +31,7 @@ class Request:
     as_json: bool
     out: Path | None
     na_probs: Path | None
-    runtime: Runtime | None
+    runtime: CpuRuntime | None
     """None: what the file was written for."""
     threads: int | None
     """None: all physical cores."""

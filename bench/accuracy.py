@@ -94,7 +94,7 @@ def ask(model: Model, exam: Exam[Any, Any], progress: Callable[[int, int], None]
 
     Raises InputError as `check_accuracy` does.
     """
-    from export.session import graph_inputs  # loads onnx
+    from export.ports import graph_inputs
 
     tokenizer, (settings, _) = tokenizer_of(model), settings_of(model)
     run = runner(model.engine.runtime).load(model.engine)

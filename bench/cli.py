@@ -185,13 +185,13 @@ def bench(
             ("--csv", csv_file, csv_text),
             ("--html", html_file, result_page),
         )
-        named = models or ()
-        runtimes = cast(
-            tuple[Runtime, ...],
-            parse_words("--runtime", runtime, RUNTIMES) if runtime else (own_runtime(named),),
-        )
+        named = [*(models or ()), *([baseline] if baseline else ())]
+        if runtime:
+            runtimes = cast(tuple[Runtime, ...], parse_words("--runtime", runtime, RUNTIMES))
+        else:
+            runtimes = (own_runtime(named, device),)
         request = Request(
-            models=tuple(named),
+            models=tuple(models or ()),
             baseline=baseline,
             workloads=tuple(
                 Workload(size, length)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any
 
 from bench.inputs import random_inputs
 from bench.spec import Device, Runtime, Workload
+from export.provenance import INT8, KEPT_IN_FP32, allows_bfloat16, ranges_in
 from export.target import GraphPrecision, Scheme, Target, dialect_of, scheme_of
 from prune.arch import Encoder
 from prune.errors import InputError
@@ -30,6 +31,8 @@ class Form:
     """Of int8: how they are found."""
     profiles: "tuple[Profile, ...]" = ()
     """Of an engine: the sizes that it serves; none: those that are usual."""
+    bfloat16: bool = False
+    """Whether what is not int8 may be computed in it."""
 
 
 def best_form(runtime: Runtime, device: Device, precision: GraphPrecision) -> Form:
@@ -43,20 +46,19 @@ def best_form(runtime: Runtime, device: Device, precision: GraphPrecision) -> Fo
     if "tensorrt" in (device, runtime):
         target = "tensorrt"  # which does not know onnxruntime's fused operators
     ranges = scheme_of(target) if precision == "int8" else None
-    return Form(dialect_of(target, precision), precision, ranges)
+    return Form(dialect_of(target, precision), precision, ranges, bfloat16=ranges == "static")
 
 
 def form_of(metadata: "Metadata", profiles: "tuple[Profile, ...]" = ()) -> Form:
     """The form that a file says it is in; raises InputError where it does not say how it came to int8."""
-    ranges = None
-    if metadata.precision == "int8":
-        said = metadata.provenance.get("int8")
-        ranges = said.get("ranges") if isinstance(said, Mapping) else None
-        if ranges not in get_args(Scheme):
-            raise InputError(
-                f"The file is in int8 and says {ranges!r:.80} of how its ranges are found; export it again."
-            )
-    return Form(metadata.dialect, metadata.precision, cast(Scheme | None, ranges), profiles)
+    provenance = metadata.provenance
+    ranges = ranges_in(provenance) if metadata.precision == "int8" else None
+    if metadata.precision == "int8" and ranges is None:
+        raise InputError(
+            f"The file is in int8 and says {provenance.get(INT8)!r:.80} of how its ranges are found; export it again."
+        )
+    bfloat16 = allows_bfloat16(metadata.precision, provenance)
+    return Form(metadata.dialect, metadata.precision, ranges, profiles, bfloat16)
 
 
 def write_graph(
@@ -75,7 +77,8 @@ def write_graph(
         graph = Quantizer(form.ranges or "dynamic", [window]).quantize(graph)
     else:
         graph = build_graph(encoder, shape, weights, dialect=form.dialect, precision=form.precision)
-    stamp(graph, Metadata(encoder, shape, shape, form.dialect, form.precision, path.stem))
+    said = {INT8: {"ranges": form.ranges}, KEPT_IN_FP32: []} if form.precision == "int8" else {}
+    stamp(graph, Metadata(encoder, shape, shape, form.dialect, form.precision, path.stem, said))
     write_onnx(graph, path)
 
 

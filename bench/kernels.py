@@ -3,14 +3,12 @@
     python -m bench.kernels out.onnx --runtime openvino --batch 1 --seq 384
     python -m bench.kernels out.onnx --device cuda
 
-On a GPU kernels have no operator: they go by their own names, but for what is all attention, and what else multiplies
-matrices, a product.
+On a GPU kernels have no operator: they go by their own names, except attention and products, which are called so.
 
 Of every kernel the fastest of several calls counts, so that what disturbs a call does not; profiling itself costs time.
 """
 
 import json
-import os
 import re
 import tempfile
 from collections import defaultdict
@@ -27,8 +25,11 @@ from bench.inputs import random_inputs
 from bench.runners import bind, runner
 from bench.spec import Engine, Workload
 from bench.study import main
+from export.on_onnxruntime import import_onnxruntime
+from export.on_openvino import compile_graph
+from export.provenance import allows_bfloat16
 from page.words import milliseconds
-from prune.errors import InputError
+from prune.errors import InputError, InstallationError, first_line
 
 WARM_UP = 5
 """Calls to a GPU that do not count: memory is taken and kernels are chosen in the first ones."""
@@ -41,7 +42,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command(help=__doc__)
 def kernels(
-    file: Annotated[Path, typer.Argument(help="An .onnx file that prune-export or a study wrote.")],
+    file: Annotated[Path, typer.Argument(help="An .onnx file of ours.")],
     runtime: Annotated[
         Literal["onnxruntime", "openvino"], typer.Option(help="What runs it.")
     ] = "onnxruntime",
@@ -50,7 +51,7 @@ def kernels(
     ] = "cpu",
     batch: Annotated[int, typer.Option(help="Sequences per call.")] = 1,
     seq: Annotated[int, typer.Option(help="Tokens per sequence.")] = 384,
-    calls: Annotated[int, typer.Option(help="Calls, of which the fastest counts.")] = 30,
+    calls: Annotated[int, typer.Option(min=1, help="Calls; of each kernel the fastest counts.")] = 30,
 ) -> None:
     from export.metadata import read_metadata
 
@@ -63,8 +64,11 @@ def kernels(
         threads = available_cores()
         engine = Engine(runtime, device, threads, metadata.encoder, metadata.shape, file, timing="device")
         readings = _on_gpu(engine, inputs, calls)
+    elif runtime == "openvino":
+        bfloat16 = allows_bfloat16(metadata.precision, metadata.provenance)
+        readings = _openvino(file, inputs, calls, bfloat16)
     else:
-        readings = (_onnxruntime if runtime == "onnxruntime" else _openvino)(file, inputs, calls)
+        readings = _onnxruntime(file, inputs, calls)
     found = by_operator(readings)
     total = sum(seconds for _, seconds in found.values())
     rows = Table(
@@ -90,16 +94,17 @@ def by_operator(readings: Iterator[tuple[Kernel, float]]) -> dict[str, tuple[int
 
 
 def _onnxruntime(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = available_cores()
         options.log_severity_level = 3
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(scratch) / "profile")
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        try:
+            session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the runtime's own classes share no public base
+            raise InputError(f"onnxruntime does not load {file}: {first_line(error)}") from error
         for _ in range(calls):
             session.run(None, dict(inputs))
         events = json.loads(Path(session.end_profiling()).read_bytes())
@@ -108,16 +113,11 @@ def _onnxruntime(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[
             yield (event["args"]["op_name"], event["name"]), event["dur"] / 1e6
 
 
-def _openvino(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
-    import openvino
-
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": available_cores(),
-        "PERFORMANCE_HINT": "LATENCY",
-        "PERF_COUNT": True,
-    }
-    request = openvino.Core().compile_model(str(file), "CPU", settings).create_infer_request()
+def _openvino(
+    file: Path, inputs: Mapping[str, Any], calls: int, bfloat16: bool
+) -> Iterator[tuple[Kernel, float]]:
+    compiled = compile_graph(file, available_cores(), bfloat16=bfloat16, profile=True)
+    request = compiled.create_infer_request()
     for _ in range(calls):
         request.infer(dict(inputs))
         for node in request.profiling_info:
@@ -126,7 +126,12 @@ def _openvino(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tup
 
 
 def _on_gpu(engine: Engine, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
-    from torch.profiler import ProfilerActivity, profile
+    try:
+        from torch.profiler import ProfilerActivity, profile
+    except ImportError as error:
+        raise InstallationError(
+            "Kernels of a GPU are seen by PyTorch's profiler: pip install torch."
+        ) from error
 
     call = bind(engine)(inputs)
     for _ in range(WARM_UP):
@@ -145,7 +150,8 @@ def in_equal_calls(kernels: Sequence[tuple[str, float]], calls: int) -> Iterator
     Raises InputError where they do not come out even: some were lost, or are another's.
     """
     each, rest = divmod(len(kernels), calls)
-    if rest or not each:
+    names = [name for name, _ in kernels]
+    if rest or not each or names != names[:each] * calls:
         raise InputError(f"The profiler saw {len(kernels)} kernels in {calls} equal calls; run it again.")
     for number, (name, seconds) in enumerate(kernels):
         yield (name, str(number % each)), seconds
@@ -153,7 +159,7 @@ def in_equal_calls(kernels: Sequence[tuple[str, float]], calls: int) -> Iterator
 
 def kernel_name(signature: str) -> str:
     """Attention for kernels that are all of it, products for what else multiplies matrices, or the function's name."""
-    if "attention" in signature.lower() or "fmha" in signature:
+    if any(word in signature.lower() for word in ("attention", "fmha", "flash", "sdpa")):
         return "attention"
     if any(word in signature for word in ("gemm", "gemv", "splitK", "cutlass", "nvjet")):
         return "products"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime, Timing
-from export.target import GraphPrecision, target_in
+from export.provenance import cpu_runtime_in
+from export.target import GraphPrecision
 from prune.arch import Encoder
 from prune.errors import InputError, InstallationError
 from prune.shape import ModelShape
@@ -22,6 +23,9 @@ Weights = Literal["trained", "random"]
 
 PYTORCH: tuple[Runtime, ...] = ("torch", "torch-compiled")
 """Runtimes that take model directories as they are."""
+
+_ENGINES = (".engine", ".plan", ".trt")
+"""What engines are usually called; others are known by the description beside them."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,9 @@ class Model:
         return f"{self.name} ({engine.runtime}, {self.precision}, {engine.threads} threads{clients}{timing})"
 
 
-def own_runtime(names: Iterable[str]) -> Runtime:
-    """What the models that the user named were made for; onnxruntime where none of them says it.
+def own_runtime(names: Iterable[str], device: Device | None = None) -> Runtime:
+    """What the models that the user named were made for; onnxruntime where none of them says it, or it is OpenVINO
+    and `device` is none of OpenVINO's.
 
     Engines say it by the description beside them, files by their metadata, directories not at all. Raises
     InputError where they differ, or a file is none of ours.
@@ -93,7 +98,8 @@ def own_runtime(names: Iterable[str]) -> Runtime:
             f"{one} was made for {first}, and {other} for {second}; say which runs them: --runtime {first}, or "
             "several for a sweep."
         )
-    return next(iter(wanted), "onnxruntime")
+    own: Runtime = next(iter(wanted), "onnxruntime")
+    return "onnxruntime" if own == "openvino" and device not in (None, "cpu") else own
 
 
 def _runtime_of(path: Path) -> Runtime | None:
@@ -102,10 +108,9 @@ def _runtime_of(path: Path) -> Runtime | None:
 
     if not path.is_file():
         return None  # a directory, or what is not there, which opening it will say
-    if description_path(path).is_file():
+    if path.suffix != ".onnx" and (path.suffix in _ENGINES or description_path(path).is_file()):
         return "tensorrt"
-    target = target_in(read_metadata(path).provenance)
-    return target if target in ("onnxruntime", "openvino") else None
+    return cpu_runtime_in(read_metadata(path).provenance)
 
 
 @dataclass(frozen=True)
@@ -271,7 +276,15 @@ class Opener:
         folder: Path | None,
     ) -> Model:
         engine = Engine(
-            self.runtime, self.device, self.threads, encoder, shape, path, self.clients, self.timing
+            self.runtime,
+            self.device,
+            self.threads,
+            encoder,
+            shape,
+            path,
+            self.clients,
+            self.timing,
+            bfloat16=bool(form and form.bfloat16),
         )
         files = _loaded_files(path)
         size = sum(file.stat().st_size for file in files) or None

@@ -147,6 +147,8 @@ class Engine:
     clients: int = 1
     """How many call it at the same time."""
     timing: Timing = "call"
+    bfloat16: bool = False
+    """Whether OpenVINO may compute in it what the file does not have in int8."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the line that a worker reads."""
@@ -159,6 +161,7 @@ class Engine:
             "path": None if self.path is None else str(self.path),
             "clients": self.clients,
             "timing": self.timing,
+            "bfloat16": self.bfloat16,
         }
 
     @classmethod
@@ -173,6 +176,7 @@ class Engine:
             path=None if data["path"] is None else Path(data["path"]),
             clients=data["clients"],
             timing=data["timing"],
+            bfloat16=data["bfloat16"],
         )
 
 

@@ -26,8 +26,9 @@ import numpy as np
 
 from bench.device_memory import DeviceMemory
 from bench.inputs import inputs_of
-from bench.runners import LOGITS, Bind, Call, Logits, bind
+from bench.runners import Bind, Call, Logits, bind
 from bench.spec import Engine, Load, Turn, Workload, load_from_dict
+from export.ports import OUTPUTS
 from prune.errors import InputError
 
 OUT_OF_DEVICE_MEMORY = (
@@ -169,7 +170,7 @@ class _Session:
 
 def _check(logits: Logits, call: Workload) -> None:
     """Raise InputError unless the logits are finite and one for each token."""
-    for name, values in zip(LOGITS, logits, strict=True):
+    for name, values in zip(OUTPUTS, logits, strict=True):
         expected = (call.batch, call.seq)
         if values.shape != expected or not np.isfinite(values).all():
             raise InputError(

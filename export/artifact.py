@@ -17,15 +17,11 @@ from export.graph import build_graph, kept_in_single
 from export.metadata import Metadata, properties_message
 from export.parity import Parity, check_parity
 from export.precision.quantizer import Quantized
+from export.provenance import INT8, KEPT_IN_FP32
 from export.weights import weights_of
 from export.write import staged_onnx, write_onnx
 from prune.layers import encoder_and_original, shape_of
 from prune.qa.settings import DECODING_FILE, DecodingSettings
-
-KEPT_IN_FP32 = "kept_in_fp32"
-"""Under which the provenance of a graph in lower precision names what is not: products, norms; for int8, parts."""
-INT8 = "int8"
-"""Under which it says how an int8 graph came about."""
 
 
 @dataclass(frozen=True)

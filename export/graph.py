@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from export.dialects import DIALECTS
 from export.nodes import Graph
+from export.ports import ATTENTION_MASK, INPUT_IDS, OUTPUTS, TOKEN_TYPE_IDS, input_names
 from export.precision.arithmetic import (
     Arithmetic,
     HalfPrecision,
@@ -25,17 +26,8 @@ from prune.errors import InputError
 from prune.shape import ModelShape
 from prune.tensors import tensors_of
 
-INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS = "input_ids", "attention_mask", "token_type_ids"
 PRECISIONS = ("fp32", "fp16")
 HALF_DIALECTS = ("portable", "onnxruntime-fp16")
-OUTPUTS = ("start_logits", "end_logits")
-
-
-def input_names(encoder: Encoder) -> tuple[str, ...]:
-    """The graph's inputs, int64 [batch, sequence]; token types only where there is a choice of them."""
-    if encoder.takes_token_types:
-        return INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS
-    return INPUT_IDS, ATTENTION_MASK
 
 
 def build_graph(

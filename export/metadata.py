@@ -31,9 +31,9 @@ class Metadata:
     precision: str
     model_name: str
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    """Method, seed, the source's sha256 and licence, versions of what made the file."""
+    """Method, seed, target, the source's sha256 and licence, versions of what made the file; see export.provenance."""
     parity: Mapping[str, Any] = field(default_factory=dict)
-    """Largest differences from torch and the cases they were found on."""
+    """Largest differences from torch, the cases they were found on, and what ran the graph there."""
 
     def with_parity(self, parity: Mapping[str, Any]) -> "Metadata":
         """The same, with what the parity gate found."""

@@ -217,6 +217,7 @@ def _parity(parity: Run) -> Section:
             ("Largest difference of a logit", f"{parity['max_absolute']:.1e}"),
             ("Relative to the largest logit", f"{parity['max_relative']:.1e}"),
             ("Allowed", f"{parity['tolerance']:.0e}"),
+            ("The file ran on", " and ".join(parity["devices"])),
         )
     )
     return Section(

@@ -3,7 +3,7 @@
 Run by the only function that writes an exported model, on the very file that is about to take its place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from export.graph import OUTPUTS, TOKEN_TYPE_IDS, input_names
-from export.session import open_gpu_session, open_session
+from export.on_onnxruntime import open_gpu_session, open_session, refused_by_gpu
+from export.ports import OUTPUTS, TOKEN_TYPE_IDS, input_names
 from prune.arch import Encoder
+from prune.errors import InputError
 from prune.layers import encoder_and_original
 from prune.modes import evaluating
 
@@ -49,7 +50,7 @@ class Parity:
     tolerance: float
     cases: tuple[str, ...]
     devices: tuple[str, ...]
-    """What ran the graph: "CPU" and, where there is one and the graph is for GPUs, "GPU"."""
+    """What ran the graph: "CPU" and, where it is for GPUs and onnxruntime has one to run on, "GPU"."""
 
     def to_dict(self) -> dict[str, Any]:
         """For the metadata; two digits, since the last ones depend on the machine."""
@@ -60,9 +61,9 @@ class Parity:
 def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") -> Parity:
     """Compare every output of the graph in `file` with `model`, in onnxruntime.
 
-    On the CPU, and a graph in fp16 also on a GPU where there is one: its kernels are others there. Raises
+    On the CPU, and a graph in fp16 also on a GPU where onnxruntime has one: its kernels are others there. Raises
     ParityError, naming device, output, input and distance, where a difference is above the TOLERANCE of the
-    graph's precision.
+    graph's precision; InputError where the GPU does not run it.
     """
     tolerance = TOLERANCE[precision]
     encoder, _ = encoder_and_original(model)
@@ -74,7 +75,7 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
     for case in cases(encoder):
         expected = _torch_logits(model, case)
         for device, session in sessions.items():
-            for output, found in zip(OUTPUTS, session.run(list(OUTPUTS), case.inputs), strict=True):
+            for output, found in zip(OUTPUTS, _logits(session, case, device), strict=True):
                 absolute = float(np.abs(found - expected[output]).max())
                 relative = absolute / max(1.0, float(np.abs(expected[output]).max()))
                 if not relative <= tolerance:  # so that NaN fails too
@@ -87,6 +88,15 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
                 largest_relative = max(largest_relative, relative)
         names.append(case.name)
     return Parity(largest_absolute, largest_relative, tolerance, tuple(names), tuple(sessions))
+
+
+def _logits(session: Any, case: Case, device: str) -> Iterable[NDArray[Any]]:
+    try:
+        return session.run(list(OUTPUTS), case.inputs)  # type: ignore[no-any-return]
+    except Exception as error:  # the runtime's own classes share no public base
+        if device == "CPU":
+            raise
+        raise InputError(refused_by_gpu(error)) from error
 
 
 def cases(encoder: Encoder) -> Iterator[Case]:

@@ -13,9 +13,10 @@ from export.choice import Choice, choose, read_wanted
 from export.data import Data, read_data
 from export.engine.build import BuiltEngine, build_engine
 from export.flags import called_by_flag
+from export.provenance import TARGET
 from export.request import Request
 from export.served import Measured, Served, calibrated
-from export.target import TARGET, dialect_of
+from export.target import dialect_of
 from prune.checkpoint import save
 from prune.qa.json_file import write_json
 from prune.qa.settings import DECODING_FILE, DecodingSettings

@@ -5,12 +5,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from export.artifact import INT8, KEPT_IN_FP32
 from export.engine.build import BuiltEngine
 from export.engine.library import KINDS
 from export.metadata import Metadata
 from export.parity import Parity
 from export.pipeline import Outcome
+from export.provenance import INT8, KEPT_IN_FP32
 from export.served import Served
 from prune.agreement import Agreement
 from prune.cost import multiply_adds, parameters
@@ -97,7 +97,11 @@ def _where(metadata: Metadata, parity: Parity) -> str:
     """What the parity of a graph for GPUs was judged on; nothing for others."""
     if metadata.precision != "fp16":
         return ""
-    return ", on the CPU and a GPU" if "GPU" in parity.devices else ", on the CPU, as there is no GPU here"
+    return (
+        ", on the CPU and a GPU"
+        if "GPU" in parity.devices
+        else ", on the CPU, as onnxruntime has no GPU here"
+    )
 
 
 def _precision(metadata: Metadata, served: Served) -> list[str]:

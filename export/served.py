@@ -9,9 +9,10 @@ import onnx
 from transformers import PreTrainedModel
 
 from export.data import Data
+from export.on_onnxruntime import graph_runner
+from export.ports import graph_inputs
 from export.precision.quantizer import Quantized, Quantizer, quantize_within
 from export.request import Request
-from export.session import graph_inputs, graph_runner
 from export.target import scheme_of
 from prune.agreement import Agreement, agreement
 from prune.layers import encoder_and_original

@@ -1,16 +1,14 @@
 """What a file is to run on, and the form in which it runs best there."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, cast, get_args
+from typing import Literal
 
 from prune.errors import InputError
 
 Target = Literal["onnxruntime", "openvino", "tensorrt", "portable"]
+CpuRuntime = Literal["onnxruntime", "openvino"]
 GraphPrecision = Literal["fp32", "fp16", "int8"]
 Scheme = Literal["dynamic", "static", "static symmetric"]
 """Ranges of int8: found for each input, or fixed beforehand, with a zero point or without."""
-TARGET = "target"
-"""Under which a file's provenance names its own."""
 
 _DIALECTS: dict[tuple[Target, GraphPrecision], str] = {
     ("onnxruntime", "fp32"): "onnxruntime",
@@ -35,12 +33,6 @@ def dialect_of(target: Target, precision: GraphPrecision) -> str:
             "add --target onnxruntime, tensorrt or portable, or give --precision int8."
         )
     return _DIALECTS[target, precision]
-
-
-def target_in(provenance: Mapping[str, Any]) -> Target | None:
-    """What a file says that it was written for; None where it says nothing known."""
-    said = provenance.get(TARGET)
-    return cast(Target, said) if said in get_args(Target) else None
 
 
 def scheme_of(target: Target) -> Scheme:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from export.graph import OUTPUTS, build_graph, input_names
+from export.graph import build_graph
+from export.ports import OUTPUTS, input_names
 from export.weights import weights_of
 from prune.arch import Encoder
 from prune.layers import encoder_and_original, shape_of

@@ -61,7 +61,8 @@ class Contestant:
                 graph_file(path, BERT_BASE, self.shape, _OURS[self.way])
             elif not path.is_file():
                 raise InputError(f"There is no {path}; first: python -m bench.peers graphs --work {work}")
-        return Engine(runtime, "cpu", available_cores(), BERT_BASE, self.shape, path)
+        bfloat16 = self.way in _OURS and _OURS[self.way].bfloat16
+        return Engine(runtime, "cpu", available_cores(), BERT_BASE, self.shape, path, bfloat16=bfloat16)
 
 
 def write_theirs(work: Path) -> None:
@@ -72,7 +73,7 @@ def write_theirs(work: Path) -> None:
     import torch
     from optimum.onnxruntime import AutoOptimizationConfig, ORTModelForQuestionAnswering, ORTOptimizer
 
-    from export.graph import OUTPUTS, input_names
+    from export.ports import OUTPUTS, input_names
     from prune.checkpoint import random_model, save
 
     for cut, shape in SHAPES.items():

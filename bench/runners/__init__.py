@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 from bench.spec import Device, Engine, Runtime
 
-LOGITS = ("start_logits", "end_logits")
-"""Names of what a graph gives. export.graph has them too, and would bring onnx into the memory that is measured."""
-
 Logits = tuple[NDArray[Any], NDArray[Any]]
 """Start and end logits, each [batch, seq], on the host."""
 

@@ -1,6 +1,5 @@
 """ONNX Runtime, on its CPU, CUDA and TensorRT providers."""
 
-import os
 from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -11,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.runners import LOGITS, Bind, Logits, Run
+from bench.runners import Bind, Logits, Run
 from bench.spec import Device, Engine
 from export.engine import cuda
+from export.on_onnxruntime import import_onnxruntime, preload_cuda
+from export.ports import OUTPUTS
 from prune.errors import InputError, InstallationError, first_line
 
 _PROVIDERS: dict[Device, list[str]] = {
@@ -50,7 +51,7 @@ def load(engine: Engine) -> Run:
     names = _inputs_of(session)
 
     def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
-        start, end = session.run(list(LOGITS), {name: inputs[name] for name in names})
+        start, end = session.run(list(OUTPUTS), {name: inputs[name] for name in names})
         return start, end
 
     return run
@@ -88,9 +89,9 @@ class _DeviceCall:
         types = {output.name: _TYPES[output.type] for output in session.get_outputs()}
         self._outputs = [
             onnxruntime.OrtValue.ortvalue_from_shape_and_type(size, types[name], "cuda", device.index)
-            for name in LOGITS
+            for name in OUTPUTS
         ]
-        for name, value in zip(LOGITS, self._outputs, strict=True):
+        for name, value in zip(OUTPUTS, self._outputs, strict=True):
             self._binding.bind_ortvalue_output(name, value)
         self._options = onnxruntime.RunOptions()
         # The end of a pass is an event's to tell; and each size is captured as a graph of its own.
@@ -123,8 +124,8 @@ def _session(engine: Engine, provider_options: Mapping[str, Mapping[str, str]] |
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = 3
-    if engine.device != "cpu" and hasattr(onnxruntime, "preload_dlls"):
-        onnxruntime.preload_dlls()  # CUDA libraries that came as Python packages
+    if engine.device != "cpu":
+        preload_cuda(onnxruntime)
     providers = _PROVIDERS[engine.device]
     try:
         session = onnxruntime.InferenceSession(
@@ -146,15 +147,7 @@ def _session(engine: Engine, provider_options: Mapping[str, Mapping[str, str]] |
 
 
 def _import(device: Device) -> ModuleType:
-    # From 1.32 on it reports its use to Microsoft from a thread of its own, unless told not to beforehand.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    try:
-        import onnxruntime
-    except ImportError as error:
-        package = "onnxruntime" if device == "cpu" else "onnxruntime-gpu"
-        raise InstallationError(f"onnxruntime is not installed; install it: pip install {package}") from error
-    module: ModuleType = onnxruntime
-    return module
+    return import_onnxruntime("onnxruntime" if device == "cpu" else "onnxruntime-gpu")
 
 
 def _advice(device: Device) -> str:

@@ -1,11 +1,8 @@
 """OpenVINO, on the CPU."""
 
-from pathlib import Path
-
 from bench.runners import Run
 from bench.spec import Device, Engine
-from export.compiled import compile_graph, import_openvino, infer_with
-from export.metadata import read_metadata
+from export.on_openvino import compile_graph, import_openvino, infer_with
 from prune.errors import InputError
 
 
@@ -21,15 +18,8 @@ def check(device: Device) -> None:
 def load(engine: Engine) -> Run:
     """The file at `engine.path`, compiled for its clients with the threads asked for.
 
-    Raises InputError where the file does not load.
+    Raises InputError where OpenVINO is not installed or the file does not load.
     """
-    assert engine.path is not None, "OpenVINO runs files"
-    precision = _precision_of(engine.path)
-    return infer_with(compile_graph(engine.path, precision, engine.threads, clients=engine.clients))
-
-
-def _precision_of(path: Path) -> str:
-    try:
-        return read_metadata(path).precision
-    except InputError:  # another's graph, in float32; where it is damaged, compiling it will say so
-        return "fp32"
+    assert engine.path is not None
+    compiled = compile_graph(engine.path, engine.threads, bfloat16=engine.bfloat16, clients=engine.clients)
+    return infer_with(compiled)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from bench.runners import LOGITS, Bind, Logits, Run
+from bench.runners import Bind, Logits, Run
 from bench.spec import Device, Engine
+from export.ports import OUTPUTS
 from prune.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,5 +80,5 @@ def _open(engine: Engine) -> "EngineRunner":
 
 
 def _logits(outputs: Mapping[str, NDArray[Any]]) -> Logits:
-    start, end = (outputs[output] for output in LOGITS)
+    start, end = (outputs[output] for output in OUTPUTS)
     return start, end

@@ -71,8 +71,9 @@ def _found(
 def _engine(runtime: Runtime, precision: GraphPrecision, heads: int, width: int, scratch: Path) -> Engine:
     shape = ModelShape.uniform(LAYERS, heads, width)
     path = scratch / f"{runtime}-{precision}-{heads}-{width}.onnx"
-    graph_file(path, ENCODER, shape, best_form(runtime, "cpu", precision))
-    return Engine(runtime, "cpu", available_cores(), ENCODER, shape, path)
+    form = best_form(runtime, "cpu", precision)
+    graph_file(path, ENCODER, shape, form)
+    return Engine(runtime, "cpu", available_cores(), ENCODER, shape, path, bfloat16=form.bfloat16)
 
 
 @app.command()

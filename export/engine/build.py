@@ -20,8 +20,8 @@ from export.engine.network import (
     products_by_dtype,
 )
 from export.engine.profile import Profile, check_profiles
-from export.graph import OUTPUTS, input_names
 from export.metadata import Metadata, read_metadata
+from export.ports import OUTPUTS, input_names
 from prune.errors import InputError
 from prune.staging import check_writable, replace_file
 

@@ -18,8 +18,8 @@ import onnx
 from export.engine.library import LibraryName, library_name
 from export.engine.network import Tensor
 from export.engine.profile import Profile, check_profiles, parse_profile
-from export.graph import OUTPUTS, input_names
 from export.metadata import PREFIX, Metadata, metadata_of
+from export.ports import OUTPUTS, input_names
 from prune.errors import InputError
 from prune.qa.json_file import read_json
 

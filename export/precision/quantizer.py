@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from export.graph import OUTPUTS
+from export.on_onnxruntime import open_session
+from export.ports import OUTPUTS
 from export.precision.dynamic import quantize_dynamic
 from export.precision.static import Inputs, parts_of, quantize_static, without_rounding
-from export.session import open_session
 from export.target import Scheme
 
 Progress = Callable[[str, int, int], None]

@@ -76,7 +76,7 @@ def test_without_onnxruntime_it_says_what_to_install(tmp_path: Path) -> None:
         input="Ada",
     )
     assert done.returncode == 2
-    assert done.stderr == "answer: Answering needs onnxruntime; install it: pip install 'espalier[cpu]'\n"
+    assert done.stderr == "answer: onnxruntime is not installed; install it: pip install onnxruntime.\n"
 
 
 def test_without_openvino_it_says_what_to_install(tmp_path: Path) -> None:
@@ -89,4 +89,7 @@ def test_without_openvino_it_says_what_to_install(tmp_path: Path) -> None:
         input="Ada",
     )
     assert done.returncode == 2
-    assert done.stderr == "answer: OpenVINO is not installed; install it: pip install 'espalier[openvino]'\n"
+    assert done.stderr == (
+        "answer: OpenVINO is not installed; install it (pip install openvino), or have onnxruntime run the file "
+        "(--runtime onnxruntime).\n"
+    )

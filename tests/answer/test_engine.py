@@ -108,7 +108,7 @@ def test_a_runtime_of_ones_own(folder: Path) -> None:
         return open_onnxruntime(path, metadata, threads)
 
     found = open_answerer(folder, threads=2, runtime=mine).answer("Who?", "Ada Birch pruned the tree")
-    assert found == open_answerer(folder).answer("Who?", "Ada Birch pruned the tree")
+    assert found == open_answerer(folder, threads=2).answer("Who?", "Ada Birch pruned the tree")
     assert opened == [("model.onnx", "bert", 2)]
 
 

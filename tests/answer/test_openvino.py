@@ -6,20 +6,21 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import tiny
 from folders import SENTENCE, TOKENIZERS, export_folder
-from graphs import graph_of
+from graphs import graph_of, inputs_of
 
-from answer import InputError, open_answerer
+from answer import Answer, InputError, open_answerer
+from answer.engine import open_openvino
 from export.metadata import properties_message, read_metadata, stamp
+from prune.qa.windows import Batch
 
-openvino = pytest.importorskip(
-    "openvino", reason="OpenVINO is not installed: pip install 'espalier[openvino]'"
-)
+openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
 ASKED = [("Who trained the tree?", SENTENCE * count) for count in (1, 2, 9)] + [("", ""), ("Who?", "côté 🌳")]
 
 
@@ -52,11 +53,37 @@ def test_a_file_is_run_by_what_it_was_written_for(tmp_path: Path, target: str, r
         open_answerer(tmp_path)
 
 
+def test_answers_in_int8_are_near_those_in_float32(tmp_path: Path) -> None:
+    """Nearer than the questions' are to each other."""
+    pytest.importorskip("nncf", reason="NNCF is not installed: pip install nncf")
+    from export.precision.static import quantize_static
+
+    export_folder(tmp_path, dialect="portable")
+    odds = [one.null_odds for one in all_answers(tmp_path, "openvino")]
+    path, metadata = tmp_path / "model.onnx", read_metadata(tmp_path / "model.onnx")
+    graph = onnx.load(path)
+    windows = [inputs_of(metadata.encoder, [[1] * 40], seed=seed) for seed in range(16)]
+    graph = quantize_static(graph, windows, symmetric=False)
+    said = {"target": "openvino", "int8": {"ranges": "static"}, "kept_in_fp32": []}
+    stamp(graph, replace(metadata, precision="int8", provenance=said))
+    path.write_bytes(graph.SerializeToString())
+    rounded = [one.null_odds for one in all_answers(tmp_path, None)]
+    assert odds != rounded
+    assert np.abs(np.subtract(odds, rounded)).mean() < 0.5 * np.abs(np.subtract(odds, np.mean(odds))).mean()
+
+
+def all_answers(folder: Path, runtime: Any) -> list[Answer]:
+    answerer = open_answerer(folder, threads=1, runtime=runtime)
+    texts = [SENTENCE[index * 7 :] for index in range(12)]
+    return [answerer.answer("Who trained the tree?", text) for text in texts]
+
+
 def test_threads_share_it(tmp_path: Path) -> None:
     export_folder(tmp_path)
     answerer = open_answerer(tmp_path, threads=1, runtime="openvino")
     texts = [SENTENCE[index:] + SENTENCE for index in range(24)]
     alone = [answerer.answer("Who?", text).null_odds for text in texts]
+    assert len(set(alone)) > 12
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda text: answerer.answer("Who?", text).null_odds, texts))
     assert together == pytest.approx(alone, abs=1e-6)
@@ -73,11 +100,25 @@ def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path: Path) -> None:
     graph = graph_of(tiny.model(vocab_size=320), "portable")
     graph.graph.node[3].op_type = "Nonsense"
     put(graph)
-    with pytest.raises(InputError, match=r"^OpenVINO does not load .*model.onnx: [^\n]*$"):
+    with pytest.raises(InputError, match=r"^OpenVINO does not load .*model.onnx: [^\n]*Nonsense[^\n]*$"):
+        open_answerer(tmp_path, runtime="openvino")
+    path.write_bytes(b"no graph" + ours)
+    with pytest.raises(InputError, match=r"truncated or no ONNX file"):
         open_answerer(tmp_path, runtime="openvino")
     put(graph_of(tiny.model("distilbert", vocab_size=320), "portable"))
     with pytest.raises(InputError, match=r"has the inputs attention_mask, input_ids; its metadata calls for"):
         open_answerer(tmp_path, runtime="openvino")
+
+
+def test_what_it_cannot_run_is_one_sentence(tmp_path: Path) -> None:
+    export_folder(tmp_path, dialect="portable")
+    longest = read_metadata(tmp_path / "model.onnx").encoder.max_length
+    opened = open_openvino(tmp_path / "model.onnx", read_metadata(tmp_path / "model.onnx"), 1)
+    ids, nothing = np.ones((2, longest + 1), np.int64), np.zeros(2, np.int64)
+    with pytest.raises(
+        InputError, match=rf"^OpenVINO cannot run .* 2 windows of {longest + 1} tokens: [^\n]+$"
+    ):
+        opened(Batch(ids, ids, ids, nothing, nothing))
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -188,6 +188,17 @@ def test_a_bad_option_is_exit_2(bench: Bench, make_file, arguments: list[str], s
     assert done.stdout == ""
 
 
+def test_an_engine_is_known_and_wants_a_gpu(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "out.engine").write_bytes(b"plan")
+    done = bench(tmp_path / "out.engine", "--device", "cpu")
+    assert done.returncode == 2
+    assert "--runtime tensorrt runs engines on a GPU; add --device cuda." in done.stderr
+    done = bench(tmp_path / "out.engine")
+    assert done.returncode == 2
+    assert "add --device cuda" not in done.stderr
+    assert "ONNX" not in done.stderr
+
+
 def test_paper_point_is_refused_only_past_berts_positions(bench: Bench) -> None:
     done = bench("--seq", "513")
     assert done.returncode == 2

@@ -3,12 +3,15 @@ import sys
 
 import pytest
 
+RUNNERS = [f"bench.runners.{name}_runner" for name in ("onnxruntime", "openvino")]
 
-@pytest.mark.parametrize("module", ["bench", "bench.cli", "bench.worker"])
+
+@pytest.mark.parametrize("module", ["bench", "bench.cli", "bench.worker", *RUNNERS])
 def test_importing_bench_imports_no_runtime(module: str) -> None:
     program = (
-        f"import {module}, sys;"
-        "print([name for name in ('torch', 'transformers', 'onnxruntime', 'onnx', 'datasets') if name in sys.modules])"
+        f"import {module}, sys\n"
+        "heavy = ('torch', 'transformers', 'onnxruntime', 'openvino', 'onnx', 'datasets')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -30,6 +30,11 @@ def test_the_fastest_reading_of_each_kernel_counts() -> None:
             "softmax_forward",
         ),
         ("fmha_cutlassF_f16(AttentionKernel<cutlass::half_t, cutlass::arch::Sm80>::Params)", "attention"),
+        (
+            "void flash_fwd_kernel<Flash_fwd_kernel_traits<64, 128, cutlass::half_t>>(Flash_fwd_params)",
+            "attention",
+        ),
+        ("cudnn_generated_fort_native_sdpa_sm90_flash_fprop_f16_knob_7", "attention"),
         ("void gemvNSP_kernel<__half, __half, float>(cublasGemvParams)", "products"),
         ("void cublasLt::splitKreduce_kernel<32, 16, int>(cublasSplitKParams<float>)", "products"),
         ("Memcpy DtoD (Device -> Device)", "Memcpy DtoD"),
@@ -44,7 +49,7 @@ def test_kernels_of_a_gpu_go_by_their_function(signature: str, name: str) -> Non
 )
 def test_a_real_file_by_its_real_profiler(make_file, runtime: str, operator: str) -> None:
     if runtime == "openvino":
-        pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install 'espalier[openvino]'")
+        pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
     command = [
         sys.executable,
         "-m",
@@ -72,6 +77,11 @@ def test_kernels_of_equal_calls_are_told_apart_by_their_place() -> None:
 def test_kernels_that_do_not_come_out_even_are_refused(number: int) -> None:
     with pytest.raises(InputError, match=f"saw {number} kernels in 2 equal calls"):
         list(in_equal_calls([("a", 1.0)] * number, 2))
+
+
+def test_calls_that_are_not_alike_are_refused() -> None:
+    with pytest.raises(InputError, match="saw 4 kernels in 2 equal calls"):
+        list(in_equal_calls([("a", 1.0), ("b", 1.0), ("b", 1.0), ("a", 1.0)], 2))
 
 
 @pytest.mark.gpu

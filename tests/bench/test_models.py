@@ -58,6 +58,11 @@ def test_models_run_on_what_they_were_made_for(make_file, tmp_path: Path) -> Non
         "engine": "tensorrt",
     }
     assert own_runtime([]) == own_runtime(["absent.onnx"]) == "onnxruntime"
+    assert own_runtime([made["openvino"]], "cuda") == "onnxruntime"  # which OpenVINO does not serve here
+    (tmp_path / "openvino.onnx.json").write_text("{}")  # what else may lie there
+    assert own_runtime([made["openvino"]], "cpu") == "openvino"
+    (tmp_path / "out.engine.json").unlink()
+    assert own_runtime([made["engine"]]) == "tensorrt"  # opening it says what is missing
     assert own_runtime([made["directory"], made["openvino"], made["older"]]) == "openvino"
     with pytest.raises(
         InputError, match=r"openvino\.onnx was made for openvino, and .*out\.engine for tensorrt; say which"

@@ -13,16 +13,12 @@ from bench.cli import app
 from bench.inputs import random_inputs
 from bench.models import Opener
 from bench.runners import runner
-from bench.spec import Workload
-from export.compiled import compile_graph
-from export.metadata import read_metadata
+from bench.spec import Engine, Workload
+from export.on_openvino import compile_graph, settings
 from prune.checkpoint import random_model, save
 from prune.errors import InputError
 
-openvino = pytest.importorskip(
-    "openvino", reason="OpenVINO is not installed: pip install 'espalier[openvino]'"
-)
-HINT = "INFERENCE_PRECISION_HINT"
+openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
 
 
 @pytest.fixture
@@ -70,19 +66,41 @@ def test_what_cannot_be_served_is_one_sentence(opener: Opener, make_file, monkey
         runner("openvino").load(model.engine)
     assert "\n" not in str(refused.value)
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(InputError, match=r"pip install 'espalier\[openvino\]'"):
+    with pytest.raises(InputError, match="pip install openvino"):
         runner("openvino").check("cpu")
 
 
-def test_float32_stays_so_and_beside_int8_openvino_takes_what_it_would(opener: Opener, make_file) -> None:
-    said = {"provenance": {"int8": {"ranges": "static"}}}
-    files = {"fp32": make_file("single.onnx"), "int8": make_file("int8.onnx", precision="int8", **said)}
-    taken = {
-        precision: compile_graph(file, read_metadata(file).precision, 1).get_property(HINT)
-        for precision, file in files.items()
+def test_what_a_file_is_compiled_with() -> None:
+    alone = {"INFERENCE_NUM_THREADS": 3, "PERFORMANCE_HINT": "LATENCY", "PERF_COUNT": False}
+    assert settings(3, bfloat16=True, clients=1, profile=False) == alone
+    assert settings(3, bfloat16=False, clients=1, profile=False) == alone | {
+        "INFERENCE_PRECISION_HINT": "f32"
     }
-    by_itself = openvino.Core().compile_model(str(files["int8"]), "CPU").get_property(HINT)
-    assert taken == {"fp32": openvino.Type.f32, "int8": by_itself}
+    assert settings(3, bfloat16=True, clients=2, profile=False)["PERFORMANCE_HINT"] == "THROUGHPUT"
+
+
+def test_openvino_takes_what_it_was_told(make_file) -> None:
+    compiled = compile_graph(make_file(), 2)
+    assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 2
+    by_itself = (
+        openvino.Core().compile_model(str(make_file()), "CPU").get_property("INFERENCE_PRECISION_HINT")
+    )
+    assert compile_graph(make_file(), 2, bfloat16=True).get_property("INFERENCE_PRECISION_HINT") == by_itself
+
+
+def test_beside_int8_bfloat16_may_be_taken_and_the_twin_is_as_free(opener: Opener, make_file) -> None:
+    said = {"int8": {"ranges": "static"}, "kept_in_fp32": []}
+    model = opener.open(str(make_file(precision="int8", dialect="portable", provenance=said)))
+    single = opener.open(str(make_file("single.onnx")))
+    assert (model.engine.bfloat16, single.engine.bfloat16) == (True, False)
+    assert Engine.from_dict(model.engine.to_dict()) == model.engine
+    pytest.importorskip("nncf", reason="NNCF is not installed: pip install nncf")
+    twin = opener.unpruned_twin(model)
+    assert twin.engine.bfloat16
+    assert twin.engine.path
+    assert opener.open(str(twin.engine.path)).form == twin.form == model.form
+    assert not opener.unpruned_twin(model, in_fp32=True).engine.bfloat16
 
 
 def test_bench_measures_on_it(make_file, tmp_path) -> None:

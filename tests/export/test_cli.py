@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from export.cli import app
 from export.engine.description import read_engine_description
 from export.metadata import read_metadata
-from export.target import target_in
+from export.provenance import target_in
 from prune.checkpoint import load, load_tokenizer, save
 from prune.layers import shape_of
 from prune.qa.answer import answer, score_predictions, torch_runner

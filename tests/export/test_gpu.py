@@ -8,8 +8,9 @@ import pytest
 import tiny
 from graphs import NOTHING_LEFT, UNEQUAL, inputs_of, torch_logits
 
-from export.graph import OUTPUTS, build_graph
+from export.graph import build_graph
 from export.parity import check_parity
+from export.ports import OUTPUTS
 from export.weights import weights_of
 from export.write import write_onnx
 from prune.shape import ModelShape

@@ -18,7 +18,7 @@ from graphs import (
 )
 from hypothesis import given, settings
 
-from export.graph import OUTPUTS, input_names
+from export.ports import OUTPUTS, input_names
 
 
 def masks_of_all_kinds(longest: int) -> dict[str, list[list[int]]]:

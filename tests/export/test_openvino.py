@@ -15,13 +15,11 @@ from graphs import (
     torch_logits,
 )
 
-from export.graph import OUTPUTS
+from export.ports import OUTPUTS
 from export.write import write_onnx
 from prune.shape import ModelShape
 
-openvino = pytest.importorskip(
-    "openvino", reason="OpenVINO is not installed: pip install 'espalier[openvino]'"
-)
+openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
 
 
 def compiled(path: Path) -> Any:

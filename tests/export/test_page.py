@@ -71,6 +71,7 @@ def _run(**changes: Any) -> dict[str, Any]:
             "max_relative": 4.9e-6,
             "tolerance": 1e-4,
             "cases": ["batch 1, 1 token", "batch 3, right padding"],
+            "devices": ["CPU", "GPU"],
         },
         "provenance": {"model_name": "minilm-squad2", "versions": {"torch": "2.6"}, "kept_in_fp32": []},
         "plan": {"heads": heads, "intermediate": [list(range(kept)) for kept in CUT["intermediate_size"]]},
@@ -104,6 +105,7 @@ def test_what_was_removed_and_what_it_is_worth() -> None:
     facts = dict(zip((t.text for t in page.all("dt")), (d.text for d in page.all("dd")), strict=True))
     assert facts["versions, torch"] == "2.6"
     assert facts["kept in fp32"] == "none"
+    assert facts["The file ran on"] == "CPU and GPU"
     assert "not measured" in page.by_id("accuracy").text
 
 

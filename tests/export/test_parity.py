@@ -14,9 +14,10 @@ from onnx import numpy_helper
 from transformers import PreTrainedModel
 
 from export.artifact import write_artifact
-from export.graph import build_graph, input_names
+from export.graph import build_graph
+from export.on_onnxruntime import open_session
 from export.parity import TOLERANCE, Parity, ParityError, cases, check_parity
-from export.session import open_session
+from export.ports import input_names
 from export.weights import weights_of
 from export.write import write_onnx
 from prune.layers import encoder_and_original

@@ -17,7 +17,8 @@ from graphs import (
 )
 from onnx import TensorProto, helper, numpy_helper
 
-from export.graph import OUTPUTS, build_graph, input_names, random_weights
+from export.graph import build_graph, random_weights
+from export.ports import OUTPUTS, input_names
 from export.weights import weights_of
 from prune.errors import InputError
 from prune.shape import ModelShape

@@ -7,7 +7,7 @@ import pytest
 import tiny
 from graphs import NOTHING_LEFT, UNEQUAL, graph_of
 
-from export.graph import OUTPUTS, input_names
+from export.ports import OUTPUTS, input_names
 from prune.shape import ModelShape
 
 trt = pytest.importorskip(

@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from export.engine.build import BuiltEngine, build_engine
 from export.engine.description import description_path, read_engine_description
 from export.engine.profile import default_profiles, parse_profiles
-from export.graph import OUTPUTS, input_names
 from export.metadata import Metadata, read_metadata, stamp
+from export.ports import OUTPUTS, input_names
 from prune.errors import InputError
 from prune.shape import ModelShape
 

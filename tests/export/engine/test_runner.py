@@ -14,7 +14,7 @@ from export.engine.cuda import Device
 from export.engine.network import Tensor
 from export.engine.profile import parse_profiles
 from export.engine.runner import EngineRunner, checked_inputs, largest_size
-from export.graph import OUTPUTS
+from export.ports import OUTPUTS
 from prune.errors import InputError
 
 EXPECTED = (Tensor("input_ids", "int64", (-1, -1)), Tensor("attention_mask", "int64", (-1, -1)))

@@ -6,9 +6,10 @@ from graphs import onnx_session
 from real_data import REAL_DATA, REAL_MODEL, needs_real_data, needs_real_model
 
 from export.graph import HALF_DIALECTS, build_graph, kept_in_single
+from export.on_onnxruntime import graph_runner
+from export.ports import graph_inputs
 from export.precision.largest import largest_values
 from export.precision.quantizer import Quantizer
-from export.session import graph_inputs, graph_runner
 from export.target import Scheme
 from export.weights import weights_of
 from prune.layers import encoder_and_original, shape_of

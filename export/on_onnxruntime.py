@@ -1,0 +1,90 @@
+"""An exported graph, run by onnxruntime: for the parity gate, and to ask it questions."""
+
+import os
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from export.doctor import has_driver
+from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
+from prune.arch import Encoder
+from prune.errors import InputError, InstallationError, first_line
+
+if TYPE_CHECKING:
+    from prune.qa.answer import Logits, Run
+    from prune.qa.windows import Batch
+
+_CPU, _GPU = "CPUExecutionProvider", "CUDAExecutionProvider"
+
+
+def import_onnxruntime(package: str = "onnxruntime") -> ModuleType:
+    """The module; raises InputError where it is not installed, with the command that installs `package`."""
+    # Read when it is first imported: from 1.32 on it reports its use from a thread of its own unless told not to.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InstallationError(
+            f"onnxruntime is not installed; install it: pip install {package}."
+        ) from error
+    module: ModuleType = onnxruntime
+    return module
+
+
+def preload_cuda(onnxruntime: ModuleType) -> None:
+    """Have it find CUDA libraries that came as Python packages."""
+    if hasattr(onnxruntime, "preload_dlls"):  # from 1.21 on
+        onnxruntime.preload_dlls()
+
+
+def open_session(file: Path | bytes) -> Any:
+    """An InferenceSession on the CPU of the graph in `file`, or of a serialized one.
+
+    It is the graph that is judged: its int8 sums are exact also where the processor has no instructions for
+    them, and onnxruntime by default takes faster ones that can saturate. Raises InputError where onnxruntime
+    is not installed.
+    """
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return onnxruntime.InferenceSession(file, options, providers=[_CPU])
+
+
+def open_gpu_session(file: Path) -> Any | None:
+    """An InferenceSession of the graph in `file` on a GPU and nothing else; None where there is none for onnxruntime.
+
+    Raises InputError where a GPU is there and takes the graph not.
+    """
+    onnxruntime = import_onnxruntime()
+    if _GPU not in onnxruntime.get_available_providers() or not has_driver():
+        return None
+    preload_cuda(onnxruntime)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        # by itself it would go on on the CPU, of which nobody would hear
+        session = onnxruntime.InferenceSession(file, options, providers=[_GPU, _CPU], enable_fallback=0)
+    except Exception as error:  # the runtime's own classes share no public base
+        raise InputError(refused_by_gpu(error)) from error
+    return session if session.get_providers()[0] == _GPU else None
+
+
+def refused_by_gpu(error: Exception) -> str:
+    """What to say where onnxruntime fails on a GPU, and what to do."""
+    return (
+        f"onnxruntime cannot run the graph on this machine's GPU: {first_line(error)}. Set CUDA_VISIBLE_DEVICES= "
+        "to have it held against PyTorch on the CPU alone."
+    )
+
+
+def graph_runner(file: Path | bytes, encoder: Encoder) -> "Run":
+    """An engine that runs the graph in `file`, or a serialized one, of an encoder of that kind."""
+    session = open_session(file)
+    takes_token_types = TOKEN_TYPE_IDS in input_names(encoder)
+
+    def run(batch: "Batch") -> "tuple[Logits, Logits]":
+        start, end = session.run(list(OUTPUTS), graph_inputs(batch, takes_token_types))
+        return start, end
+
+    return run
