@@ -79,13 +79,21 @@ def _engine(
 ) -> Run:
     takes_token_types = TOKEN_TYPE_IDS in input_names(metadata.encoder)
 
+    longest = metadata.encoder.max_length
+
     def run(batch: Batch) -> tuple[Logits, Logits]:
+        rows, tokens = batch.input_ids.shape
+        if (
+            tokens > longest
+        ):  # OpenVINO does not always notice, and then gives logits of another shape, or ends
+            raise InputError(
+                f"The windows have {tokens} tokens, and the model in {path} takes {longest} at most."
+            )
         try:
             return infer(graph_inputs(batch, takes_token_types))
         except MemoryError:
             raise
         except Exception as error:  # the runtime's own classes share no public base
-            rows, tokens = batch.input_ids.shape
             raise InputError(
                 f"{runtime} cannot run {path} on {rows} windows of {tokens} tokens: {told(error)}"
             ) from error
