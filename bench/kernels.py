@@ -51,6 +51,9 @@ def kernels(
     ] = "cpu",
     batch: Annotated[int, typer.Option(help="Sequences per call.")] = 1,
     seq: Annotated[int, typer.Option(help="Tokens per sequence.")] = 384,
+    float32: Annotated[
+        bool, typer.Option("--float32", help="OpenVINO: no bfloat16 for what is not int8.")
+    ] = False,
     calls: Annotated[int, typer.Option(min=1, help="Calls; of each kernel the fastest counts.")] = 30,
 ) -> None:
     from export.metadata import read_metadata
@@ -65,7 +68,7 @@ def kernels(
         engine = Engine(runtime, device, threads, metadata.encoder, metadata.shape, file, timing="device")
         readings = _on_gpu(engine, inputs, calls)
     elif runtime == "openvino":
-        bfloat16 = allows_bfloat16(metadata.precision, metadata.provenance)
+        bfloat16 = allows_bfloat16(metadata.precision, metadata.provenance) and not float32
         readings = _openvino(file, inputs, calls, bfloat16)
     else:
         readings = _onnxruntime(file, inputs, calls)

@@ -1,6 +1,6 @@
 """The contestants: who wrote the graph, what runs it, whole or cut, in which precision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.environment import available_cores
@@ -18,6 +18,7 @@ _OURS = {
     "openvino": best_form("openvino", "cpu", "fp32"),
     "openvino-portable": Form("portable"),
     "openvino-int8": best_form("openvino", "cpu", "int8"),
+    "openvino-int8-float32": replace(best_form("openvino", "cpu", "int8"), bfloat16=False),
 }
 _TORCH: dict[str, Runtime] = {"torch": "torch", "torch-compiled": "torch-compiled"}
 

@@ -23,12 +23,14 @@ class Pair:
 
 
 CUT, WHOLE, PEERS, TOP = "cut over whole", "whole graphs", "beside optimum", "pruning on top"
+REST = "bfloat16 beside int8"
 
 _BOTH_POINTS = (
     (CUT, "ort cut", "ort whole"),
     (CUT, "openvino cut", "openvino whole"),
     (CUT, "ort-int8 cut", "ort-int8 whole"),
     (CUT, "openvino-int8 cut", "openvino-int8 whole"),
+    (REST, "openvino-int8 cut", "openvino-int8-float32 cut"),
     (TOP, "openvino-int8 cut", "openvino whole"),
     (TOP, "openvino-int8 cut", "ort whole"),
     (TOP, "openvino-int8 cut", "optimum-o2 whole"),
