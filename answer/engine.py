@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from export.metadata import Metadata
-from export.on_onnxruntime import import_onnxruntime
+from export.on_onnxruntime import import_onnxruntime, load_session
 from export.on_openvino import Infer, compile_graph, infer_with, told
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
 from export.provenance import allows_bfloat16
@@ -31,10 +31,7 @@ def open_onnxruntime(path: Path, metadata: Metadata, threads: int) -> Run:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime's own classes share no public base
-        raise InputError(f"onnxruntime does not load {path}: {first_line(error)}") from error
+    session = load_session(path, options)
     _check_graph(
         path,
         metadata,
@@ -78,14 +75,12 @@ def _engine(
     told: Callable[[Exception], str],
 ) -> Run:
     takes_token_types = TOKEN_TYPE_IDS in input_names(metadata.encoder)
-
     longest = metadata.encoder.max_length
 
     def run(batch: Batch) -> tuple[Logits, Logits]:
         rows, tokens = batch.input_ids.shape
-        if (
-            tokens > longest
-        ):  # OpenVINO does not always notice, and then gives logits of another shape, or ends
+        # OpenVINO does not always notice, and then gives logits of another shape, or ends
+        if tokens > longest:
             raise InputError(
                 f"The windows have {tokens} tokens, and the model in {path} takes {longest} at most."
             )

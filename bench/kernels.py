@@ -25,11 +25,11 @@ from bench.inputs import random_inputs
 from bench.runners import bind, runner
 from bench.spec import Engine, Workload
 from bench.study import main
-from export.on_onnxruntime import import_onnxruntime
+from export.on_onnxruntime import import_onnxruntime, load_session
 from export.on_openvino import compile_graph
 from export.provenance import allows_bfloat16
 from page.words import milliseconds
-from prune.errors import InputError, InstallationError, first_line
+from prune.errors import InputError, InstallationError
 
 WARM_UP = 5
 """Calls to a GPU that do not count: memory is taken and kernels are chosen in the first ones."""
@@ -104,10 +104,7 @@ def _onnxruntime(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[
         options.log_severity_level = 3
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(scratch) / "profile")
-        try:
-            session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the runtime's own classes share no public base
-            raise InputError(f"onnxruntime does not load {file}: {first_line(error)}") from error
+        session = load_session(file, options)
         for _ in range(calls):
             session.run(None, dict(inputs))
         events = json.loads(Path(session.end_profiling()).read_bytes())

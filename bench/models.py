@@ -88,7 +88,7 @@ def own_runtime(names: Iterable[str], device: Device | None = None) -> Runtime:
     """What the models that the user named were made for; onnxruntime where none of them says it, or it is OpenVINO
     and `device` is none of OpenVINO's.
 
-    Engines say it by the description beside them, files by their metadata, directories not at all. Raises
+    Engines say it by suffix or by the description beside them, files by their metadata, directories not at all. Raises
     InputError where they differ, or a file is none of ours.
     """
     wanted = {runtime: name for name in names if (runtime := _runtime_of(Path(name)))}

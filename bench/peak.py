@@ -1,11 +1,13 @@
 """How fast this machine multiplies matrices at best: the limit that every model's time can be held against."""
 
-import os
 import time
 from functools import cache
 from typing import Any
 
 import numpy as np
+
+from export.on_onnxruntime import import_onnxruntime
+from prune.errors import InstallationError
 
 SIZES = ((384, 768, 3072), (1024, 1024, 1024), (2048, 2048, 2048))
 """Rows, inner size, columns of the products tried; the fastest counts."""
@@ -22,10 +24,9 @@ def matmul_peak(precision: str, threads: int) -> float | None:
     `precision`: fp32, or int8 (uint8 times int8, summed up in int32). None for others, and where onnxruntime
     is not installed.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        import onnxruntime
-    except ImportError:
+        onnxruntime = import_onnxruntime()
+    except InstallationError:
         return None
     if precision not in ("fp32", "int8"):
         return None

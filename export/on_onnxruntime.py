@@ -1,6 +1,7 @@
 """An exported graph, run by onnxruntime: for the parity gate, and to ask it questions."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,15 @@ def preload_cuda(onnxruntime: ModuleType) -> None:
         onnxruntime.preload_dlls()
 
 
+def load_session(path: Path, options: Any, *, providers: Sequence[str] = (_CPU,), **how: Any) -> Any:
+    """An InferenceSession of the file at `path`, given `how` as it stands; InputError where it does not load."""
+    onnxruntime = import_onnxruntime()
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=list(providers), **how)
+    except Exception as error:  # the runtime's own classes share no public base
+        raise InputError(f"onnxruntime does not load {path}: {first_line(error)}") from error
+
+
 def open_session(file: Path | bytes) -> Any:
     """An InferenceSession on the CPU of the graph in `file`, or of a serialized one.
 
@@ -52,7 +62,7 @@ def open_session(file: Path | bytes) -> Any:
 
 
 def open_gpu_session(file: Path) -> Any | None:
-    """An InferenceSession of the graph in `file` on a GPU and nothing else; None where there is none for onnxruntime.
+    """An InferenceSession of the graph in `file` on a GPU; None where there is none for onnxruntime.
 
     Raises InputError where a GPU is there and takes the graph not.
     """

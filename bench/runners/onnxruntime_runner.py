@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from bench.runners import Bind, Logits, Run
 from bench.spec import Device, Engine
 from export.engine import cuda
-from export.on_onnxruntime import import_onnxruntime, preload_cuda
+from export.on_onnxruntime import import_onnxruntime, load_session, preload_cuda
 from export.ports import OUTPUTS
-from prune.errors import InputError, InstallationError, first_line
+from prune.errors import InstallationError
 
 _PROVIDERS: dict[Device, list[str]] = {
     "cpu": ["CPUExecutionProvider"],
@@ -127,15 +127,13 @@ def _session(engine: Engine, provider_options: Mapping[str, Mapping[str, str]] |
     if engine.device != "cpu":
         preload_cuda(onnxruntime)
     providers = _PROVIDERS[engine.device]
-    try:
-        session = onnxruntime.InferenceSession(
-            str(engine.path),
-            options,
-            providers=providers,
-            provider_options=[dict((provider_options or {}).get(name, {})) for name in providers],
-        )
-    except Exception as error:  # the runtime's own classes share no public base
-        raise InputError(f"onnxruntime does not load {engine.path}: {first_line(error)}") from error
+    assert engine.path is not None
+    session = load_session(
+        engine.path,
+        options,
+        providers=providers,
+        provider_options=[dict((provider_options or {}).get(name, {})) for name in providers],
+    )
     started = session.get_providers()
     if started[0] != providers[0]:
         # onnxruntime falls back to the next provider with no more than a line in its log.

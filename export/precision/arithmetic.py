@@ -98,7 +98,8 @@ def unsafe_in_half(
     """The products that must stay in float32, as some input could carry them, or what they read, past SAFE.
 
     Named as in the portable dialect, in the order of the graph. With these left out no product overflows, of
-    any text, padding or length: see `largest_values`, whose answer may be given. Weights past SAFE count too.
+    any text, padding or length. Weights past SAFE count too. `largest`: what `largest_values` gives, where it is
+    at hand.
     """
     largest = largest or largest_values(encoder, shape, weights)
     most = {name: max(value, _largest_weight(name, weights)) for name, value in largest.items()}

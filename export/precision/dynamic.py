@@ -1,14 +1,13 @@
 """int8 with ranges found anew for each input: ONNX Runtime's own quantization, for its fused operators."""
 
-import os
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
 
+from export.on_onnxruntime import import_onnxruntime
 from export.precision.static import ANSWER
-from prune.errors import InstallationError
 
 
 def quantize_dynamic(graph: onnx.ModelProto, *, kept: Iterable[str] = ()) -> onnx.ModelProto:
@@ -18,11 +17,9 @@ def quantize_dynamic(graph: onnx.ModelProto, *, kept: Iterable[str] = ()) -> onn
     names are in `kept`, such as "layer.3/ffn", stay in float32, and the answer's two columns always do.
     Raises InputError where onnxruntime is not installed.
     """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when onnxruntime is first imported
-    try:
-        from onnxruntime import quantization
-    except ImportError as error:
-        raise InstallationError("int8 for onnxruntime needs it: pip install 'espalier[cpu]'.") from error
+    import_onnxruntime()
+    from onnxruntime import quantization
+
     parts = tuple(f"{part}/" for part in (*kept, ANSWER))
     excluded = [node.name for node in graph.graph.node if node.name.startswith(parts)]
     ready = onnx.ModelProto()
