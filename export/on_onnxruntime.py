@@ -1,10 +1,12 @@
 """An exported graph, run by onnxruntime: for the parity gate, and to ask it questions."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from export.doctor import has_driver
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
@@ -61,8 +63,8 @@ def open_session(file: Path | bytes) -> Any:
     return onnxruntime.InferenceSession(file, options, providers=[_CPU])
 
 
-def open_gpu_session(file: Path) -> Any | None:
-    """An InferenceSession of the graph in `file` on a GPU; None where there is none for onnxruntime.
+def open_gpu_session(file: Path | bytes) -> Any | None:
+    """An InferenceSession on a GPU of the graph in `file`, or of a serialized one; None where onnxruntime has none.
 
     Raises InputError where a GPU is there and takes the graph not.
     """
@@ -76,25 +78,33 @@ def open_gpu_session(file: Path) -> Any | None:
         # by itself it would go on on the CPU, of which nobody would hear
         session = onnxruntime.InferenceSession(file, options, providers=[_GPU, _CPU], enable_fallback=0)
     except Exception as error:  # the runtime's own classes share no public base
-        raise InputError(refused_by_gpu(error)) from error
+        raise InputError(_refused_by_gpu(error)) from error
     return session if session.get_providers()[0] == _GPU else None
 
 
-def refused_by_gpu(error: Exception) -> str:
-    """What to say where onnxruntime fails on a GPU, and what to do."""
+def run_session(session: Any, inputs: Mapping[str, NDArray[Any]]) -> "tuple[Logits, Logits]":
+    """Start and end logits, [batch, sequence] each; raises InputError where a GPU fails."""
+    try:
+        start, end = session.run(list(OUTPUTS), dict(inputs))
+    except Exception as error:  # the runtime's own classes share no public base
+        if session.get_providers()[0] != _GPU:
+            raise
+        raise InputError(_refused_by_gpu(error)) from error
+    return start, end
+
+
+def _refused_by_gpu(error: Exception) -> str:
     return (
         f"onnxruntime cannot run the graph on this machine's GPU: {first_line(error)}. Set CUDA_VISIBLE_DEVICES= "
-        "to have it held against PyTorch on the CPU alone."
+        "to have it checked on the CPU alone."
     )
 
 
-def graph_runner(file: Path | bytes, encoder: Encoder) -> "Run":
-    """An engine that runs the graph in `file`, or a serialized one, of an encoder of that kind."""
-    session = open_session(file)
+def graph_runner(session: Any, encoder: Encoder) -> "Run":
+    """An engine that runs the graph that `session` holds, of an encoder of that kind."""
     takes_token_types = TOKEN_TYPE_IDS in input_names(encoder)
 
     def run(batch: "Batch") -> "tuple[Logits, Logits]":
-        start, end = session.run(list(OUTPUTS), graph_inputs(batch, takes_token_types))
-        return start, end
+        return run_session(session, graph_inputs(batch, takes_token_types))
 
     return run

@@ -3,7 +3,7 @@
 Run by the only function that writes an exported model, on the very file that is about to take its place.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from export.on_onnxruntime import open_gpu_session, open_session, refused_by_gpu
+from export.on_onnxruntime import open_gpu_session, open_session, run_session
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, input_names
 from prune.arch import Encoder
-from prune.errors import InputError
 from prune.layers import encoder_and_original
 from prune.modes import evaluating
 
@@ -75,7 +74,7 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
     for case in cases(encoder):
         expected = _torch_logits(model, case)
         for device, session in sessions.items():
-            for output, found in zip(OUTPUTS, _logits(session, case, device), strict=True):
+            for output, found in zip(OUTPUTS, run_session(session, case.inputs), strict=True):
                 absolute = float(np.abs(found - expected[output]).max())
                 relative = absolute / max(1.0, float(np.abs(expected[output]).max()))
                 if not relative <= tolerance:  # so that NaN fails too
@@ -88,15 +87,6 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
                 largest_relative = max(largest_relative, relative)
         names.append(case.name)
     return Parity(largest_absolute, largest_relative, tolerance, tuple(names), tuple(sessions))
-
-
-def _logits(session: Any, case: Case, device: str) -> Iterable[NDArray[Any]]:
-    try:
-        return session.run(list(OUTPUTS), case.inputs)  # type: ignore[no-any-return]
-    except Exception as error:  # the runtime's own classes share no public base
-        if device == "CPU":
-            raise
-        raise InputError(refused_by_gpu(error)) from error
 
 
 def cases(encoder: Encoder) -> Iterator[Case]:

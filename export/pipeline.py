@@ -224,6 +224,7 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "engine": _engine_to_dict(outcome.engine) if outcome.engine else None,
         "precision": metadata.precision,
         "precision_accuracy": asdict(outcome.served.accuracy) if outcome.served.accuracy else None,
+        "precision_device": outcome.served.device if metadata.precision != "fp32" else None,
         "precision_agreement": asdict(outcome.served.agreement) if outcome.served.agreement else None,
     }
 

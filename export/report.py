@@ -120,11 +120,12 @@ def _precision(metadata: Metadata, served: Served) -> list[str]:
         which = f"all {what} but {len(kept)}, which some input could overflow ({names})"
         which = which if kept else f"all {what}: no input can overflow them"
         lines = [f"In {metadata.precision} are {which}; {rest}."]
+    where = {"GPU": " on a GPU", "CPU": " on the CPU"}[served.device] if metadata.precision == "fp16" else ""
     if served.accuracy:
-        lines += [f"What {metadata.precision} changes: {line}" for line in _accuracy(served.accuracy)]
+        lines += [f"What {metadata.precision} changes{where}: {line}" for line in _accuracy(served.accuracy)]
     if served.agreement:
         lines.append(
-            f"Agreement of {metadata.precision} with fp32 on built-in English questions: mean token F1 "
+            f"Agreement of {metadata.precision}{where} with fp32 on built-in English questions: mean token F1 "
             f"{_kept(served.agreement)}; its accuracy on your data was NOT measured: give --dev FILE."
         )
     return lines

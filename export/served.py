@@ -3,20 +3,20 @@
 import random
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import onnx
 from transformers import PreTrainedModel
 
 from export.data import Data
-from export.on_onnxruntime import graph_runner
+from export.on_onnxruntime import graph_runner, open_gpu_session, open_session
 from export.ports import graph_inputs
 from export.precision.quantizer import Quantized, Quantizer, quantize_within
 from export.request import Request
 from export.target import scheme_of
 from prune.agreement import Agreement, agreement
 from prune.layers import encoder_and_original
-from prune.qa.answer import answer
+from prune.qa.answer import Run, answer
 from prune.qa.builtin import builtin_questions, search_questions
 from prune.qa.settings import DecodingSettings
 from prune.qa.task import Exam
@@ -50,6 +50,8 @@ class Served:
     """The task's comparison of the model in fp32 and the graph in the file; None without --dev."""
     agreement: Agreement | None = None
     """Where there is no --dev: how far their answers to the built-in questions agree."""
+    device: Literal["CPU", "GPU"] = "CPU"
+    """What ran the graph in the file for those: a GPU where it is for one and onnxruntime has one."""
 
     def quantize(self, graph: onnx.ModelProto) -> Quantized:
         """In int8, but for what must stay in fp32 so that no more F1 is lost than the user allows."""
@@ -68,7 +70,7 @@ class Served:
     def _compared(self, graph: Path | bytes) -> Any:
         assert self.measured
         answers = self.measured.exam.ask(
-            graph_runner(graph, encoder_and_original(self.model)[0]),
+            self._runner(graph),
             self.subject.tokenizer,
             self.settings,
             self._report,
@@ -77,14 +79,23 @@ class Served:
 
     def _agreement(self, file: Path) -> Agreement:
         questions, threshold = search_questions(self.request.seed), self.settings.null_threshold
-        runner = graph_runner(file, encoder_and_original(self.model)[0])
         ours = answer(
-            questions, self.subject.tokenizer, runner, settings=self.settings, progress=self._report
+            questions,
+            self.subject.tokenizer,
+            self._runner(file),
+            settings=self.settings,
+            progress=self._report,
         )
         theirs = self.subject.answer(questions, self.model)
         return agreement(
             questions, *([each.answer(threshold) for each in predictions] for predictions in (theirs, ours))
         )
+
+    def _runner(self, graph: Path | bytes) -> Run:
+        # only a GPU computes in fp16 what says fp16: on the CPU onnxruntime takes fp32 for it
+        session = open_gpu_session(graph) if self.request.precision == "fp16" else None
+        self.device = "GPU" if session else "CPU"
+        return graph_runner(session or open_session(graph), encoder_and_original(self.model)[0])
 
     def _calibration(self) -> list[dict[str, Any]]:
         """Inputs that int8 takes its ranges from: windows of the training data, or of the built-in questions."""

@@ -142,8 +142,11 @@ def _load(library: Library, path: Path, description: EngineDescription) -> tuple
         context = None if engine is None else engine.create_execution_context()
     if context is None:
         told = shortened(*(text for severity, text in messages if severity < 2)) or "it does not say why"
-        raise InputError(
-            f"{library.title} does not load {path}, which version {description.library_version} built: {told}. "
-            "Build it again with this version, for this GPU."
-        )
+        raise InputError(not_loaded(library.title, path, description.library_version, told))
     return engine, context
+
+
+def not_loaded(title: str, path: Path, built_by: str, told: str) -> str:
+    """What to say where a library does not load an engine of that version, and what to do if anything helps."""
+    advice = "" if "does not support" in told else " Build it again with this version, for this GPU."
+    return f"{title} does not load {path}, which version {built_by} built: {told}.{advice}"

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,6 +22,7 @@ from typer.testing import CliRunner
 from export.cli import app
 from export.engine.description import read_engine_description
 from export.metadata import read_metadata
+from export.on_onnxruntime import open_session
 from export.provenance import target_in
 from prune.checkpoint import load, load_tokenizer, save
 from prune.layers import shape_of
@@ -446,7 +449,7 @@ def test_half_precision_is_measured_as_it_was_written(
         "In fp16 are all products: no input can overflow them; sums, norms and softmax are in fp32."
         in printed
     )
-    assert "What fp16 changes: F1 on 9 questions of --dev" in printed
+    assert re.search(r"What fp16 changes on (the CPU|a GPU): F1 on 9 questions of --dev", printed)
     # before and after the cut in PyTorch; then the cut model in PyTorch and the graph
     before, after = said["accuracy"]["after"], said["precision_accuracy"]["before"]
     assert before["f1_by_question"] == after["f1_by_question"]
@@ -482,6 +485,30 @@ def test_half_precision_for_onnxruntime_is_a_graph_of_its_own(model_dir: Path) -
     )
     assert metadata.parity["devices"][0] == "CPU"
     assert "Parity with PyTorch on 5 inputs, on the CPU" in printed
+
+
+def test_half_precision_is_asked_on_a_gpu_where_there_is_one(
+    model_dir: Path, squad_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def on_gpu(file: Path) -> Any:  # a CPU plays it
+        opened.append(file)
+        return open_session(file)
+
+    monkeypatch.setattr("export.served.open_gpu_session", lambda _: None)
+    asked = ("--no-prune", "--precision", "fp16", "--dev", squad_file, "--json", tmp_path / "found.json")
+    _, printed = exported(model_dir, *asked)
+    assert "What fp16 changes on the CPU: F1 on 9 questions" in printed
+    assert json.loads((tmp_path / "found.json").read_bytes())["precision_device"] == "CPU"
+    monkeypatch.setattr("export.served.open_gpu_session", on_gpu)
+    _, printed = exported(model_dir, *asked)
+    assert "What fp16 changes on a GPU: F1 on 9 questions" in printed
+    assert json.loads((tmp_path / "found.json").read_bytes())["precision_device"] == "GPU"
+    assert len(opened) == 1
+    _, printed = exported(model_dir, "--no-prune", "--precision", "fp16")
+    assert "Agreement of fp16 on a GPU with fp32 on built-in English questions" in printed
+    assert len(opened) == 2
 
 
 def test_norms_that_half_precision_could_not_hold_are_said(model_dir: Path) -> None:

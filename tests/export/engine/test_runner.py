@@ -13,7 +13,7 @@ from export.engine.build import BuiltEngine, build_engine
 from export.engine.cuda import Device
 from export.engine.network import Tensor
 from export.engine.profile import parse_profiles
-from export.engine.runner import EngineRunner, checked_inputs, largest_size
+from export.engine.runner import EngineRunner, checked_inputs, largest_size, not_loaded
 from export.ports import OUTPUTS
 from prune.errors import InputError
 
@@ -79,6 +79,21 @@ def test_a_damaged_engine_is_not_loaded(built: BuiltEngine, tmp_path: Path) -> N
     engine.write_bytes(engine.read_bytes()[:1000])
     with pytest.raises(InputError, match="is truncated"):
         EngineRunner(engine)
+
+
+@pytest.mark.parametrize(
+    ("told", "advice"),
+    [
+        ("Serialization assertion stdVersionRead == serializationVersion failed", True),
+        ("The engine cannot run on this GPU. TensorRT-RTX does not support this compute capability", False),
+    ],
+)
+def test_to_build_again_is_advised_only_where_it_helps(told: str, advice: bool) -> None:
+    sentence = not_loaded("TensorRT for RTX 1.7", Path("out.engine"), "1.7", told)
+    assert sentence.startswith(
+        f"TensorRT for RTX 1.7 does not load out.engine, which version 1.7 built: {told}."
+    )
+    assert sentence.endswith("Build it again with this version, for this GPU.") == advice
 
 
 @pytest.mark.gpu

@@ -6,7 +6,7 @@ from graphs import onnx_session
 from real_data import REAL_DATA, REAL_MODEL, needs_real_data, needs_real_model
 
 from export.graph import HALF_DIALECTS, build_graph, kept_in_single
-from export.on_onnxruntime import graph_runner
+from export.on_onnxruntime import graph_runner, open_session
 from export.ports import graph_inputs
 from export.precision.largest import largest_values
 from export.precision.quantizer import Quantizer
@@ -31,7 +31,7 @@ def subject() -> Subject:
 def f1_of(subject: Subject, graph: bytes) -> float:
     """F1 in percent at the best threshold."""
     questions = read_squad(str(REAL_DATA / "squad" / "dev.json"))[::7][:QUESTIONS]
-    runner = graph_runner(graph, subject.source.encoder)
+    runner = graph_runner(open_session(graph), subject.source.encoder)
     answers = answer(questions, subject.tokenizer, runner, settings=subject.settings)
     score = score_predictions(questions, answers, null_threshold=0.0)
     assert score.best_f1 is not None
