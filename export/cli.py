@@ -10,11 +10,10 @@ from rich.console import Console
 
 from export.doctor import sentences
 from export.flags import called_by_flag
-from export.outputs import COMPANIONS
 from export.page import export_page
 from export.request import Request
 from export.target import GraphPrecision, Target
-from page.file import check_place, write_page
+from page.file import write_page
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
 from prune.command import end_cleanly_when_told_to
@@ -59,7 +58,7 @@ _EXAMPLES = "\n\n".join(
         ),
         "[bold]Exit codes[/bold]",
         "0 written; 1 the graph was not equal to the model; 2 the request cannot be served as given; "
-        "130 interrupted. Whatever is not 0 leaves an existing OUT.onnx as it was.",
+        "130 interrupted. Whatever is not 0 leaves an existing OUT.onnx as it was, or says that it is written.",
     )
 )
 
@@ -369,7 +368,7 @@ def prune_export(
 ) -> None:
     errors = Console(stderr=True)
     end_cleanly_when_told_to()
-    request = None
+    request, before = None, _identity(out)
     try:
         with called_by_flag():
             gates = GateSettings(
@@ -433,18 +432,19 @@ def prune_export(
             save_model=save_model,
             work=work,
             json_file=json_file,
+            html_file=html_file,
         )
-        if html_file:
-            check_place(html_file, out, json_file, engine, *(out.with_name(name) for name in COMPANIONS))
-        code = _dry_run(request) if dry_run else _run(request, errors, html_file)
+        code = _dry_run(request) if dry_run else _run(request, errors)
     except InputError as error:
-        for sentence in sentences(error):
+        told = sentences(error)
+        told += [f"{out} itself is written."] if _identity(out) != before else []
+        for sentence in told:
             code = _say(errors, sentence, 2)
     except (OSError, MemoryError) as error:  # a full disk, a name too long, a model too large for the memory
-        code = _say(errors, f"{error or type(error).__name__}; nothing was written to {out}.", 2)
+        code = _say(errors, f"{error or type(error).__name__}; {_state(out, before)}.", 2)
     except KeyboardInterrupt:
         again = "; the same command goes on from here" if request and request.keeps_work else ""
-        code = _say(errors, f"interrupted; {out} is as it was{again}.", 130)
+        code = _say(errors, f"interrupted; {_state(out, before)}{again}.", 130)
     raise typer.Exit(code)
 
 
@@ -453,7 +453,21 @@ def main() -> None:
     app(prog_name="prune-export")
 
 
-def _run(request: Request, errors: Console, html_file: Path | None) -> int:
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What tells a file from the one that takes its place; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _state(out: Path, before: tuple[int, ...] | None) -> str:
+    """Whether the file at `out` is the one that was there before: what follows it, such as an engine, may fail."""
+    return f"{out} is as it was" if _identity(out) == before else f"{out} is written, and nothing after it"
+
+
+def _run(request: Request, errors: Console) -> int:
     request.check_paths()  # before the seconds that torch takes to load
     from export import pipeline
     from export.parity import ParityError
@@ -469,9 +483,9 @@ def _run(request: Request, errors: Console, html_file: Path | None) -> int:
         return _say(errors, str(error), 1)
     if outcome:  # None on all but the first of several processes
         print_outcome(outcome, Console())
-        if html_file:
+        if request.html_file:
             typed = shlex.join(["prune-export", *sys.argv[1:]])
-            write_page(html_file, export_page(pipeline.to_dict(outcome), typed))
+            write_page(request.html_file, export_page(pipeline.to_dict(outcome), typed))
     return 0
 
 

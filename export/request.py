@@ -61,6 +61,7 @@ class Request:
     save_model: Path | None = None
     work: Path | None = None
     json_file: Path | None = None
+    html_file: Path | None = None
 
     def __post_init__(self) -> None:
         self._check_amount()
@@ -223,16 +224,34 @@ class Request:
             raise InputError(f"The output {out} must end in .onnx.")
         check_writable(out)
         check_folder(out)
-        for extra in (self.save_model, self.json_file, self.engine, self.timing_cache):
-            if extra:
-                check_writable(extra)
-        if self.save_model and self.save_model.exists():
-            raise InputError(f"--save-model {self.save_model} exists already; name a new directory.")
-        if self.json_file and self.json_file.is_dir():
-            raise InputError(f"--json {self.json_file} is a directory; name a file.")
-        if self.json_file and (self.json_file == out or self.json_file.name in COMPANIONS):
-            raise InputError(
-                f"--json {self.json_file} is a file that the export writes itself; name another."
-            )
+        if self.save_model:
+            check_writable(self.save_model)
+            if self.save_model.exists():
+                raise InputError(f"--save-model {self.save_model} exists already; name a new directory.")
+        self._check_files()
         if self.keeps_work and self.work_directory.exists() and not self.work_directory.is_dir():
             raise InputError(f"--work {self.work_directory} is a file; name a directory.")
+
+    def _check_files(self) -> None:
+        """Raise InputError where two files would be written to one place, or one to where a directory is."""
+        from export.engine.description import description_path  # loads onnx
+
+        taken = {self.out.resolve(), *(self.out.with_name(name).resolve() for name in COMPANIONS)}
+        for option, file in (
+            ("--engine", self.engine),
+            ("--timing-cache", self.timing_cache),
+            ("--json", self.json_file),
+            ("--html", self.html_file),
+        ):
+            if file is None:
+                continue
+            files = [file, description_path(file)] if option == "--engine" else [file]
+            for each in files:
+                check_writable(each)
+                if each.is_dir():
+                    raise InputError(f"{option} {file}: {each} is a directory; name a file.")
+                if each.resolve() in taken:
+                    raise InputError(
+                        f"{option} {file}: {each} is a file that the export writes itself; name another."
+                    )
+            taken |= {each.resolve() for each in files}

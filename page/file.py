@@ -3,16 +3,7 @@
 from pathlib import Path
 
 from prune.errors import InputError
-from prune.staging import check_writable, replace_file
-
-
-def check_place(path: Path, *others: Path | None) -> None:
-    """Raise InputError where no page can be put at `path`, or one of the `others` is to go there."""
-    if path.is_dir():
-        raise InputError(f"--html {path} is a directory; name a file.")
-    if any(other is not None and other.absolute() == path.absolute() for other in others):
-        raise InputError(f"--html {path} names a file that something else is to be written to; name another.")
-    check_writable(path)
+from prune.staging import replace_file
 
 
 def write_page(path: Path, html: str) -> None:

@@ -211,8 +211,8 @@ def test_the_command_writes_a_page(model_dir: Path, tmp_path: Path, monkeypatch:
     [
         ("absent/page.html", "there is no directory"),
         (".", "is a directory"),
-        ("out.onnx", "something else is to be written to"),
-        ("config.json", "something else is to be written to"),
+        ("out.onnx", "writes itself"),
+        ("config.json", "writes itself"),
     ],
 )
 def test_a_page_that_cannot_be_written_is_refused_before_any_work(

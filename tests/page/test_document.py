@@ -6,7 +6,7 @@ from html_tree import tree
 
 from page.blocks import Section, bullets, command, facts, folded, grouped_table, table, verdict
 from page.document import document
-from page.file import check_place, write_page
+from page.file import write_page
 from page.markup import element
 from prune.errors import InputError
 
@@ -60,16 +60,6 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no directory"):
         write_page(tmp_path / "absent" / "page.html", "")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_places_are_refused_before_anything_is_done(tmp_path: Path) -> None:
-    check_place(tmp_path / "page.html", tmp_path / "other.json", None)
-    with pytest.raises(InputError, match="is a directory; name a file"):
-        check_place(tmp_path)
-    with pytest.raises(InputError, match="something else is to be written"):
-        check_place(tmp_path / "a", None, tmp_path / "a")
-    with pytest.raises(InputError, match="there is no directory"):
-        check_place(tmp_path / "absent" / "page.html")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
