@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from export.doctor import has_driver
+from export.engine.cuda import has_gpu
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
 from prune.arch import Encoder
 from prune.errors import InputError, InstallationError, first_line
@@ -69,7 +69,7 @@ def open_gpu_session(file: Path | bytes) -> Any | None:
     Raises InputError where a GPU is there and takes the graph not.
     """
     onnxruntime = import_onnxruntime()
-    if _GPU not in onnxruntime.get_available_providers() or not has_driver():
+    if _GPU not in onnxruntime.get_available_providers() or not has_gpu():
         return None
     preload_cuda(onnxruntime)
     options = onnxruntime.SessionOptions()

@@ -21,6 +21,7 @@ _CAPTURE_OF_THIS_THREAD = 1
 """While a stream is captured, other threads may go on allocating."""
 _ARGUMENTS: dict[str, list[Any]] = {
     "cuInit": [c_uint],
+    "cuDeviceGetCount": [c_void_p],
     "cuDeviceGet": [c_void_p, c_int],
     "cuDevicePrimaryCtxRetain": [c_void_p, c_int],
     "cuDevicePrimaryCtxRelease_v2": [c_int],
@@ -139,6 +140,17 @@ class Device:
         free, total = c_size_t(), c_size_t()
         _call("cuMemGetInfo_v2", byref(free), byref(total))
         return free.value
+
+
+def has_gpu() -> bool:
+    """Whether there is a GPU for this process: a driver can be there without one, or be told to show none."""
+    number = c_int()
+    try:
+        _call("cuInit", 0)
+        _call("cuDeviceGetCount", byref(number))
+    except InputError:
+        return False
+    return number.value > 0
 
 
 def _call(function: str, *arguments: Any) -> None:

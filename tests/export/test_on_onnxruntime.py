@@ -37,7 +37,7 @@ def play(
     available: list[str],
     session: Session | Exception,
     *,
-    driver: bool = True,
+    has_gpu: bool = True,
 ) -> list[dict[str, Any]]:
     """What InferenceSession was asked with, call by call."""
     asked = []
@@ -52,14 +52,14 @@ def play(
         get_available_providers=lambda: available, SessionOptions=SimpleNamespace, InferenceSession=opened
     )
     monkeypatch.setitem(sys.modules, "onnxruntime", module)
-    monkeypatch.setattr("export.on_onnxruntime.has_driver", lambda: driver)
+    monkeypatch.setattr("export.on_onnxruntime.has_gpu", lambda: has_gpu)
     return asked
 
 
-def test_there_is_none_where_onnxruntime_is_not_for_gpus_or_no_driver_loads(monkeypatch) -> None:
+def test_there_is_none_where_onnxruntime_is_not_for_gpus_or_there_is_no_gpu(monkeypatch) -> None:
     assert not play(monkeypatch, [CPU], Session([CPU]))
     assert open_gpu_session(Path("out.onnx")) is None
-    asked = play(monkeypatch, [GPU, CPU], Session([GPU, CPU]), driver=False)
+    asked = play(monkeypatch, [GPU, CPU], Session([GPU, CPU]), has_gpu=False)
     assert open_gpu_session(Path("out.onnx")) is None
     assert not asked
 
