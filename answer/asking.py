@@ -46,7 +46,7 @@ def run(request: Request, errors: Console) -> None:
 
 
 def _answer_questions(answerer: Answerer, request: Request, errors: Console) -> None:
-    context = _read_context(request.context or STANDARD_INPUT, errors)
+    context = _read_context(STANDARD_INPUT if request.context is None else request.context, errors)
     asked = [Question(text, text, context) for text in request.questions]
     with _bar(errors, sys.stderr.isatty()) as report:
         answers = answerer.answer_all(

@@ -66,9 +66,17 @@ class Request:
         ):
             if number is not None and number < 1:
                 raise InputError(f"{name} is {number}; give 1 or more.")
-        for path in (self.out, self.na_probs):
+        if self.context == "":
+            raise InputError("--context names no file; give one, or - for standard input.")
+        for option, path in (("--out", self.out), ("--na-probs", self.na_probs)):
             if path:
                 check_writable(path)
+                if path.is_dir():
+                    raise InputError(f"{option} {path} is a directory; name a file.")
+        if self.out and self.na_probs and self.out.resolve() == self.na_probs.resolve():
+            raise InputError(
+                f"--out and --na-probs would both be written to {self.out}; give one another file."
+            )
 
     @property
     def threshold(self) -> float | None:

@@ -110,9 +110,8 @@ def _precision(metadata: Metadata, served: Served) -> list[str]:
     if metadata.precision == "int8":
         how = metadata.provenance[INT8]
         which = f"all parts but {len(kept)}, which it hurt most ({names})" if kept else "all parts"
-        lines = [
-            f"In int8 are the weights and products of {which}; ranges: {how['ranges']}, {how['windows']} windows."
-        ]
+        found = f"of {how['windows']} windows" if "windows" in how else "found for each input"
+        lines = [f"In int8 are the weights and products of {which}; ranges: {how['ranges']}, {found}."]
     else:
         what, rest = "products", "sums, norms and softmax are in fp32"
         if metadata.dialect != "portable":

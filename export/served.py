@@ -55,7 +55,8 @@ class Served:
 
     def quantize(self, graph: onnx.ModelProto) -> Quantized:
         """In int8, but for what must stay in fp32 so that no more F1 is lost than the user allows."""
-        quantizer = Quantizer(scheme_of(self.request.target), self._calibration())
+        scheme, may_keep = scheme_of(self.request.target), self.request.max_f1_loss is not None
+        quantizer = Quantizer(scheme, self._calibration() if scheme != "dynamic" or may_keep else [])
         loss_of = (lambda each: self._compared(each.SerializeToString()).f1_loss) if self.measured else None
         return quantize_within(quantizer, graph, loss_of, self.request.max_f1_loss, self.progress)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prune.arch import Encoder
+from prune.errors import InputError
 from prune.shape import ModelShape
 
 Floats = NDArray[np.float64]
@@ -45,7 +46,14 @@ def largest_values(encoder: Encoder, shape: ModelShape, weights: Weights) -> dic
 
     By the names that the portable dialect gives the tensors that products read and write, such as
     "layer.3/attention/scores"; `weights` as in prune.tensors. Values are above what can happen, never below.
+    Raises InputError for weights that are not finite.
     """
+    for name, values in weights.items():
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"The weight {name} holds numbers that are not finite: the training of this model diverged, or its "
+                "file is damaged; give another."
+            )
     found: dict[str, float] = {}
     norm = _normed(weights, "embeddings/norm")
     found["embeddings/norm"] = _most(norm.largest())

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -11,6 +13,7 @@ from export.ports import OUTPUTS
 from export.precision.dynamic import quantize_dynamic
 from export.precision.static import Inputs, parts_of, quantize_static, without_rounding
 from export.target import Scheme
+from export.write import write_onnx
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is done, units done, units in all)."""
@@ -25,7 +28,7 @@ class Quantizer:
 
     scheme: Scheme
     windows: Sequence[Inputs]
-    """Inputs of the graph to take ranges from, and to tell harm by: [batch, sequence] each."""
+    """Inputs of the graph to take static ranges from, and to tell harm by: [batch, sequence] each."""
 
     def quantize(self, graph: onnx.ModelProto, kept: Sequence[str] = ()) -> onnx.ModelProto:
         """A copy of a float32 graph in int8, but for the parts in `kept`. Raises InputError, see the schemes."""
@@ -45,8 +48,9 @@ class Quantized:
     """Parts in float32, the most harmful first."""
 
     def to_dict(self) -> dict[str, str | int]:
-        """How it came about, as plain values."""
-        return {"ranges": self.scheme, "windows": self.num_windows}
+        """How it came about, as plain values: dynamic ranges come from no windows."""
+        found: dict[str, str | int] = {"ranges": self.scheme}
+        return found if self.scheme == "dynamic" else found | {"windows": self.num_windows}
 
 
 def quantize_within(
@@ -96,5 +100,10 @@ def parts_by_harm(
 
 
 def _logits(graph: onnx.ModelProto, windows: Sequence[Inputs]) -> list[np.ndarray]:
-    session = open_session(graph.SerializeToString())
+    with TemporaryDirectory(prefix="espalier-") as scratch:
+        file = Path(scratch) / "graph.onnx"
+        copy = onnx.ModelProto()  # writing empties what it writes
+        copy.CopyFrom(graph)
+        write_onnx(copy, file)  # a float32 graph may be larger than one message can be
+        session = open_session(file)
     return [logits for inputs in windows for logits in session.run(list(OUTPUTS), dict(inputs))]

@@ -3,7 +3,9 @@
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
 from types import ModuleType
 from typing import Any
 
@@ -37,14 +39,15 @@ def quantize_static(
         f"{re.escape(part)}/.*" for part in (*kept, ANSWER, "embeddings", "start_logits", "end_logits")
     ]
     presets = nncf.QuantizationPreset
-    quantized: onnx.ModelProto = nncf.quantize(
-        graph,
-        nncf.Dataset(list(windows)),
-        preset=presets.PERFORMANCE if symmetric else presets.MIXED,
-        subset_size=len(windows),
-        model_type=nncf.ModelType.TRANSFORMER,
-        ignored_scope=nncf.IgnoredScope(patterns=ignored, validate=False),
-    )
+    with redirect_stdout(sys.stderr):  # where its bars belong: what is printed may be read by a program
+        quantized: onnx.ModelProto = nncf.quantize(
+            graph,
+            nncf.Dataset(list(windows)),
+            preset=presets.PERFORMANCE if symmetric else presets.MIXED,
+            subset_size=len(windows),
+            model_type=nncf.ModelType.TRANSFORMER,
+            ignored_scope=nncf.IgnoredScope(patterns=ignored, validate=False),
+        )
     return quantized
 
 

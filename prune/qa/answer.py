@@ -12,7 +12,7 @@ from prune.qa.questions import Question
 from prune.qa.reader import AnyTokenizer
 from prune.qa.settings import ALWAYS_ANSWER, DecodingSettings
 from prune.qa.spans import Prediction, best_spans
-from prune.qa.windows import Batch, Window, batches, make_windows, pad_token_id_of
+from prune.qa.windows import BATCH_SIZE, Batch, Window, batches, make_windows, pad_token_id_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,7 +30,7 @@ def answer(
     run: Run,
     *,
     settings: DecodingSettings,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
 ) -> list[Prediction]:
     """Answer all questions, in their order. `settings.max_length` must be within what the model takes.
@@ -57,7 +57,7 @@ def run_windows(
     run: Run,
     *,
     pad_token_id: int,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
 ) -> tuple[list[Logits], list[Logits]]:
     """Start and end logits of each window, [length] each, in the order of `windows`."""

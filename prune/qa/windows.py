@@ -152,6 +152,10 @@ def collate(windows: Sequence[Window], pad_token_id: int) -> Batch:
     )
 
 
+BATCH_SIZE = 16
+"""Windows that an engine is given at once, unless it is told otherwise."""
+
+
 def batches(
     windows: Sequence[Window], batch_size: int, pad_token_id: int
 ) -> Iterator[tuple[list[int], Batch]]:

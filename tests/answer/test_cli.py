@@ -248,6 +248,10 @@ FLAGS: list[tuple[list[str], str]] = [
         ["--squad", "x", "--out", "/no/such/folder/x"],
         "there is no directory /no/such/folder; create it first.",
     ),
+    (["--squad", "x", "--out", "/"], "--out / is a directory; name a file."),
+    (["--squad", "x", "--na-probs", "/"], "--na-probs / is a directory; name a file."),
+    (["--squad", "x", "--out", "y", "--na-probs", "./y"], "--out and --na-probs would both be written to y"),
+    (["Who?", "--context", ""], "--context names no file; give one, or - for standard input."),
     (["--jsonl", "/no/such/file"], "There is no file /no/such/file"),
 ]
 

@@ -24,7 +24,9 @@ from export.engine.description import read_engine_description
 from export.metadata import read_metadata
 from export.on_onnxruntime import open_session
 from export.provenance import target_in
+from export.target import Target, scheme_of
 from prune.checkpoint import load, load_tokenizer, save
+from prune.errors import InputError
 from prune.layers import shape_of
 from prune.qa.answer import answer, score_predictions, torch_runner
 from prune.qa.questions import Answer, Question
@@ -249,6 +251,7 @@ def test_a_bad_model_is_one_sentence(spoil: object, sentence: str, model_dir: Pa
     refused(model_dir.parent, model_dir, model_dir.parent / "o.onnx", "--no-prune", says=sentence)
 
 
+ENGINE = ("model", "o.onnx", "--target", "tensorrt", "--engine")
 BAD_ARGUMENTS = {
     "no such model": (("./nowhere", "o.onnx"), "no directory ./nowhere"),
     "fraction 1": (("model", "o.onnx", "--prune-heads", "1"), "--prune-heads is 1"),
@@ -271,6 +274,15 @@ BAD_ARGUMENTS = {
     "another ending": (("model", "o.bin"), "must end in .onnx"),
     "json over the output": (("model", "o.onnx", "--json", "o.onnx"), "writes itself"),
     "json over a companion": (("model", "o.onnx", "--json", "config.json"), "writes itself"),
+    "html over the output": (("model", "o.onnx", "--html", "./o.onnx"), "writes itself"),
+    "html over json": (("model", "o.onnx", "--json", "a.json", "--html", "a.json"), "writes itself"),
+    "html in a folder's place": (("model", "o.onnx", "--html", "model"), "model is a directory"),
+    "engine over the output": ((*ENGINE, "o.onnx"), "--engine o.onnx: o.onnx is a file that"),
+    "engine in a folder's place": ((*ENGINE, "model"), "model is a directory; name a file"),
+    "description over a companion": ((*ENGINE, "config"), "--engine config: config.json is a file that"),
+    "json over a description": ((*ENGINE, "m.engine", "--json", "m.engine.json"), "--json m.engine.json"),
+    "json over an engine": ((*ENGINE, "m.engine", "--json", "m.engine"), "--json m.engine"),
+    "timing cache over an engine": ((*ENGINE, "m.engine", "--timing-cache", "m.engine"), "--timing-cache"),
     "seed": (("model", "o.onnx", "--seed", "-1"), "--seed is -1"),
     "into the model": (("model", "model/o.onnx"), "would be overwritten"),
 }
@@ -406,6 +418,43 @@ def test_interrupted_it_leaves_the_old_file_whole(model_dir: Path, squad_file: P
     assert said.splitlines()[-1] == f"prune-export: interrupted; {out} is as it was."  # and nothing is kept
     assert out.read_bytes() == old
     assert {path.name for path in out.parent.iterdir() if path.name.startswith(".")} == set()
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "said"),
+    [
+        (
+            InputError("TensorRT cannot build it."),
+            2,
+            ["TensorRT cannot build it.", "{out} itself is written."],
+        ),
+        (
+            OSError("No space left on device"),
+            2,
+            ["No space left on device; {out} is written, and nothing after it."],
+        ),
+        (KeyboardInterrupt(), 130, ["interrupted; {out} is written, and nothing after it."]),
+    ],
+    ids=["refused", "disk full", "interrupted"],
+)
+def test_what_fails_after_the_file_took_its_place_says_that_it_did(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int, said: list[str]
+) -> None:
+    out, _ = exported(model_dir, "--no-prune")
+    old = out.read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("export.checks.find_library", lambda *_: None)
+    monkeypatch.setattr("export.pipeline.build_engine", fail)
+    found, printed = run(
+        model_dir, out, "--no-prune", "--target", "tensorrt", "--engine", out.with_suffix(".engine")
+    )
+    assert found == code, printed
+    lines = [f"prune-export: {sentence.format(out=out)}" for sentence in said]
+    assert printed.splitlines()[-len(said) :] == lines
+    assert out.read_bytes() != old
 
 
 def test_the_exported_shape_is_the_saved_models(model_dir: Path) -> None:
@@ -577,7 +626,7 @@ def test_what_contradicts_itself_about_the_file_is_refused_at_once(
 
 @pytest.mark.parametrize("target", ["onnxruntime", "openvino", "tensorrt"])
 def test_int8_is_measured_as_it_was_written(
-    model_dir: Path, squad_file: Path, tmp_path: Path, target: str
+    model_dir: Path, squad_file: Path, tmp_path: Path, target: Target
 ) -> None:
     if target != "onnxruntime":
         pytest.importorskip("nncf", reason="NNCF is not installed: pip install 'espalier[int8]'")
@@ -588,8 +637,14 @@ def test_int8_is_measured_as_it_was_written(
         *("--json", found, "--target", target, "--precision", "int8", "--int8-windows", 4),
     )
     metadata, said = read_metadata(out), json.loads(found.read_bytes())
+    ranges = scheme_of(target)
     assert (metadata.precision, metadata.provenance["kept_in_fp32"]) == ("int8", [])
-    assert metadata.provenance["int8"]["windows"] == 4
+    assert metadata.provenance["int8"] == (
+        {"ranges": "dynamic"} if target == "onnxruntime" else {"ranges": ranges, "windows": 4}
+    )
+    assert (
+        "found for each input" if target == "onnxruntime" else f"ranges: {ranges}, of 4 windows"
+    ) in printed
     assert metadata.parity["tolerance"] == 1e-4  # of the graph that was quantized
     assert "In int8 are the weights and products of all parts" in printed
     assert "What int8 changes: F1 on 9 questions of --dev" in printed

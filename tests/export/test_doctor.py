@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.worker import is_out_of_device_memory
+from bench.device_memory import is_out_of_device_memory
 from export.doctor import Installation, _linked_major, findings, hints, this_installation
 
 BENCH = Path(sys.executable).with_name("bench")

@@ -11,7 +11,7 @@ from prune.qa.nq.fields import checked, entries
 from prune.qa.nq.passages import read_passages, windows_of
 from prune.qa.nq.predictions import NqPrediction, from_json, to_json
 from prune.qa.settings import DecodingSettings
-from prune.qa.windows import pad_token_id_of
+from prune.qa.windows import BATCH_SIZE, pad_token_id_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,7 +42,7 @@ def examine(
     run: Run,
     *,
     settings: DecodingSettings,
-    batch_size: int = 16,
+    batch_size: int = BATCH_SIZE,
     progress: Progress | None = None,
 ) -> NqAnswers:
     """Answer the questions of `source`, see `shards`, in its order; memory holds a few documents at a time.

@@ -37,6 +37,16 @@ def half_graph(
     return build_graph(encoder, shape, weights, dialect=dialect, precision="fp16")
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(broken: float) -> None:
+    weights = random_weights(tiny.encoder("bert"), WHOLE)
+    weights["layer.1/attention/query/weight"][2, 3] = broken
+    with pytest.raises(
+        InputError, match=r"layer\.1/attention/query/weight holds numbers that are not finite"
+    ):
+        half_graph("bert", WHOLE, weights)
+
+
 def types_of(model: onnx.ModelProto) -> dict[str, int]:
     """Element type of every tensor."""
     inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True).graph
