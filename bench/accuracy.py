@@ -6,15 +6,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from bench.device_memory import OUT_OF_DEVICE_MEMORY, is_out_of_device_memory
 from bench.models import Model
 from bench.runners import Logits, runner
 from bench.spec import Role
-from prune.errors import InputError
+from prune.errors import InputError, first_line
 from prune.qa.reader import AnyTokenizer
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.significance import Interval
 from prune.qa.task import Exam, TaskName
-from prune.qa.windows import Batch
+from prune.qa.windows import BATCH_SIZE, Batch
+
+_SHORT = 32
+"""Tokens of a window as short as they come: a question and a sentence."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,10 @@ class Accuracy:
     """Models with no decoding settings beside them: they were asked with the defaults."""
 
     @property
-    def change(self) -> Interval | None:
-        """Of the F1 that limits are held against: over all questions; of NQ, the kind of answers that lost more."""
-        changes = [
-            metric.change for metric in self.metrics if metric.change and metric.name in _LIMITED[self.task]
-        ]
-        return min(changes, key=lambda change: change.mean_difference, default=None)
+    def limited(self) -> list[Interval]:
+        """Changes of the F1 that limits are held against: over all questions; of NQ, of either kind of answers."""
+        names = _LIMITED[self.task]
+        return [metric.change for metric in self.metrics if metric.change and metric.name in names]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -84,15 +86,26 @@ def read_exam(task: TaskName, dev: str) -> Exam[Any, Any]:
 
 
 def check_accuracy(model: Model) -> None:
-    """Raise InputError where nothing can be measured: random weights, no usable tokenizer or settings."""
+    """Raise InputError where nothing can be measured: random weights, no usable tokenizer or settings, or an engine
+    that does not serve the sizes that questions come in."""
     tokenizer_of(model)
-    settings_of(model)
+    settings, _ = settings_of(model)
+    profiles = model.form.profiles if model.form else ()
+    sizes = [
+        (batch, length) for batch in range(1, BATCH_SIZE + 1) for length in (_SHORT, settings.max_length)
+    ]
+    if profiles and not all(any(profile.holds(size) for profile in profiles) for size in sizes):
+        raise InputError(
+            f"{model.name} serves {', '.join(map(str, profiles))} (batch x length), and --dev asks for 1 to "
+            f"{BATCH_SIZE} windows of up to {settings.max_length} tokens at once; build it with --profiles "
+            f"1..{BATCH_SIZE}x1..{settings.max_length}, or leave --dev out."
+        )
 
 
 def ask(model: Model, exam: Exam[Any, Any], progress: Callable[[int, int], None] | None = None) -> Any:
     """What `model` answers, run in this process: do it when nothing is being timed.
 
-    Raises InputError as `check_accuracy` does.
+    Raises InputError as `check_accuracy` does, and where the runtime fails.
     """
     from export.ports import graph_inputs
 
@@ -101,7 +114,14 @@ def ask(model: Model, exam: Exam[Any, Any], progress: Callable[[int, int], None]
     takes_token_types = model.engine.encoder.takes_token_types
 
     def run_batch(batch: Batch) -> Logits:
-        return run(graph_inputs(batch, takes_token_types))
+        try:
+            return run(graph_inputs(batch, takes_token_types))
+        except InputError:
+            raise
+        except Exception as error:  # the runtimes' own classes share no public base
+            rows, length = batch.input_ids.shape
+            why = OUT_OF_DEVICE_MEMORY if is_out_of_device_memory(str(error)) else first_line(error)
+            raise InputError(f"{model.name} fails on {rows} windows of {length} tokens: {why}") from error
 
     return exam.ask(run_batch, tokenizer, settings, progress)  # type: ignore[arg-type]
 

@@ -1,9 +1,22 @@
-"""How much of a GPU's memory an engine takes, whatever its runtime."""
+"""How much of a GPU's memory an engine takes, whatever its runtime, and what is said where there is too little."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from export.engine.cuda import Device
+
+OUT_OF_DEVICE_MEMORY = (
+    "The GPU has too little free memory for this operating point; give a lower --batch or --seq, a smaller "
+    "model, or end what else uses the GPU."
+)
+
+
+def is_out_of_device_memory(message: str) -> bool:
+    """Whether that is how CUDA, or what runs on it, says that the GPU's memory does not suffice."""
+    lowered = message.lower()
+    return "cuda" in lowered and any(
+        sign in lowered for sign in ("out of memory", "failed to allocate memory", "error_out_of_memory")
+    )
 
 
 class DeviceMemory:

@@ -82,10 +82,10 @@ def write_graph(
     write_onnx(graph, path)
 
 
-def build_engine_of(file: Path, encoder: Encoder, form: Form) -> Path:
-    """TensorRT's engine of the graph in `file`, beside it. Raises InputError where that cannot be built."""
+def build_engine_of(file: Path, encoder: Encoder, form: Form, engine: Path) -> Path:
+    """`engine`, TensorRT's of the graph in `file`, now built. Raises InputError where that cannot be."""
     from export.engine.build import build_engine
     from export.engine.profile import default_profiles
 
     profiles = form.profiles or default_profiles(encoder)
-    return build_engine(file, profiles, file.with_suffix(".engine")).path
+    return build_engine(file, profiles, engine).path

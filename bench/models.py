@@ -158,8 +158,11 @@ class Opener:
         """(candidate, baseline): BERT-base cut as in the paper, and whole; random weights."""
         form = self._form(self.precision)
         cut = self._random("BERT-base, paper's shape", BERT_BASE, PAPER_SHAPE, form)
-        whole = self._random("BERT-base, unpruned", BERT_BASE, BERT_BASE_SHAPE, form)
-        return replace(cut, original_shape=BERT_BASE_SHAPE), whole
+        return replace(cut, original_shape=BERT_BASE_SHAPE), self.bert_base()
+
+    def bert_base(self) -> Model:
+        """BERT-base, whole; random weights."""
+        return self._random("BERT-base, unpruned", BERT_BASE, BERT_BASE_SHAPE, self._form(self.precision))
 
     @property
     def _best_form(self) -> Form | None:
@@ -237,7 +240,8 @@ class Opener:
 
         quiet()
         model = load_source(source)
-        path = self._write(source.encoder, source.shape, weights_of(model), form)
+        path = self.scratch / f"{len(list(self.scratch.iterdir()))}.onnx"
+        write_graph(source.encoder, source.shape, weights_of(model), form, path)
         try:
             check_parity(model, path)
         except ParityError as error:
@@ -249,20 +253,24 @@ class Opener:
         if form:
             from export.graph import random_weights
 
-            try:
-                weights = random_weights(encoder, shape)
-            except ValueError as error:  # NumPy's for an array that no address reaches the end of
-                raise InputError(f"The {name} is larger than any memory; export that file again.") from error
-            path = self._runnable(self._write(encoder, shape, weights, form), encoder, form)
+            alike = hashlib.sha256(repr((encoder, shape, form)).encode()).hexdigest()[:16]
+            path = self.scratch / f"random-{alike}.onnx"
+            if not path.is_file():  # a sweep asks for it with every runtime and number of threads
+                try:
+                    weights = random_weights(encoder, shape)
+                except ValueError as error:  # NumPy's for an array that no address reaches the end of
+                    raise InputError(
+                        f"The {name} is larger than any memory; export that file again."
+                    ) from error
+                write_graph(encoder, shape, weights, form, path)
+            path = self._runnable(path, encoder, form)
         return self._model(name, encoder, shape, shape, path, form, "random", None)
 
-    def _write(self, encoder: Encoder, shape: ModelShape, weights: Any, form: Form) -> Path:
-        path = self.scratch / f"{len(list(self.scratch.glob('*.onnx')))}.onnx"
-        write_graph(encoder, shape, weights, form, path)
-        return path
-
     def _runnable(self, path: Path, encoder: Encoder, form: Form) -> Path:
-        return build_engine_of(path, encoder, form) if self.runtime == "tensorrt" else path
+        if self.runtime != "tensorrt":
+            return path
+        engine = path.with_suffix(".engine")
+        return engine if engine.is_file() else build_engine_of(path, encoder, form, engine)
 
     def _model(
         self,

@@ -1,5 +1,6 @@
 """What the user asked of bench, checked as far as it can be without opening a model."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,10 @@ class Request:
             raise InputError(
                 f"--clients is {self.clients}; give how many call the engine at a time, 1 or more."
             )
+        if self.clients > 1 and "tensorrt" in self.runtimes:
+            raise InputError(
+                f"--clients is {self.clients}, and an engine of TensorRT's is run for one at a time; leave it out."
+            )
         if self.timing != "call" and self.device == "cpu":
             raise InputError(
                 f"--timing {self.timing} is by a GPU's clock, and --device cpu has none; give --device cuda, or "
@@ -56,6 +61,9 @@ class Request:
             raise InputError(
                 f"--timing {self.timing} is of one call at a time, and --clients is {self.clients}; give one of them."
             )
+        for option, limit in (("--min-speedup", self.min_speedup), ("--max-f1-loss", self.max_f1_loss)):
+            if limit is not None and not math.isfinite(limit):
+                raise InputError(f"{option} is {limit:g}; give a number.")
         if self.models and self.precisions != ("fp32",):
             raise InputError(
                 f"--precision {','.join(self.precisions)} is of graphs that bench builds without MODEL, and a MODEL "

@@ -110,7 +110,7 @@ def _pairs_of(request: Request, opener: Opener) -> Iterator[Models]:
         candidate, baseline = opener.paper_pair()
         yield {"baseline": baseline, "candidate": candidate}
         if opener.precision != "fp32":
-            _, in_fp32 = replace(opener, precision="fp32").paper_pair()
+            in_fp32 = replace(opener, precision="fp32").bert_base()
             yield {"baseline": replace(in_fp32, name=f"{in_fp32.name}, fp32"), "candidate": candidate}
         return
     candidates = [opener.open(name) for name in request.models]

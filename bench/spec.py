@@ -1,5 +1,6 @@
 """What is measured, as plain values that the parent and its workers share through JSON."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -203,8 +204,8 @@ class Effort:
             raise InputError(f"--blocks is {self.blocks}; give {MIN_BLOCKS} or more.")
         if not 0 < self.goal < 1:
             raise InputError(f"--precision-goal is {self.goal:g}; give a share above 0 and below 1, like 2%.")
-        if not self.max_time > 0:
-            raise InputError(f"--max-time is {self.max_time:g}; give a time above 0.")
+        if not 0 < self.max_time < math.inf:
+            raise InputError(f"--max-time is {self.max_time:g}; give seconds above 0.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

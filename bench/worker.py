@@ -20,21 +20,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
-from typing import IO, Any
+from threading import Barrier
+from typing import IO, Any, TypeVar
 
 import numpy as np
 
-from bench.device_memory import DeviceMemory
-from bench.inputs import inputs_of
+from bench.device_memory import OUT_OF_DEVICE_MEMORY, DeviceMemory, is_out_of_device_memory
+from bench.inputs import Inputs, inputs_of
 from bench.runners import Bind, Call, Logits, bind
 from bench.spec import Engine, Load, Turn, Workload, load_from_dict
 from export.ports import OUTPUTS
 from prune.errors import InputError
 
-OUT_OF_DEVICE_MEMORY = (
-    "The GPU has too little free memory for this operating point; give a lower --batch or --seq, a smaller "
-    "model, or end what else uses the GPU."
-)
+T = TypeVar("T")
 
 WARM_UP_CALLS = 4
 """Calls of a warm-up at least, as long as they are within WARM_UP_SECONDS."""
@@ -75,14 +73,6 @@ def serve(requests: IO[str], answers: IO[str], load: Callable[[Engine], Bind] = 
         answers.write(json.dumps(answer) + "\n")
 
 
-def is_out_of_device_memory(message: str) -> bool:
-    """Whether that is how CUDA, or what runs on it, says that the GPU's memory does not suffice."""
-    lowered = message.lower()
-    return "cuda" in lowered and any(
-        sign in lowered for sign in ("out of memory", "failed to allocate memory", "error_out_of_memory")
-    )
-
-
 class _Session:
     """The loaded engine and the inputs of the operating point at hand."""
 
@@ -90,8 +80,10 @@ class _Session:
     bind: Bind
     calls: list[Call]
     """Those of one timed unit."""
-    one_row: Call
-    """The first of them with one row, which wakes the engine."""
+    one_row: Call | None
+    """The first of them with one row, which wakes the engine; None where the engine serves no batch of one."""
+    clients: "Clients | None" = None
+    """Who calls the engine, where they are several."""
     memory: DeviceMemory | None = None
 
     def __init__(self, load: Callable[[Engine], Bind]) -> None:
@@ -106,6 +98,8 @@ class _Session:
                 start = time.perf_counter()
                 with self._watched():
                     self.bind = self.load(self.engine)
+                if self.engine.clients > 1:
+                    self.clients = Clients(self.engine.clients)
                 return {"seconds": time.perf_counter() - start}
             case "prepare":
                 with self._watched():
@@ -134,38 +128,65 @@ class _Session:
             _check(call.logits(), size)
             self.calls.append(call)
         seconds = [sum(seconds)]
-        # A turn may wake the engine with one row, which must not meet that shape for the first time then.
-        self.one_row = self.bind({name: array[:1] for name, array in batches[0].items()})
-        self._wake(whole=False)
+        self.one_row = self._bound_row(batches[0])
+        if self.clients:
+            self.clients.each(self._timed_unit)  # to each the first call, which may allocate, too
+            self._wake(whole=False)
         while sum(seconds) < WARM_UP_SECONDS or len(seconds) < 2:
             seconds.append(self._timed_unit())
             if len(seconds) >= WARM_UP_CALLS and min(seconds[-2:]) > (1 - STABLE) * min(seconds[:-2]):
                 break
         return seconds
 
+    def _bound_row(self, batch: Inputs) -> Call | None:
+        """A call with one row of `batch`, run once: a turn may wake the engine with it, which must know that shape."""
+        try:
+            call = self.bind({name: array[:1] for name, array in batch.items()})
+            call.run()
+        except InputError:  # an engine's profiles may begin with a larger batch
+            return None
+        return call
+
     def _wake(self, *, whole: bool) -> None:
         """One untimed unit, or one row of it, after the time in which others had the caches."""
-        if whole:
-            self._timed_unit()
+        wake = self._timed_unit if whole or self.one_row is None else self.one_row.run
+        if self.clients:
+            self.clients.each(wake)
         else:
-            self.one_row.run()
+            wake()
 
     def _turn(self, calls: int) -> Turn:
         """`calls` timed units of each client."""
-        clients = self.engine.clients
         start = time.perf_counter()
-        if clients == 1:
-            seconds = self._units(calls)
+        if self.clients:
+            seconds = list(chain.from_iterable(self.clients.each(lambda: self._units(calls))))
         else:
-            with ThreadPoolExecutor(clients) as pool:
-                seconds = list(chain.from_iterable(pool.map(self._units, [calls] * clients)))
-        return Turn(tuple(seconds), time.perf_counter() - start, clients)
+            seconds = self._units(calls)
+        return Turn(tuple(seconds), time.perf_counter() - start, self.engine.clients)
 
     def _units(self, calls: int) -> list[float]:
         return [self._timed_unit() for _ in range(calls)]
 
     def _timed_unit(self) -> float:
         return sum(call.run() for call in self.calls)
+
+
+class Clients:
+    """Threads that call the engine at the same time, the same ones in every turn: runtimes keep things for each."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._pool = ThreadPoolExecutor(number)
+
+    def each(self, work: Callable[[], T]) -> list[T]:
+        """What `work` gives each of them; they begin together."""
+        together = Barrier(self._number)  # nor does one thread take the work of two
+
+        def begin(_: int) -> T:
+            together.wait()
+            return work()
+
+        return list(self._pool.map(begin, range(self._number)))
 
 
 def _check(logits: Logits, call: Workload) -> None:

@@ -22,7 +22,7 @@ __all__ = ["Compared", "result_page"]
 
 
 def result_page(result: Mapping[str, Any]) -> str:
-    """The whole HTML for a result of format 2."""
+    """The whole HTML for a result, as plain values."""
     compared = name_all(result["comparisons"])
     sections = (
         limits_section(result["gates"]),

@@ -25,7 +25,8 @@ class Compared:
     @property
     def of_itself(self) -> bool:
         """Whether a model is compared with itself, given its work in another arrangement."""
-        return bool(self.data["candidate"] == self.data["baseline"])
+        alike = self.data["candidate"] == self.data["baseline"]
+        return alike and any(each["candidate"]["load"] != each["baseline"]["load"] for each in self.points)
 
     @property
     def points(self) -> Sequence[Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,7 +8,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from bench.accuracy import Accuracy, ask, check_accuracy, score
+from bench.graphs import Form
 from bench.models import Model, Opener
+from export.engine.profile import parse_profiles
 from prune.checkpoint import random_model, save
 from prune.errors import InputError
 from prune.qa.questions import Answer, Question
@@ -84,7 +87,7 @@ def test_both_runtimes_score_a_model_alike(opener: Opener, directory: Path) -> N
     assert found[0].questions == 3
     assert _values(found[0])["F1"] >= 100 / 3 - 1e-9  # refusing everything is right once in three
     assert found[0].without_settings == ("candidate",)
-    assert found[0].change is None
+    assert found[0].limited == []
     assert all(metric.change is None for metric in found[0].metrics)
 
 
@@ -104,7 +107,49 @@ def test_two_models_are_paired(opener: Opener, directory: Path, encoder, cut, tm
     assert f1.change is not None
     assert f1.change.mean_difference == pytest.approx(f1.values["candidate"] - f1.values["baseline"])
     assert f1.change.low <= f1.change.mean_difference <= f1.change.high
-    assert found.change == f1.change
+    assert found.limited == [f1.change]
+
+
+@pytest.mark.parametrize(
+    ("profiles", "serves"),
+    [
+        ("1..32x1..128", True),
+        ("1x1..128,2..16x32..128", True),
+        ("1x128", False),
+        ("1..16x64..128", False),
+        ("1..8x1..128", False),
+        ("1x1..128,16x1..128", False),
+    ],
+)
+def test_an_engine_that_does_not_serve_questions_is_refused_beforehand(
+    opener: Opener, directory: Path, profiles: str, serves: bool
+) -> None:
+    model = opener.open(str(directory))
+    engine = replace(model, form=Form("portable", profiles=parse_profiles(profiles)))
+    if serves:
+        check_accuracy(engine)
+        return
+    with pytest.raises(InputError, match=r"\(batch x length\), and --dev asks .* --profiles 1\.\.16x1\.\."):
+        check_accuracy(engine)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("CUDA error: out of memory", "The GPU has too little free memory"),
+        ("Non-zero status code\nat line 3", "fails on 3 windows of .* tokens: Non-zero status code$"),
+    ],
+)
+def test_a_runtime_that_fails_while_asked_is_one_sentence(
+    opener: Opener, directory: Path, monkeypatch: pytest.MonkeyPatch, told: str, said: str
+) -> None:
+    def run(_: object) -> None:
+        raise RuntimeError(told)
+
+    model = opener.open(str(directory))
+    monkeypatch.setattr("bench.accuracy.runner", lambda _: SimpleNamespace(load=lambda _: run))
+    with pytest.raises(InputError, match=said):
+        ask(model, EXAM)
 
 
 def test_the_tokenizer_alone_serves_where_transformers_is_not_installed(

@@ -1,17 +1,24 @@
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
 from bench.engine_process import EngineProcess, WorkerDiedError
 from bench.spec import Engine, Traffic, Workload
+from bench.worker import serve
 from prune.errors import InputError
 
 
@@ -99,6 +106,59 @@ def test_a_model_of_broken_weights_is_not_timed(encoder, whole, tmp_path: Path) 
         pytest.raises(InputError, match=r"start_logits have shape \(1, 8\), expected \(1, 8\) of finite"),
     ):
         worker.prepare(Workload(1, 8))
+
+
+class Refusing:
+    """An engine that serves batches of two and more, and counts who calls it with what."""
+
+    def __init__(self, seen: list[tuple[int, int]], inputs: dict[str, Any]) -> None:
+        self._seen, self._size = seen, inputs["input_ids"].shape
+
+    def run(self) -> float:
+        if self._size[0] < 2:
+            raise InputError("A batch of 1 came")
+        self._seen.append((threading.get_ident(), self._size[0]))
+        time.sleep(0.002)
+        return 0.002
+
+    def logits(self) -> Any:
+        return np.zeros(self._size), np.zeros(self._size)
+
+
+def _served(engine: Engine, *requests: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[int, int]]]:
+    """What a worker answers, and which calls it made."""
+    seen: list[tuple[int, int]] = []
+    answers = io.StringIO()
+    asked = [{"do": "load", "engine": engine.to_dict()}, *requests]
+    lines = io.StringIO("".join(json.dumps(each) + "\n" for each in asked))
+    serve(lines, answers, lambda _: partial(Refusing, seen))
+    return [json.loads(line) for line in answers.getvalue().splitlines()], seen
+
+
+def test_an_engine_that_serves_no_single_row_is_woken_with_whole_calls(make_engine) -> None:
+    prepare = {"do": "prepare", "load": Workload(2, 8).to_dict()}
+    turns = {"do": "turns", "turns": 1, "calls": 3, "full_wake": False}
+    answers, seen = _served(make_engine(), prepare, turns)
+    assert "error" not in answers[1]
+    before = len(_served(make_engine(), prepare)[1])
+    assert len(seen) == before + 1 + 3
+    assert {batch for _, batch in seen} == {2}
+    answers, _ = _served(make_engine(), {"do": "prepare", "load": Workload(1, 8).to_dict()})
+    assert answers[1] == {"error": "A batch of 1 came"}
+
+
+def test_clients_are_the_same_threads_in_warm_up_and_in_every_turn(make_engine) -> None:
+    engine = replace(make_engine(), clients=3)
+    prepare = {"do": "prepare", "load": Workload(2, 8).to_dict()}
+    turns = {"do": "turns", "turns": 2, "calls": 2, "full_wake": True}
+    _, warm = _served(engine, prepare)
+    answers, seen = _served(engine, prepare, turns)
+    assert [len(turn["seconds"]) for turn in answers[2]["turns"]] == [6, 6]
+    main = threading.get_ident()
+    assert len({thread for thread, _ in warm} - {main}) == 3  # each has called before any turn
+    calls = Counter(thread for thread, _ in seen if thread != main)
+    assert len(calls) == 3
+    assert len(set(calls.values())) == 1  # and nobody took another's
 
 
 def test_a_worker_runs_torch_as_well(encoder, cut) -> None:

@@ -114,6 +114,20 @@ def test_int8_that_does_not_say_how_is_refused(opener: Opener, make_file, proven
         opener.open(str(make_file(precision="int8", provenance=provenance)))
 
 
+def test_a_sweep_writes_each_graph_of_random_weights_once(opener: Opener, make_file) -> None:
+    file = str(make_file())
+    twins = [
+        each.unpruned_twin(each.open(file))
+        for each in (opener, replace(opener, threads=2), replace(opener, runtime="openvino"))
+    ]
+    assert len({twin.engine.path for twin in twins}) == 1
+    assert [twin.engine.threads for twin in twins] == [1, 2, 1]
+    other = opener.unpruned_twin(
+        opener.open(str(make_file("half.onnx", precision="fp16", dialect="portable")))
+    )
+    assert other.engine.path != twins[0].engine.path
+
+
 def test_the_twin_of_half_precision_is_in_half_precision(opener: Opener, make_file) -> None:
     twin = opener.unpruned_twin(opener.open(str(make_file(precision="fp16", dialect="portable"))))
     assert (twin.precision, twin.dialect) == ("fp16", "portable")

@@ -35,6 +35,15 @@ def _request(**changes: Any) -> Request:
     [
         ({"threads": (2, 0)}, "--threads is 0"),
         ({"clients": 0}, "--clients is 0"),
+        (
+            {"clients": 2, "runtimes": ("onnxruntime", "tensorrt"), "device": "cuda"},
+            "--clients is 2, and an engine of TensorRT's is run for one at a time",
+        ),
+        ({"min_speedup": float("nan")}, "--min-speedup is nan; give a number"),
+        (
+            {"max_f1_loss": float("inf"), "dev": "dev.json", "baseline": "whole"},
+            "--max-f1-loss is inf; give a number",
+        ),
         ({"timing": "device"}, "--timing device is by a GPU's clock, and --device cpu has none"),
         (
             {"timing": "cuda-graph", "device": "cuda", "clients": 2},

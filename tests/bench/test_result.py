@@ -13,7 +13,7 @@ from bench.measure import ORDERS, Block, Launch, Samples, Start
 from bench.models import Model
 from bench.report import print_report
 from bench.result import Comparison, Result, check_gates, summarize
-from bench.spec import Effort, Engine, Role, Traffic, Turn, Workload
+from bench.spec import ROLES, Effort, Engine, Role, Traffic, Turn, Workload
 from prune.qa.significance import Interval
 
 CALM = Disturbance(0.01, 0.0, 0)
@@ -150,12 +150,25 @@ def test_f1_gate_looks_at_all_questions(comparison: Comparison) -> None:
     assert check_gates([replace(comparison, accuracy=_accuracy(0.6, paired=False))], None, 0.5) == []
 
 
-def test_f1_gate_on_natural_questions_takes_the_kind_that_lost_more() -> None:
+def test_f1_gate_on_natural_questions_takes_the_kind_that_lost_more(comparison: Comparison) -> None:
     metrics = [
-        Metric("F1, long answers", {}, Interval(-0.2, -1.0, 1.0)),
-        Metric("F1, short answers", {}, Interval(-0.9, -2.0, 0.0)),
+        Metric("F1, long answers", {}, Interval(-0.2, -0.4, 0.1)),
+        Metric("F1, short answers", {}, Interval(-0.1, -2.0, 1.8)),
     ]
-    assert Accuracy("nq", 10, metrics, ()).change == Interval(-0.9, -2.0, 0.0)
+    answered = replace(comparison, accuracy=Accuracy("nq", 10, metrics, ()))
+    (gate,) = check_gates([answered], None, 0.5)
+    assert (gate.met, gate.found) == (True, 0.2)
+    (gate,) = check_gates([answered], None, 0.5, "bound")
+    assert (gate.met, gate.found) == (False, 2.0)
+
+
+def test_what_arranging_brings_a_model_is_held_against_no_limit(comparison: Comparison) -> None:
+    candidate = comparison.models["candidate"]
+    of_itself = replace(comparison, models=dict.fromkeys(ROLES, candidate), accuracy=_accuracy(0.6, low=-1.5))
+    assert of_itself.of_itself
+    assert not comparison.of_itself
+    assert check_gates([of_itself], 99, 0.1) == []
+    assert len(check_gates([comparison, of_itself], 99, 0.1)) == len(comparison.points)
 
 
 def test_notes_say_what_a_reader_must_know(comparison: Comparison, encoder, whole) -> None:
