@@ -1,0 +1,40 @@
+"""What both commands do when the system speaks to them."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, signal, sys, time
+from prune.command import end_cleanly_when_told_to
+
+end_cleanly_when_told_to()
+try:
+    os.kill(os.getpid(), int(sys.argv[1]))
+    time.sleep(0.1)
+    print("went on")
+finally:
+    print("cleaned up")
+"""
+
+
+def ended(number: signal.Signals, *before: str) -> tuple[int, list[str]]:
+    done = subprocess.run(
+        [*before, sys.executable, "-c", PROGRAM, str(int(number))],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return done.returncode, done.stdout.split("\n")[:-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_it_cleans_up_and_says_by_its_code_what_ended_it(number: signal.Signals) -> None:
+    assert ended(number) == (128 + number, ["cleaned up"])
+
+
+def test_under_nohup_it_goes_on_when_the_terminal_closes() -> None:
+    assert ended(signal.SIGHUP, "nohup") == (0, ["went on", "cleaned up"])
+    assert ended(signal.SIGTERM, "nohup") == (128 + signal.SIGTERM, ["cleaned up"])
