@@ -6,7 +6,7 @@ from pathlib import Path
 from export.target import CpuRuntime
 from prune.errors import InputError
 from prune.qa.settings import ALWAYS_ANSWER
-from prune.staging import check_writable
+from prune.staging import check_file
 
 STANDARD_INPUT = "-"
 _QUESTION, _SQUAD, _LINES = "a QUESTION", "--squad", "--jsonl"
@@ -70,9 +70,7 @@ class Request:
             raise InputError("--context names no file; give one, or - for standard input.")
         for option, path in (("--out", self.out), ("--na-probs", self.na_probs)):
             if path:
-                check_writable(path)
-                if path.is_dir():
-                    raise InputError(f"{option} {path} is a directory; name a file.")
+                check_file(path, option)
         if self.out and self.na_probs and self.out.resolve() == self.na_probs.resolve():
             raise InputError(
                 f"--out and --na-probs would both be written to {self.out}; give one another file."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prune.errors import InputError
-from prune.staging import check_writable, replace_file
+from prune.staging import check_file, replace_file
 
 STDOUT = "-"
 
@@ -43,9 +43,7 @@ class Outputs:
                 )
             taken[place] = output.option
             if place != STDOUT:
-                check_writable(Path(output.place))
-                if Path(output.place).is_dir():
-                    raise InputError(f"{output.option} {output.place} is a directory; name a file.")
+                check_file(Path(output.place), output.option)
 
     @classmethod
     def of(cls, *asked: tuple[str, str | None, Callable[[dict[str, Any]], str]]) -> "Outputs":

@@ -11,7 +11,7 @@ from prune.choose import Method
 from prune.choose.gate_settings import GateSettings
 from prune.errors import InputError
 from prune.qa.task import TaskName
-from prune.staging import check_writable
+from prune.staging import check_file, check_writable
 from prune.train.settings import TrainingSettings
 
 _SHORTEST = 16
@@ -247,9 +247,7 @@ class Request:
                 continue
             files = [file, description_path(file)] if option == "--engine" else [file]
             for each in files:
-                check_writable(each)
-                if each.is_dir():
-                    raise InputError(f"{option} {file}: {each} is a directory; name a file.")
+                check_file(each, option)
                 if each.resolve() in taken:
                     raise InputError(
                         f"{option} {file}: {each} is a file that the export writes itself; name another."

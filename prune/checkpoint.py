@@ -6,6 +6,7 @@ made for that class works on it; only building one anew needs to know the shape 
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
@@ -128,10 +129,18 @@ def save(
             write_json(staging / name, value, indent=2)
 
 
+_PART_OF_A_MODEL = re.compile(
+    r"(generation_)?config\.json|model.*\.safetensors(\.index\.json)?|README\.md"
+    r"|(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|decoding|provenance)\.json"
+    r"|(vocab|merges)\.txt|chat_template\.jinja"
+)
+"""Files that `save` writes, or that models of the hub come with."""
+
+
 def _holds_only_a_model(directory: Path) -> bool:
     entries = list(directory.iterdir())
-    files = {entry.name for entry in entries if entry.is_file()}
-    return not entries or (len(files) == len(entries) and "config.json" in files)
+    parts = [entry.name for entry in entries if entry.is_file() and _PART_OF_A_MODEL.fullmatch(entry.name)]
+    return not entries or (len(parts) == len(entries) and "config.json" in parts)
 
 
 def _reason(error: Exception) -> str:

@@ -16,9 +16,7 @@ def replace_file(path: Path) -> Iterator[Path]:
 
     Raises InputError where nothing can be written there.
     """
-    check_writable(path)
-    if path.is_dir():
-        raise InputError(f"{path} is a directory; name a file.")
+    check_file(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     staging = Path(name)
@@ -67,6 +65,14 @@ def check_writable(path: Path) -> None:
         raise InputError(f"{path} cannot be written: there is no directory {parent}; create it first.")
     if not os.access(parent, os.W_OK | os.X_OK):
         raise InputError(f"{path} cannot be written: the directory {parent} is not writable.")
+
+
+def check_file(path: Path, option: str = "") -> None:
+    """Raise InputError unless a file can be put at `path`, or in the place of one; `option` asked for it."""
+    check_writable(path)
+    if path.exists() and not path.is_file():
+        what = "a directory" if path.is_dir() else "no plain file"
+        raise InputError(f"{option} {path} is {what}; name a file.".lstrip())
 
 
 def _umask() -> int:

@@ -23,7 +23,7 @@ from export.engine.profile import Profile, check_profiles
 from export.metadata import Metadata, read_metadata
 from export.ports import OUTPUTS, input_names
 from prune.errors import InputError
-from prune.staging import check_writable, replace_file
+from prune.staging import check_file, replace_file
 
 if TYPE_CHECKING:
     from prune.progress import Report
@@ -157,9 +157,7 @@ def _check_places(onnx_file: Path, out: Path, timing_cache: Path | None) -> None
     """Raise InputError, before anything takes long, where a file could not be written or would be lost."""
     written = [out, description_path(out)] + ([] if timing_cache is None else [timing_cache])
     for path in written:
-        check_writable(path)
-        if path.is_dir():
-            raise InputError(f"{path} is a directory; name a file.")
+        check_file(path)
     if len({path.resolve() for path in (onnx_file, *written)}) <= len(written):
         names = ", ".join(map(str, (onnx_file, *written)))
         raise InputError(f"Two of {names} are the same file; give the engine and the timing cache their own.")

@@ -181,6 +181,19 @@ def test_a_model_is_replaced_but_nothing_else_is(tmp_path: Path) -> None:
     prune.save(tiny.model(), None, tmp_path / "empty")
 
 
+@pytest.mark.parametrize("other", ["model.onnx", "notes.txt", "training.safetensors.bak", "found.json"])
+def test_what_lies_beside_a_model_is_not_taken_for_part_of_it(tmp_path: Path, other: str) -> None:
+    place = tmp_path / "model"
+    prune.save(
+        tiny.model(), tiny.tokenizer(["a tree"]), place, beside={"provenance.json": {}, "decoding.json": {}}
+    )
+    prune.save(tiny.model(), tiny.tokenizer(["a tree"]), place)
+    (place / other).write_text("mine")
+    with pytest.raises(InputError, match="holds more than a model"):
+        prune.save(tiny.model(), None, place)
+    assert (place / other).read_text() == "mine"
+
+
 def test_a_directory_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     prune.save(tiny.model(), None, tmp_path / "model")
     with pytest.raises(InputError, match=r"holds no tokenizer; copy tokenizer\.json"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from prune.errors import InputError
-from prune.staging import check_writable, replace_directory, replace_file
+from prune.staging import check_file, check_writable, replace_directory, replace_file
 
 _KILLED_WHILE_WRITING = """
 import os, signal, sys
@@ -53,6 +53,19 @@ def test_a_file_is_replaced_and_nothing_is_left_beside_it(file: Path) -> None:
         assert file.read_text() == "old"
     assert file.read_text() == "new"
     assert list(file.parent.iterdir()) == [file]
+
+
+def test_what_is_no_plain_file_is_left_alone(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, Path("/dev/null")):
+        with pytest.raises(InputError, match=f"--json {place} is no plain file; name a file"):
+            check_file(place, "--json")
+        with pytest.raises(InputError, match=f"^{place} is no plain file"), replace_file(place):
+            pass
+    assert pipe.is_fifo()
+    (tmp_path / "link").symlink_to(tmp_path / "absent")
+    check_file(tmp_path / "link")
 
 
 def test_a_directory_is_replaced_with_all_that_was_in_it(directory: Path) -> None:
