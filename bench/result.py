@@ -14,6 +14,7 @@ from bench.peak import IMPOSSIBLE
 from bench.spec import ROLES, Effort, Load, Role, Timing, Workload
 from bench.stats import Latency, Speedup, latency, outliers, speedup
 from prune.cost import multiply_adds, parameters
+from prune.qa.significance import warning
 
 FORMAT = 3
 
@@ -302,6 +303,7 @@ def _notes_on(comparison: Comparison) -> list[str]:
         )
     accuracy = comparison.accuracy
     if accuracy:
+        notes += filter(None, [warning(accuracy.questions)])
         notes.append(
             "Accuracy at each model's best thresholds on these questions; as served: with the threshold of its "
             "decoding.json."

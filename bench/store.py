@@ -15,8 +15,13 @@ def path_of(store: Path, name: str) -> Path:
     return store / f"{name}.json"
 
 
-def is_stored(store: Path, name: str, arguments: Sequence[str]) -> bool:
-    """Whether the cell is there; raises InputError where it is, but from other arguments."""
+def is_stored(
+    store: Path, name: str, arguments: Sequence[str], inputs: Mapping[str, str] | None = None
+) -> bool:
+    """Whether the cell is there; raises InputError where it is, but from other arguments or other `inputs`.
+
+    Those are what the arguments stand for and where it all ran. Older cells do not say them.
+    """
     path = path_of(store, name)
     if not path.is_file():
         return False
@@ -26,12 +31,36 @@ def is_stored(store: Path, name: str, arguments: Sequence[str]) -> bool:
             f"{path} was found with other arguments ({' '.join(found['arguments'])}); name another --store, or "
             "remove it."
         )
+    check_same(path, found.get("inputs", {}), inputs or {}, "--store")
     return True
 
 
-def write_cell(store: Path, name: str, part: str, arguments: Sequence[str], found: Mapping[str, Any]) -> None:
-    """Keep what prune-export found in the cell."""
-    cell = {"format": _FORMAT, "name": name, "part": part, "arguments": list(arguments), "found": found}
+def check_same(place: Path, found: Mapping[str, str], wanted: Mapping[str, str], option: str) -> None:
+    """Raise InputError where what `place` was made with, as far as it says, is not what is `wanted` now."""
+    for name, value in wanted.items():
+        if found.get(name, value) != value:
+            raise InputError(
+                f"{place} was found with another {name} ({found[name]}, and now {value}); name another {option}."
+            )
+
+
+def write_cell(
+    store: Path,
+    name: str,
+    part: str,
+    arguments: Sequence[str],
+    found: Mapping[str, Any],
+    inputs: Mapping[str, str] | None = None,
+) -> None:
+    """Keep what was found in the cell; the rest as for `is_stored`."""
+    cell = {
+        "format": _FORMAT,
+        "name": name,
+        "part": part,
+        "arguments": list(arguments),
+        "inputs": dict(inputs or {}),
+        "found": found,
+    }
     write_json(path_of(store, name), cell)
 
 

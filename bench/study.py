@@ -32,6 +32,11 @@ def timed(
     }
 
 
+def measured_with(effort: Effort) -> dict[str, str]:
+    """What numbers of one store must have in common: they are compared, and their intervals too."""
+    return {"processor": environment(gpu=False).cpu, "--max-time": f"{effort.max_time:g}"}
+
+
 def graph_file(path: Path, encoder: Encoder, shape: ModelShape, form: Form) -> Path:
     """`path`, where the graph of random weights is written if it is not there yet."""
     from export.graph import random_weights

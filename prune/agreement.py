@@ -24,10 +24,12 @@ def agreement(
 ) -> Agreement:
     """Compare two lists of answers, '' for refused, in the order of `questions`.
 
-    The interval resamples paragraphs, not questions: those of one paragraph go right or wrong together.
+    The interval resamples paragraphs, not questions: those of one paragraph go right or wrong together. Where there
+    is one paragraph alone, it resamples what there is, its questions.
     """
     f1 = np.array([token_f1(theirs, ours) for ours, theirs in zip(reference, answers, strict=True)])
-    _, group = np.unique([question.context for question in questions], return_inverse=True)
+    contexts, group = np.unique([question.context for question in questions], return_inverse=True)
+    group = np.arange(len(questions)) if len(contexts) == 1 else group
     counts = np.bincount(group)
     totals = np.bincount(group, weights=f1)
     drawn = np.random.default_rng(seed).integers(0, len(counts), (2000, len(counts)))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from bench.paper.cells import NATURAL_QUESTIONS, Cell, Recipe, cells, transfer_cells
+from bench.paper.cells import NATURAL_QUESTIONS, POINTS, Cell, Recipe, cells, transfer_cells
 from prune.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -55,10 +55,10 @@ def nq(
     only: Only = "",
 ) -> None:
     """The same on Natural Questions, with the gates that were trained on SQuAD."""
-    from bench.paper.run import transfer_places
+    from bench.paper.run import places
 
     chosen = transfer_cells(NATURAL_QUESTIONS, _numbers(points))
-    _run(chosen, transfer_places(model, train, dev, work), plans, store, work, only)
+    _run(chosen, places(model, train, dev, work), plans, store, work, only)
 
 
 @app.command()
@@ -88,6 +88,11 @@ def cost(
     from bench.paper.cost import Load, cost_of
     from prune.qa.json_file import write_json
 
+    if steps < 2 or rounds < 1:
+        raise InputError(
+            f"--steps is {steps} and --rounds {rounds}; give 2 steps or more, as the first one does not count, "
+            "and a round or more."
+        )
     found = cost_of(Load(model, batch, micro_batch, seq, steps), rounds)
     for stage, numbers in found["stages"].items():
         console.print(
@@ -132,9 +137,14 @@ def _run(
 
 def _numbers(points: str) -> tuple[int, ...]:
     try:
-        return tuple(int(point) for point in points.split(","))
+        chosen = tuple(int(point) for point in points.split(","))
     except ValueError:
         raise InputError(f"--points is {points!r}; expected numbers such as 1,2.") from None
+    if unknown := [point for point in chosen if point not in POINTS]:
+        raise InputError(
+            f"--points is {points!r}; there is no {unknown[0]}, but {', '.join(map(str, POINTS))}."
+        )
+    return chosen
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ def cells(recipe: Recipe, points: tuple[int, ...] = (1, 2)) -> Iterator[Cell]:
         yield retrained
     for seed in range(recipe.seeds):
         yield from _curve_cells(recipe, seed)
-    yield from _option_cells(recipe)
+    if {1, 2} <= {*points}:  # whose units they keep
+        yield from _option_cells(recipe)
 
 
 def transfer_cells(recipe: Recipe, points: tuple[int, ...] = (1, 2), epochs: float = 2) -> Iterator[Cell]:

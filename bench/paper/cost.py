@@ -23,6 +23,7 @@ from prune.checkpoint import load, random_model
 from prune.choose.gate_settings import GateSettings
 from prune.choose.l0 import train_gates
 from prune.choose.penalty import Penalty, paper_weight
+from prune.errors import InputError
 from prune.layers import encoder_and_original, shape_of
 from prune.qa.stored import StoredWindows
 from prune.qa.windows import Window
@@ -85,7 +86,13 @@ def ratio(costs: dict[Stage, list[float]], stage: Stage, to: Stage) -> tuple[flo
 def peak_memory(load: Load, stage: Stage) -> int:
     """Bytes that a process needs for a few steps of one stage, all that it loads included."""
     command = [sys.executable, "-m", "bench.paper.cost", json.dumps(asdict(load)), stage]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        how = f"was killed by signal {-done.returncode}" if done.returncode < 0 else "failed"
+        told = (done.stderr.strip().splitlines() or ["it does not say why"])[-1]
+        raise InputError(
+            f"A step of {stage} {how} ({told}); a lower --batch, --micro-batch or --seq takes less memory."
+        )
     return int(done.stdout.split()[-1])
 
 

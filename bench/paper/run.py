@@ -1,5 +1,6 @@
 """Runs the cells of a study one after the other, each in a process of its own, and stores what they find."""
 
+import hashlib
 import json
 import random
 import subprocess
@@ -20,9 +21,9 @@ from bench.paper.cells import (
     point_name,
 )
 from bench.paper.yardstick import write_smaller
-from bench.store import is_stored, path_of, read_cell, write_cell
+from bench.store import check_same, is_stored, path_of, read_cell, write_cell
 from prune.errors import InputError
-from prune.qa.json_file import write_json
+from prune.qa.json_file import read_json, write_json
 from prune.qa.squad import read_squad, write_squad
 
 _PROGRAM = "from export.cli import main; main()"
@@ -31,7 +32,7 @@ CURVE_QUESTIONS = 400
 
 def squad_places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
     """Where the things that cells name lie; what is made of others is made in `work`."""
-    where = _places(model, train, dev, work)
+    where = places(model, train, dev, work)
     curve_dev = work / "curve-dev.json"
     if not curve_dev.exists():
         answerable = [question for question in read_squad(dev) if question.answers]
@@ -43,14 +44,30 @@ def squad_places(model: str, train: str, dev: str, work: Path) -> dict[str, str]
     return where | {CURVE_DEV: str(curve_dev), SMALLER: str(smaller)}
 
 
-def transfer_places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
-    """The same where another task's units are kept."""
-    return _places(model, train, dev, work)
-
-
-def _places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
+def places(model: str, train: str, dev: str, work: Path) -> dict[str, str]:
+    """Where the things that all cells name lie. Raises InputError where `work` was used with others."""
     work.mkdir(parents=True, exist_ok=True)
-    return {MODEL: model, TRAIN: train, DEV: dev}
+    where = {MODEL: model, TRAIN: train, DEV: dev}
+    used = work / "inputs.json"
+    if used.is_file():
+        check_same(work, read_json(used, "list of inputs"), digests(where), "--work")
+    write_json(used, digests(where))
+    return where
+
+
+def digests(where: Mapping[str, str]) -> dict[str, str]:
+    """What lies at those places, so short that two can be told apart; of a name on the hub itself."""
+    return {name: _digest(where[name]) for name in (MODEL, TRAIN, DEV) if name in where}
+
+
+def _digest(place: str) -> str:
+    path = Path(place)
+    files = sorted(path.iterdir()) if path.is_dir() else [path] if path.is_file() else []
+    digest = hashlib.sha256()
+    for file in files:
+        if path.is_file() or file.suffix in (".json", ".safetensors"):
+            digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:16] if files else place
 
 
 def run_cells(
@@ -68,10 +85,11 @@ def run_cells(
     Of `cells` those are wanted whose name begins with `only`. `plans` is the store whose points say which
     units are kept. Raises InputError where a cell fails.
     """
+    inputs = digests(where)
     missing = [
         cell
         for cell in cells
-        if cell.name.startswith(only) and not is_stored(store, cell.name, cell.arguments)
+        if cell.name.startswith(only) and not is_stored(store, cell.name, cell.arguments, inputs)
     ]
     needed = {argument for cell in missing for argument in cell.arguments}
     saved = {cell.saves_as: str(_model(work, cell.name)) for cell in cells if cell.saves_as}
@@ -81,7 +99,7 @@ def run_cells(
             say(cell.name)
             found = _run(cell, {**where, **saved, **_plans(plans, work)}, work)
             if cell in missing:
-                write_cell(store, cell.name, cell.part, cell.arguments, trimmed(found))
+                write_cell(store, cell.name, cell.part, cell.arguments, trimmed(found), inputs)
 
 
 def _plans(plans: Path, work: Path) -> dict[str, str]:

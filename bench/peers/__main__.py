@@ -16,7 +16,7 @@ from bench.peers.graphs import Contestant, write_theirs
 from bench.peers.pairs import PAIRS
 from bench.spec import BERT_BASE, ROLES, Effort, Role
 from bench.store import is_stored, read_store, write_cell
-from bench.study import main, timed
+from bench.study import main, measured_with, timed
 from prune.cost import multiply_adds
 from prune.errors import InputError
 
@@ -50,11 +50,12 @@ def time(
     if not is_stored(store, LIMIT, []):
         write_cell(store, LIMIT, "the machine's limit", [], _limit())
     effort = Effort(max_time=max_time)
+    inputs = measured_with(effort)
     for pair in PAIRS:
-        if only in pair.name and not is_stored(store, pair.name, []):
+        if only in pair.name and not is_stored(store, pair.name, [], inputs):
             print(pair.name, flush=True)
             engines = pair.candidate.engine(work), pair.baseline.engine(work)
-            write_cell(store, pair.name, pair.shows, [], timed(*engines, pair.workload, effort))
+            write_cell(store, pair.name, pair.shows, [], timed(*engines, pair.workload, effort), inputs)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from bench.environment import available_cores
 from bench.graphs import Form
 from bench.spec import BERT_BASE, Effort, Engine, Workload
 from bench.store import is_stored, read_store, write_cell
-from bench.study import graph_file, main, timed
+from bench.study import graph_file, main, measured_with, timed
 from prune.shape import ModelShape
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -65,16 +65,18 @@ def run(
 ) -> None:
     """Make all runs that are not stored yet."""
     store.mkdir(parents=True, exist_ok=True)
+    effort = Effort(max_time=max_time)
+    inputs = measured_with(effort)
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
         for case in CASES:
             if not case.name.startswith(only):
                 continue
             for number in range(case.runs):
                 name = f"{case.name}-{number}"
-                if not is_stored(store, name, []):
+                if not is_stored(store, name, [], inputs):
                     print(name, flush=True)
-                    found = _found(case, Path(scratch), Effort(max_time=max_time))
-                    write_cell(store, name, case.name, [], found)
+                    found = _found(case, Path(scratch), effort)
+                    write_cell(store, name, case.name, [], found, inputs)
 
 
 def _found(case: Case, scratch: Path, effort: Effort) -> dict[str, Any]:

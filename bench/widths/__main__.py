@@ -13,7 +13,7 @@ from bench.environment import available_cores
 from bench.graphs import best_form
 from bench.spec import BERT_BASE, Effort, Engine, Runtime, Workload
 from bench.store import is_stored, read_store, write_cell
-from bench.study import graph_file, main, timed
+from bench.study import graph_file, main, measured_with, timed
 from export.target import GraphPrecision
 from prune.cost import multiply_adds
 from prune.shape import ModelShape
@@ -45,14 +45,16 @@ def run(
 ) -> None:
     """Time all that is not stored yet."""
     store.mkdir(parents=True, exist_ok=True)
+    effort = Effort(max_time=max_time)
+    inputs = measured_with(effort)
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
         for runtime, precision in KINDS:
             for heads, width in _sizes():
                 name = f"{runtime}-{precision}-{heads}-heads-{width}-wide"
-                if not is_stored(store, name, []):
+                if not is_stored(store, name, [], inputs):
                     print(name, flush=True)
-                    found = _found(runtime, precision, heads, width, Path(scratch), Effort(max_time=max_time))
-                    write_cell(store, name, "width", [], found)
+                    found = _found(runtime, precision, heads, width, Path(scratch), effort)
+                    write_cell(store, name, "width", [], found, inputs)
 
 
 def _sizes() -> list[tuple[int, int]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+FEW = 30
+"""Questions below which resampling them tells too little: one alone would give an interval of no width."""
 _CHUNK = 500  # resamples drawn at once: bounds memory, leaves the figures as they are
 
 
@@ -60,6 +62,15 @@ def paired_ratio_bootstrap(
         ]
     )
     return _interval(float(_ratio_difference([row.sum(keepdims=True) for row in rows])[0]), differences)
+
+
+def warning(questions: int) -> str | None:
+    """What to say beside an interval over so few questions; None where they are enough."""
+    if questions >= FEW:
+        return None
+    return (
+        f"Intervals over so few questions ({questions}) are narrower than what is known: ask {FEW} or more."
+    )
 
 
 def _ratio_difference(sums: list[NDArray[np.float64]]) -> NDArray[np.float64]:

@@ -33,12 +33,15 @@ def test_partial_answers_count_by_token_f1() -> None:
 
 
 def test_questions_of_one_paragraph_are_drawn_together() -> None:
-    one_paragraph = of(["x", "x", "x", "x"], ["x", "y", "x", "y"], ("a", "a", "a", "a"))
-    assert one_paragraph == Agreement(50, 50, 50, 4)  # there is nothing else to draw
     balanced = of(["x", "x", "x", "x"], ["x", "y", "x", "y"], ("a", "a", "b", "b"))
     assert balanced == Agreement(50, 50, 50, 4)  # each paragraph is half right
     apart = of(["x", "x", "x", "x"], ["x", "x", "y", "y"], ("a", "a", "b", "b"))
     assert (apart.low, apart.mean, apart.high) == (0, 50, 100)
+
+
+def test_questions_of_the_only_paragraph_are_drawn_one_by_one() -> None:
+    one_paragraph = of(["x", "x", "x", "x"], ["x", "y", "x", "y"], ("a", "a", "a", "a"))
+    assert (one_paragraph.low, one_paragraph.mean, one_paragraph.high) == (0, 50, 100)
 
 
 def test_the_interval_is_that_of_a_mean() -> None:

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from prune.qa.significance import paired_bootstrap, paired_ratio_bootstrap
+from prune.qa.significance import paired_bootstrap, paired_ratio_bootstrap, warning
+
+
+@pytest.mark.parametrize(("questions", "few"), [(1, True), (29, True), (30, False), (1378, False)])
+def test_few_questions_are_said_to_be_few(questions: int, few: bool) -> None:
+    assert (warning(questions) is not None) == few
 
 
 def test_a_constant_difference_has_no_width() -> None:

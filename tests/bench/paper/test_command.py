@@ -7,6 +7,9 @@ import pytest
 HEAVY = {"torch", "transformers", "datasets", "onnx", "onnxruntime", "matplotlib"}
 
 
+SQUAD = ("squad", "MODEL", "--train", "t", "--dev", "d", "--store", "s", "--work", "w")
+
+
 def study(*arguments: object) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "bench.paper", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True)
@@ -32,6 +35,10 @@ def test_the_command_starts_light(modules: str, allowed: set[str]) -> None:
         (("table", "--store", "absent"), "absent holds no stored cells"),
         (("draw", "--store", "absent", "--out", "out"), "absent holds no stored cells"),
         (("speed", "--store", "absent", "--work", "work"), "absent holds no stored cells"),
+        ((*SQUAD, "--points", "1,5"), "--points is '1,5'; there is no 5, but 1, 2, 3, 4."),
+        ((*SQUAD, "--points", "one"), "--points is 'one'; expected numbers"),
+        (("cost", "bert-large", "--steps", "1"), "--steps is 1 and --rounds 3; give 2 steps or more"),
+        (("cost", "bert-large", "--rounds", "0"), "--steps is 3 and --rounds 0; give"),
     ],
 )
 def test_what_is_not_there_is_one_sentence_and_exit_2(arguments: tuple[str, ...], said: str) -> None:

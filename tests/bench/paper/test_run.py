@@ -9,6 +9,7 @@ import pytest
 from bench.paper import run
 from bench.paper.cells import TEACHER, Cell
 from bench.store import is_stored, read_cell
+from prune.errors import InputError
 
 LEARNS = Cell("whole", "point", ("MODEL", "--retrain"), saves_as=TEACHER)
 CUT = Cell("cut", "point", ("MODEL",))
@@ -53,6 +54,27 @@ def test_names_stand_for_what_lies_elsewhere(study: Study) -> None:
     study.run()
     teacher = str(study.work / "cells" / "whole" / "model")
     assert study.ran[-1] == ("taught", "m", "--teacher", teacher)
+
+
+def test_numbers_of_another_model_or_other_questions_are_refused(study: Study, tmp_path: Path) -> None:
+    model, dev = tmp_path / "model", tmp_path / "dev.json"
+    model.mkdir()
+    (model / "model.safetensors").write_bytes(b"one")
+    dev.write_text("questions")
+    where = run.places(str(model), "somebody/train", str(dev), study.work)
+    run.run_cells(CELLS, where, study.store, study.store, study.work, lambda _: None)
+    assert read_cell(study.store / "cut.json")["inputs"] == run.digests(where)
+    assert run.digests(where)["TRAIN"] == "somebody/train"
+    assert run.places(str(model), "somebody/train", str(dev), study.work) == where
+    dev.write_text("other questions")
+    with pytest.raises(InputError, match=r"cut\.json was found with another DEV .*; name another --store\."):
+        run.run_cells(CELLS[1:2], where, study.store, study.store, study.work, lambda _: None)
+    with pytest.raises(InputError, match=r"work was found with another DEV .*; name another --work\."):
+        run.places(str(model), "somebody/train", str(dev), study.work)
+    dev.write_text("questions")
+    (model / "model.safetensors").write_bytes(b"two")
+    with pytest.raises(InputError, match="another MODEL"):
+        run.places(str(model), "somebody/train", str(dev), study.work)
 
 
 def test_a_part_of_the_cells_takes_along_whose_model_it_needs(study: Study) -> None:
