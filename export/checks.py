@@ -22,6 +22,11 @@ def check_machine(request: Request) -> None:
     """Raise InputError where this machine, or so many processes, cannot do as the request says."""
     if request.precision == "int8" and scheme_of(request.target) != "dynamic" and not find_spec("nncf"):
         raise InputError(NEEDS_NNCF)
+    if request.is_demo and ranks().count > 1:
+        raise InputError(
+            f"The demo is trained by one process, and {ranks().count} are here; give a model directory, or start "
+            "prune-export demo by itself."
+        )
     with called_by_flag():
         if request.trains:
             request.training.accumulation(ranks().count)

@@ -5,7 +5,7 @@ Enough for bench to know what it measures and to build the unpruned twin without
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,6 @@ class Metadata:
     """Method, seed, target, the source's sha256 and licence, versions of what made the file; see export.provenance."""
     parity: Mapping[str, Any] = field(default_factory=dict)
     """Largest differences from torch, the cases they were found on, and what ran the graph there."""
-
-    def with_parity(self, parity: Mapping[str, Any]) -> "Metadata":
-        """The same, with what the parity gate found."""
-        return replace(self, parity=parity)
 
     def to_properties(self) -> dict[str, str]:
         """As metadata_props: one JSON text per key, in a fixed order."""

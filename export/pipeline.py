@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from export.request import Request
 from export.served import Measured, Served, calibrated
 from export.target import dialect_of
 from prune.checkpoint import save
+from prune.errors import InputError
 from prune.qa.json_file import write_json
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.ranks import main_first, ranks
@@ -63,6 +65,7 @@ def run(request: Request, progress: Progress) -> Outcome | None:
             request = _with_demo(request, progress)
         data = read_data(request)
         subject = open_subject(request.model, revision=request.revision)
+        origin = subject.source.provenance()
         teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
         profiles = profiles_of(request, subject.source.encoder)
         windows = _windows(request, subject, data, work, progress)
@@ -75,7 +78,7 @@ def run(request: Request, progress: Progress) -> Outcome | None:
         measured = _measure(data, subject, smaller, work, progress)
     if not ranks().is_main:
         return None
-    artifact, served = _write(request, subject, smaller, choice, data, measured, progress)
+    artifact, served, provenance = _write(request, subject, origin, smaller, choice, data, measured, progress)
     engine = None
     if request.engine:
         engine = build_engine(
@@ -96,6 +99,9 @@ def run(request: Request, progress: Progress) -> Outcome | None:
     )
     if request.json_file:
         write_json(request.json_file, to_dict(outcome), indent=2)
+    if request.save_model:  # last, as the same command does not go on where that directory is
+        beside = {DECODING_FILE: served.settings.to_dict(), PROVENANCE_FILE: provenance}
+        save(smaller, subject.tokenizer, request.save_model, beside=beside)
     return outcome
 
 
@@ -110,9 +116,12 @@ def _windows(
 
 
 def _training_settings(request: Request, subject: Subject) -> DecodingSettings:
-    """How training data are cut into windows: as for answering, or shorter."""
-    length = request.train_length or subject.settings.max_length
-    return subject.settings.clipped(min(length, subject.settings.max_length))
+    """How training data are cut into windows: as for answering, or of another length."""
+    settings, length = subject.settings, request.train_length or subject.settings.max_length
+    longest = subject.source.encoder.max_length
+    if length > longest:
+        raise InputError(f"--train-length is {length}; the model reads at most {longest} tokens.")
+    return settings.clipped(length) if length < settings.max_length else replace(settings, max_length=length)
 
 
 def _train(
@@ -147,15 +156,16 @@ def _measure(
 def _write(
     request: Request,
     subject: Subject,
+    origin: Mapping[str, Any],
     model: PreTrainedModel,
     choice: Choice,
     data: Data,
     measured: Measured | None,
     progress: Progress,
-) -> tuple[Artifact, Served]:
-    """The artifact, and what its precision changed about the answers, where that is not fp32."""
+) -> tuple[Artifact, Served, dict[str, Any]]:
+    """The artifact, what its precision changed about the answers, where that is not fp32, and whence the model came."""
     settings = calibrated(subject.settings, measured.accuracy if measured else None)
-    provenance = subject.source.provenance()
+    provenance = dict(origin)
     if choice.plan:
         method = "plan" if request.plan else request.method
         provenance |= {"method": method, "seed": request.seed, "how": choice.how}
@@ -176,10 +186,7 @@ def _write(
         quantize=served.quantize if request.precision == "int8" else None,
         examine=served.examine if request.precision != "fp32" else None,
     )
-    if request.save_model:
-        beside = {DECODING_FILE: settings.to_dict(), PROVENANCE_FILE: provenance}
-        save(model, subject.tokenizer, request.save_model, beside=beside)
-    return artifact, served
+    return artifact, served, provenance
 
 
 def _with_demo(request: Request, progress: Progress) -> Request:

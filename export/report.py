@@ -4,6 +4,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from export.engine.build import BuiltEngine
 from export.engine.library import KINDS
@@ -16,7 +17,7 @@ from prune.agreement import Agreement
 from prune.cost import multiply_adds, parameters
 from prune.qa.compare import Comparison
 from prune.qa.nq.compare import NqComparison
-from prune.qa.significance import Interval
+from prune.qa.significance import Interval, warning
 from prune.search import Search
 from prune.shape import ModelShape
 
@@ -70,7 +71,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
 
 def layer_table(name: str, shape: ModelShape, original: ModelShape) -> Table:
     """Heads and feed-forward activations of each layer, now and before any cut."""
-    table = Table(title=name)
+    table = Table(title=Text(name))  # it is the user's, and no markup
     for heading in ("layer", "heads", "feed-forward"):
         table.add_column(heading, justify="right")
     for index, (now, whole) in enumerate(zip(shape.layers, original.layers, strict=True)):
@@ -154,7 +155,8 @@ def _accuracy(comparison: Comparison | NqComparison) -> list[str]:
     if isinstance(comparison, NqComparison):
         return _nq_accuracy(comparison)
     before, after = comparison.before, comparison.after
-    lines = [
+    lines = list(filter(None, [warning(after.score.total)]))
+    lines += [
         f"F1 on {after.score.total} questions of --dev, null threshold set on them: {before.score.f1:.1f} → "
         f"{after.score.f1:.1f} ({_change(comparison.f1_change)}); exact match {before.score.exact:.1f} → "
         f"{after.score.exact:.1f}."
@@ -169,7 +171,8 @@ def _accuracy(comparison: Comparison | NqComparison) -> list[str]:
 
 def _nq_accuracy(comparison: NqComparison) -> list[str]:
     before, after = comparison.before, comparison.after
-    return [
+    lines = list(filter(None, [warning(after.total)]))
+    return lines + [
         f"{kind} answers on {after.total} questions of --dev: F1 {first.score.f1:.1f} → {second.score.f1:.1f} "
         f"({_change(change)}), now with precision {second.score.precision:.1f} and recall {second.score.recall:.1f}, "
         "each at its best threshold."

@@ -13,7 +13,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from prune.arch import Encoder, encoder_of
-from prune.errors import InputError
+from prune.errors import InputError, first_line
+from prune.hub import is_hub_id
 from prune.qa.json_file import read_json
 from prune.shape import ModelShape
 from prune.tensors import tensors_of
@@ -24,7 +25,6 @@ SHAPE_KEY = "espalier_shape"
 PROVENANCE_FILE = "provenance.json"
 """Lies in a cut model's directory: what it was cut from, and how."""
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _CONVERT = (
     'python -c "import torch, safetensors.torch as s; '
     "w = torch.load('pytorch_model.bin', weights_only=True); "
@@ -93,7 +93,7 @@ def open_source(model: str, *, revision: str | None = None) -> Source:
         return check_directory(directory, directory.resolve().name)
     if exists:
         raise InputError(f"{model} is a file; give a model directory (config.json, model.safetensors).")
-    if model.startswith((".", "/", "~")) or not _HUB_ID.fullmatch(model):
+    if model.startswith((".", "/", "~")) or not is_hub_id(model):
         raise InputError(
             f"There is no directory {model}; give a model directory, or a hub id like owner/name."
         )
@@ -218,5 +218,4 @@ def _fetch(model: str, revision: str | None) -> Path:
             "go online, or give a directory."
         ) from error
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"The hub has no model {model} that can be read ({first}).") from error
+        raise InputError(f"The hub has no model {model} that can be read ({first_line(error)}).") from error

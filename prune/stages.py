@@ -17,6 +17,7 @@ from prune.choose.gate_settings import GateSettings
 from prune.choose.l0 import TrainedGates, train_gates
 from prune.choose.penalty import Penalty
 from prune.choose.score import score
+from prune.modes import placed
 from prune.plan import Scores
 from prune.qa.answer import torch_runner
 from prune.qa.json_file import read_json, write_json
@@ -24,6 +25,7 @@ from prune.qa.settings import DecodingSettings
 from prune.qa.stored import StoredWindows, store_windows
 from prune.qa.task import Exam, TrainingData
 from prune.qa.windows import pad_token_id_of
+from prune.ranks import ranks
 from prune.staging import replace_file
 from prune.subject import Subject
 from prune.train.precision import autocast, precision_of
@@ -83,13 +85,14 @@ def gains(
 
     def compute(_: Path) -> dict[str, Any]:
         windows = data.sample(num_questions, seed, subject.tokenizer, subject.settings)
-        return score(
-            "gain",
-            subject.model,
-            windows,
-            pad_token_id=pad_token_id_of(subject.tokenizer),
-            progress=lambda done, total: progress("scoring heads and activations", done, total),
-        ).to_dict()
+        with placed(subject.model, ranks().device):
+            return score(
+                "gain",
+                subject.model,
+                windows,
+                pad_token_id=pad_token_id_of(subject.tokenizer),
+                progress=lambda done, total: progress("scoring heads and activations", done, total),
+            ).to_dict()
 
     inputs = {
         "model": weights_digest(subject.model),
@@ -198,9 +201,13 @@ def asked(
     settings = subject.settings
 
     def compute(directory: Path) -> None:
-        answers = exam.ask(
-            torch_runner(model), subject.tokenizer, settings, lambda done, total: progress(what, done, total)
-        )
+        with placed(model, ranks().device):
+            answers = exam.ask(
+                torch_runner(model),
+                subject.tokenizer,
+                settings,
+                lambda done, total: progress(what, done, total),
+            )
         write_json(directory / "answers.json", exam.to_json(answers))
 
     inputs = {

@@ -7,11 +7,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prune.checkpoint import check_vocabulary, load_source, load_tokenizer
 from prune.errors import InputError
+from prune.modes import placed
 from prune.qa.answer import answer, torch_runner
 from prune.qa.questions import Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.spans import Prediction
 from prune.qa.windows import Window, make_windows
+from prune.ranks import ranks
 from prune.source import Source, open_source
 
 
@@ -41,8 +43,11 @@ class Subject:
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Prediction]:
         """What the model, or a cut model of it, answers; `progress` gets (windows done, windows in all)."""
-        runner = torch_runner(model or self.model)
-        return answer(questions, self.tokenizer, runner, settings=self.settings, progress=progress)
+        asked = model or self.model
+        with placed(asked, ranks().device):
+            return answer(
+                questions, self.tokenizer, torch_runner(asked), settings=self.settings, progress=progress
+            )
 
 
 def open_subject(name: str, *, revision: str | None = None) -> Subject:

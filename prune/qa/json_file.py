@@ -2,16 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from prune.errors import InputError
 from prune.staging import replace_file
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Parse the file at `path`; raises InputError, calling it `what`, where it is absent or no JSON."""
+    """Parse the file at `path`; raises InputError, calling it `what`, where it is absent or no JSON.
+
+    NaN and infinity are none, and `write_json` does not write them either.
+    """
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), parse_constant=_refuse)
     except FileNotFoundError:
         raise InputError(f"There is no {what} at {path}.") from None
     except OSError as error:
@@ -20,6 +23,10 @@ def read_json(path: Path, what: str) -> Any:
         raise InputError(f"The {what} {path} is nested too deeply to be one.") from None
     except ValueError as error:
         raise InputError(f"The {what} {path} is not valid JSON: {error}.") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number")
 
 
 def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:

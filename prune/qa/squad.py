@@ -3,17 +3,16 @@
 Every file is untrusted: each question is checked before it is believed.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from prune.errors import InputError
+from prune.hub import is_hub_id
 from prune.qa.json_file import read_json, write_json
 from prune.qa.questions import Answer, Question
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _COLUMNS = ("id", "context", "question", "answers")
 
 
@@ -77,7 +76,7 @@ def write_squad(questions: Sequence[Question], path: Path) -> None:
 
 
 def _is_hub_id(source: str) -> bool:
-    return not source.endswith(".json") and _HUB_ID.fullmatch(source) is not None
+    return not source.endswith(".json") and is_hub_id(source)
 
 
 def _unique(questions: Iterable[Question], source: str) -> list[Question]:

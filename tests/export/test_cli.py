@@ -16,6 +16,7 @@ import onnx
 import onnxruntime
 import pytest
 import tiny
+import torch
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -32,6 +33,7 @@ from prune.qa.answer import answer, score_predictions, torch_runner
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.squad import write_squad
+from prune.ranks import Ranks
 from prune.shape import ModelShape
 from prune.shrink import shrink
 
@@ -420,6 +422,35 @@ def test_interrupted_it_leaves_the_old_file_whole(model_dir: Path, squad_file: P
     assert {path.name for path in out.parent.iterdir() if path.name.startswith(".")} == set()
 
 
+def test_a_model_whose_name_looks_like_markup_is_shown_as_it_is(model_dir: Path) -> None:
+    (model_dir / "provenance.json").write_text(json.dumps({"model_name": "x[/y] [bold]z"}))
+    _, printed = exported(model_dir, "--no-prune")
+    assert "x[/y] [bold]z" in printed
+
+
+def test_a_provenance_with_what_json_has_not_is_refused(model_dir: Path) -> None:
+    (model_dir / "provenance.json").write_text('{"model_name": "x", "score": NaN}')
+    arguments = (model_dir, model_dir.parent / "o.onnx", "--no-prune")
+    refused(model_dir.parent, *arguments, says="is not valid JSON: NaN is no number")
+
+
+def test_the_demo_is_refused_to_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("export.checks.ranks", lambda: Ranks(0, 2, torch.device("cpu")))
+    monkeypatch.chdir(tmp_path)
+    refused(tmp_path, "demo", "o.onnx", says="The demo is trained by one process, and 2 are here")
+
+
+def test_windows_longer_than_the_model_are_refused(model_dir: Path, squad_file: Path) -> None:
+    code, printed = run(
+        *(model_dir, model_dir.parent / "o.onnx", "--no-prune", "--retrain", 1, "--train", squad_file),
+        *("--train-length", 65, "--work", model_dir.parent / "work"),
+    )
+    assert code == 2
+    assert (
+        printed.splitlines()[-1] == "prune-export: --train-length is 65; the model reads at most 64 tokens."
+    )
+
+
 @pytest.mark.parametrize(
     ("failure", "code", "said"),
     [
@@ -448,10 +479,13 @@ def test_what_fails_after_the_file_took_its_place_says_that_it_did(
 
     monkeypatch.setattr("export.checks.find_library", lambda *_: None)
     monkeypatch.setattr("export.pipeline.build_engine", fail)
+    saved = model_dir.parent / "saved"
     found, printed = run(
-        model_dir, out, "--no-prune", "--target", "tensorrt", "--engine", out.with_suffix(".engine")
+        *(model_dir, out, "--no-prune", "--target", "tensorrt", "--save-model", saved),
+        *("--engine", out.with_suffix(".engine")),
     )
     assert found == code, printed
+    assert not saved.exists()  # or the same command could not go on
     lines = [f"prune-export: {sentence.format(out=out)}" for sentence in said]
     assert printed.splitlines()[-len(said) :] == lines
     assert out.read_bytes() != old

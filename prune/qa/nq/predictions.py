@@ -3,11 +3,9 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from prune.errors import InputError
-from prune.qa.json_file import read_json, write_json
 from prune.qa.nq.answers import NqAnswer, answer_from_json, answer_to_json
 from prune.qa.nq.fields import checked, entries, example_id, score
 
@@ -45,19 +43,6 @@ def from_json(data: Any, place: str) -> list[NqPrediction]:
     return [
         _prediction(one, there) for there, one in entries(checked(data, dict, place), "predictions", place)
     ]
-
-
-def write_predictions(predictions: Iterable[NqPrediction], path: Path) -> None:
-    """Write a file that the official scorer reads; what stood there is replaced whole.
-
-    Raises InputError where `path` cannot be written.
-    """
-    write_json(path, to_json(predictions))
-
-
-def read_predictions(path: Path) -> list[NqPrediction]:
-    """Read a file in the official form; raises InputError where it is absent or something is wrong in it."""
-    return from_json(read_json(path, "file of predictions"), str(path))
 
 
 def _prediction(entry: dict[str, Any], place: str) -> NqPrediction:

@@ -19,7 +19,7 @@ from prune.errors import InputError
 from prune.qa.nq.answers import Gold, NqAnswer, Span
 from prune.qa.nq.documents import read_documents
 from prune.qa.nq.metrics import AnswerScore, NqScore, score
-from prune.qa.nq.predictions import NqPrediction, write_predictions
+from prune.qa.nq.predictions import NqPrediction, to_json
 
 if not flags.FLAGS.is_parsed():
     flags.FLAGS(["nq_eval"])
@@ -41,7 +41,7 @@ def official(golds: Sequence[Gold], predictions: Sequence[NqPrediction], directo
     lines = [json.dumps(gold.to_json()) for gold in golds]
     gold_path, prediction_path = directory / "gold.jsonl.gz", directory / "predictions.json"
     gold_path.write_bytes(gzip.compress("\n".join(lines).encode()))
-    write_predictions(predictions, prediction_path)
+    prediction_path.write_text(json.dumps(to_json(predictions)))
     read = {
         str(name): labels
         for name, labels in eval_utils.read_annotation_from_one_split(str(gold_path)).items()

@@ -1,7 +1,6 @@
 """Predictions in the official form: what is written is read again, what is wrong is named."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +9,7 @@ from hypothesis import strategies as st
 
 from prune.errors import InputError
 from prune.qa.nq.answers import NqAnswer, Span
-from prune.qa.nq.predictions import (
-    NqPrediction,
-    from_json,
-    read_predictions,
-    to_json,
-    write_predictions,
-)
+from prune.qa.nq.predictions import NqPrediction, from_json, to_json
 
 
 def bounds(least: int) -> st.SearchStrategy[tuple[int, int]]:
@@ -42,11 +35,10 @@ def test_what_is_written_is_read_again(predictions: list[NqPrediction]) -> None:
     assert from_json(json.loads(json.dumps(to_json(predictions))), "the file") == predictions
 
 
-def test_the_form_is_the_official_one(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.json"
+def test_the_form_is_the_official_one() -> None:
     answer = NqAnswer(Span(391, 604), (Span(555, 560),))
-    write_predictions([NqPrediction("-2226525965842375672", answer, 13.5, 26.4)], path)
-    assert json.loads(path.read_text()) == {
+    prediction = NqPrediction("-2226525965842375672", answer, 13.5, 26.4)
+    assert to_json([prediction]) == {
         "predictions": [
             {
                 "example_id": -2226525965842375672,
@@ -58,7 +50,6 @@ def test_the_form_is_the_official_one(tmp_path: Path) -> None:
             }
         ]
     }
-    assert read_predictions(path) == [NqPrediction("-2226525965842375672", answer, 13.5, 26.4)]
 
 
 def made(**changes: Any) -> dict[str, Any]:
@@ -98,11 +89,3 @@ def test_what_is_absent_is_no_answer() -> None:
 def test_what_is_wrong_is_named(data: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_json(data, "it")
-
-
-def test_a_file_that_is_absent_or_no_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="There is no file of predictions"):
-        read_predictions(tmp_path / "absent.json")
-    (tmp_path / "bad.json").write_text("{")
-    with pytest.raises(InputError, match="not valid JSON"):
-        read_predictions(tmp_path / "bad.json")
