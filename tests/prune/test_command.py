@@ -21,11 +21,13 @@ finally:
 
 
 def ended(number: signal.Signals, *before: str) -> tuple[int, list[str]]:
+    """Exit code and what was printed, whatever these tests themselves were started under."""
     done = subprocess.run(
         [*before, sys.executable, "-c", PROGRAM, str(int(number))],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
     )
     return done.returncode, done.stdout.split("\n")[:-1]
 
