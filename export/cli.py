@@ -469,6 +469,8 @@ def _state(out: Path, before: tuple[int, ...] | None) -> str:
 
 def _run(request: Request, errors: Console) -> int:
     request.check_paths()  # before the seconds that torch takes to load
+    from torch import OutOfMemoryError
+
     from export import pipeline
     from export.parity import ParityError
     from export.report import print_outcome
@@ -481,6 +483,11 @@ def _run(request: Request, errors: Console) -> int:
             outcome = pipeline.run(request, report)
     except ParityError as error:
         return _say(errors, str(error), 1)
+    except OutOfMemoryError as error:
+        raise InputError(
+            "The GPU has too little free memory; end what else uses it, or set ACCELERATE_USE_CPU=1 to keep to "
+            "the CPU."
+        ) from error
     if outcome:  # None on all but the first of several processes
         print_outcome(outcome, Console())
         if request.html_file:

@@ -434,6 +434,17 @@ def test_a_provenance_with_what_json_has_not_is_refused(model_dir: Path) -> None
     refused(model_dir.parent, *arguments, says="is not valid JSON: NaN is no number")
 
 
+def test_a_gpu_that_is_too_small_is_one_sentence(model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr("export.pipeline.open_subject", fail)
+    arguments = (model_dir, model_dir.parent / "o.onnx", "--no-prune")
+    refused(
+        model_dir.parent, *arguments, says="too little free memory; end what else uses it, or set ACCELERATE"
+    )
+
+
 def test_the_demo_is_refused_to_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.checks.ranks", lambda: Ranks(0, 2, torch.device("cpu")))
     monkeypatch.chdir(tmp_path)
