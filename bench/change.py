@@ -8,7 +8,7 @@ whose logarithm is the difference of two means over launches. Its interval is St
   Satterthwaite's, rounded down.
 - Where one of them was chosen by s (Stein's two-stage rule, see bench.stats), s² / N no longer tells how well s
   was known: the rule makes it the same whatever s was, and Welch's degrees would promise too much (an interval of
-  95 % would hold in 91 to 95 % of all cases). The smaller of both pilots' degrees holds in at least 95 %.
+  95 % would hold in 90 to 95 % of all cases). The smaller of both pilots' degrees holds in at least 95 %.
 """
 
 import math
