@@ -63,8 +63,12 @@ def table(store: _Store) -> None:
     """Print the stored numbers."""
     found = read_store(store)
     console = Console()
-    for point in dict.fromkeys(pair.workload for pair in PAIRS):
-        rows = Table(title=f"BERT-base, random weights, batch {point.batch}, seq {point.seq}")
+    timed_pairs = [pair for pair in PAIRS if pair.name in found]
+    for point in dict.fromkeys(pair.workload for pair in timed_pairs):
+        pairs = [pair for pair in timed_pairs if pair.workload == point]
+        processors = dict.fromkeys(_machine(found[pair.name])[0] for pair in pairs)
+        where = f"batch {point.batch}, seq {point.seq}, {' and '.join(processors)}"
+        rows = Table(title=f"BERT-base, random weights, {where}")
         for heading in (
             "shows",
             "graph",
@@ -76,30 +80,29 @@ def table(store: _Store) -> None:
             "the other reaches",
         ):
             rows.add_column(heading)
-        for pair in PAIRS:
-            if pair.workload == point and pair.name in found:
-                timing = found[pair.name]["found"]
-                paired = timing["speedup"]
-                sides: dict[Role, Contestant] = {"baseline": pair.baseline, "candidate": pair.candidate}
-                products = {
-                    role: multiply_adds(BERT_BASE, side.shape, batch=point.batch, seq=point.seq)
-                    for role, side in sides.items()
-                }
-                shares = dict.fromkeys(ROLES, "")
-                if LIMIT in found and _machine(found[LIMIT]) == _machine(found[pair.name]):
-                    for role, side in sides.items():
-                        limit = found[LIMIT]["found"]["multiply_adds_per_second"][side.precision]
-                        shares[role] = f"{products[role] / typical_seconds(timing, role) / limit:.0%}"
-                rows.add_row(
-                    pair.shows,
-                    pair.candidate.name,
-                    pair.baseline.name,
-                    f"{paired['estimate']:.2f}",
-                    f"{paired['low']:.2f} to {paired['high']:.2f}",
-                    f"{products['baseline'] / products['candidate']:.2f}",
-                    shares["candidate"],
-                    shares["baseline"],
-                )
+        for pair in pairs:
+            timing = found[pair.name]["found"]
+            paired = timing["speedup"]
+            sides: dict[Role, Contestant] = {"baseline": pair.baseline, "candidate": pair.candidate}
+            products = {
+                role: multiply_adds(BERT_BASE, side.shape, batch=point.batch, seq=point.seq)
+                for role, side in sides.items()
+            }
+            shares = dict.fromkeys(ROLES, "")
+            if LIMIT in found and _machine(found[LIMIT]) == _machine(found[pair.name]):
+                for role, side in sides.items():
+                    limit = found[LIMIT]["found"]["multiply_adds_per_second"][side.precision]
+                    shares[role] = f"{products[role] / typical_seconds(timing, role) / limit:.0%}"
+            rows.add_row(
+                pair.shows,
+                pair.candidate.name,
+                pair.baseline.name,
+                f"{paired['estimate']:.2f}",
+                f"{paired['low']:.2f} to {paired['high']:.2f}",
+                f"{products['baseline'] / products['candidate']:.2f}",
+                shares["candidate"],
+                shares["baseline"],
+            )
         console.print(rows)
 
 
