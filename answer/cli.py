@@ -10,7 +10,7 @@ from answer.asking import run
 from answer.batching import MAX_BATCH_TOKENS
 from answer.request import Request
 from export.target import CpuRuntime
-from prune.command import end_cleanly_when_told_to
+from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
 from prune.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -165,6 +165,7 @@ def answer(
 
 def main() -> None:
     """Entry point of the command."""
+    refuse_empty_arguments("answer")
     app(prog_name="answer")
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.outputs import parts_of
 from export.target import CpuRuntime
 from prune.errors import InputError
 from prune.qa.settings import ALWAYS_ANSWER
-from prune.staging import check_file
+from prune.staging import check_file, check_no_input
 
 STANDARD_INPUT = "-"
 _QUESTION, _SQUAD, _LINES = "a QUESTION", "--squad", "--jsonl"
@@ -66,11 +67,11 @@ class Request:
         ):
             if number is not None and number < 1:
                 raise InputError(f"{name} is {number}; give 1 or more.")
-        if self.context == "":
-            raise InputError("--context names no file; give one, or - for standard input.")
+        inputs = parts_of(self.model) + ([self.squad] if self.squad else [])
         for option, path in (("--out", self.out), ("--na-probs", self.na_probs)):
             if path:
                 check_file(path, option)
+                check_no_input(path, option, inputs)
         if self.out and self.na_probs and self.out.resolve() == self.na_probs.resolve():
             raise InputError(
                 f"--out and --na-probs would both be written to {self.out}; give one another file."

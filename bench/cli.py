@@ -26,8 +26,9 @@ from bench.request import Request, parse_numbers, parse_share, parse_words
 from bench.result import Tested
 from bench.spec import Device, Effort, Runtime, Timing, Workload
 from export.doctor import findings, sentences, this_installation
+from export.outputs import parts_of
 from export.target import GraphPrecision
-from prune.command import end_cleanly_when_told_to
+from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
 from prune.errors import InputError
 from prune.qa.task import TaskName
 
@@ -186,6 +187,8 @@ def bench(
             ("--html", html_file, result_page),
         )
         named = [*(models or ()), *([baseline] if baseline else ())]
+        outputs.spare(part for name in named for part in parts_of(Path(name)))
+        outputs.spare(Path(data) for data in (dev, lengths) if data)
         if runtime:
             runtimes = cast(tuple[Runtime, ...], parse_words("--runtime", runtime, RUNTIMES))
         else:
@@ -247,6 +250,7 @@ def _doctor() -> int:
 
 def main() -> None:
     """Entry point of the command; what is called compare is no model but the other thing it does."""
+    refuse_empty_arguments("bench")
     if sys.argv[1:2] == ["compare"]:
         compare_app(sys.argv[2:], prog_name="bench compare")
     app(prog_name="bench")

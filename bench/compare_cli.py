@@ -48,6 +48,7 @@ def main(
     try:
         limit = None if max_regression is None else _limit(max_regression)
         outputs = Outputs.of(("--json", json_file, json_text))
+        outputs.spare([Path(old), Path(new)])
         changes = compare(read_saved(Path(old)), read_saved(Path(new)))
         console = Console(stderr=outputs.take_stdout)
         print_changes(changes, console)

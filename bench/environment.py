@@ -64,7 +64,7 @@ class Environment:
         if self.load_average is not None and self.load_average > self.cores / 2:
             notes.append(
                 f"The machine was busy before the start (load {self.load_average:.1f} on {self.cores} "
-                "cores): times are long, and the intervals wider than they need be."
+                "cores): where it still is, times are long, and the intervals wider than they need be."
             )
         if self.processors > self.cores:
             notes.append(

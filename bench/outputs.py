@@ -2,13 +2,13 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prune.errors import InputError
-from prune.staging import check_file, replace_file
+from prune.staging import check_file, check_no_input, replace_file
 
 STDOUT = "-"
 
@@ -51,6 +51,13 @@ class Outputs:
         return cls(
             tuple(Output(option, place, text_of) for option, place, text_of in asked if place is not None)
         )
+
+    def spare(self, inputs: Iterable[Path]) -> None:
+        """Raise InputError where one would be written over one of the files that are read."""
+        files = list(inputs)
+        for output in self.wanted:
+            if output.place != STDOUT:
+                check_no_input(Path(output.place), output.option, files)
 
     @property
     def take_stdout(self) -> bool:

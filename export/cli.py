@@ -16,7 +16,7 @@ from export.target import GraphPrecision, Target
 from page.file import write_page
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
-from prune.command import end_cleanly_when_told_to
+from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
 from prune.errors import InputError
 from prune.progress import shown
 from prune.qa.task import TaskName
@@ -450,6 +450,7 @@ def prune_export(
 
 def main() -> None:
     """Entry point of the command."""
+    refuse_empty_arguments("prune-export")
     app(prog_name="prune-export")
 
 

@@ -1,5 +1,6 @@
 """What may lie where an export is to go: nobody's files are overwritten."""
 
+import glob
 from pathlib import Path
 
 from prune.errors import InputError
@@ -8,6 +9,21 @@ COMPANIONS = ("config.json", "tokenizer.json", "tokenizer_config.json", "decodin
 """What is written beside the ONNX file, so that its folder is enough to answer questions."""
 
 _MODEL_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+
+
+_PARTS = (".safetensors", ".onnx", ".data", ".engine", ".txt", ".model", ".jinja")
+_DESCRIPTIONS = (*COMPANIONS, "vocab.json", "provenance.json", "special_tokens_map.json", "added_tokens.json")
+
+
+def parts_of(model: Path) -> list[Path]:
+    """What a model consists of: in a directory all that can be part of one, else the file and its companions."""
+    if model.is_dir():
+        files = model.iterdir()
+        return [file for file in files if file.suffix in _PARTS or file.name in _DESCRIPTIONS]
+    beside = [model.with_name(name) for name in COMPANIONS]
+    if model.suffix != ".onnx":
+        beside.append(model.with_name(f"{model.name}.json"))  # what describes an engine
+    return [model, *beside, *model.parent.glob(f"{glob.escape(model.name)}.*.data")]
 
 
 def check_folder(out: Path) -> None:

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.flags import called_by_flag
-from export.outputs import COMPANIONS, check_folder
+from export.outputs import COMPANIONS, check_folder, parts_of
 from export.target import GraphPrecision, Target, dialect_of
 from prune.choose import Method
 from prune.choose.gate_settings import GateSettings
 from prune.errors import InputError
 from prune.qa.task import TaskName
-from prune.staging import check_file, check_writable
+from prune.staging import check_file, check_no_input, check_writable
 from prune.train.settings import TrainingSettings
 
 _SHORTEST = 16
@@ -117,9 +117,9 @@ class Request:
         if not limit >= 0:
             raise InputError(f"--max-f1-loss is {limit:g}; expected points of F1, 0 or more.")
         if self.precision != "int8" or not self.dev:
+            missing = ["--precision int8"] * (self.precision != "int8") + ["--dev FILE"] * (not self.dev)
             raise InputError(
-                "--max-f1-loss says how much int8 may cost on the questions of --dev; add --precision int8 and "
-                "--dev FILE."
+                f"--max-f1-loss says how much int8 may cost on the questions of --dev; add {' and '.join(missing)}."
             )
 
     def _check_method(self) -> None:
@@ -236,6 +236,9 @@ class Request:
         """Raise InputError where two files would be written to one place, or one to where a directory is."""
         from export.engine.description import description_path  # loads onnx
 
+        inputs = parts_of(Path(self.model)) if Path(self.model).is_dir() else []
+        given = (self.train, self.dev, self.calibration, self.shape, self.plan)
+        inputs += [Path(each) for each in given if each is not None]
         taken = {self.out.resolve(), *(self.out.with_name(name).resolve() for name in COMPANIONS)}
         for option, file in (
             ("--engine", self.engine),
@@ -248,6 +251,7 @@ class Request:
             files = [file, description_path(file)] if option == "--engine" else [file]
             for each in files:
                 check_file(each, option)
+                check_no_input(each, option, inputs)
                 if each.resolve() in taken:
                     raise InputError(
                         f"{option} {file}: {each} is a file that the export writes itself; name another."

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,6 +41,9 @@ def replace_directory(directory: Path) -> Iterator[Path]:
     staging = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         yield staging
+        for file in staging.rglob("*"):  # some libraries write for their user alone
+            if file.is_file():
+                file.chmod(0o666 & ~_umask())
         staging.chmod(0o777 & ~_umask())
         if directory.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{directory.name}.old.", dir=directory.parent))
@@ -73,6 +76,12 @@ def check_file(path: Path, option: str = "") -> None:
     if path.exists() and not path.is_file():
         what = "a directory" if path.is_dir() else "no plain file"
         raise InputError(f"{option} {path} is {what}; name a file.".lstrip())
+
+
+def check_no_input(path: Path, option: str, inputs: Iterable[Path]) -> None:
+    """Raise InputError where `path`, which `option` names, is one of the files that are read."""
+    if any(path.resolve() == each.resolve() for each in inputs):
+        raise InputError(f"{option} {path} is a file that is read; name another.")
 
 
 def _umask() -> int:

@@ -250,8 +250,12 @@ FLAGS: list[tuple[list[str], str]] = [
     ),
     (["--squad", "x", "--out", "/"], "--out / is a directory; name a file."),
     (["--squad", "x", "--na-probs", "/"], "--na-probs / is a directory; name a file."),
+    (["--squad", "x", "--out", "./x"], "--out x is a file that is read; name another."),
     (["--squad", "x", "--out", "y", "--na-probs", "./y"], "--out and --na-probs would both be written to y"),
-    (["Who?", "--context", ""], "--context names no file; give one, or - for standard input."),
+    (
+        ["Who?", "--context", ""],
+        "an argument is empty, as of a variable that is not set; give it a value, or leave it out.",
+    ),
     (["--jsonl", "/no/such/file"], "There is no file /no/such/file"),
 ]
 

@@ -146,6 +146,33 @@ def test_usage_is_taught_and_demanded() -> None:
 
 
 @pytest.mark.parametrize(
+    ("option", "place"),
+    [
+        ("--json", "out.onnx"),
+        ("--html", "./config.json"),
+        ("--csv", "whole.onnx"),
+        ("--markdown", "dev.json"),
+        ("--json", "model/model.safetensors"),
+    ],
+)
+def test_bench_writes_over_nothing_that_it_reads(
+    make_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_file("out.onnx")
+    make_file("whole.onnx")
+    (tmp_path / "model").mkdir()
+    for name in ("config.json", "dev.json", "model/config.json", "model/model.safetensors"):
+        (tmp_path / name).write_text("mine")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    command = [BENCH, "out.onnx", "model", "--baseline", "whole.onnx", "--dev", "dev.json", option, place]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"bench: {option} {Path(place)} is a file that is read; name another.\n"
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--csv", "-", "--markdown", "-"], "--markdown and --csv would both be written to stdout"),

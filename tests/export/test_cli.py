@@ -276,6 +276,15 @@ BAD_ARGUMENTS = {
     "another ending": (("model", "o.bin"), "must end in .onnx"),
     "json over the output": (("model", "o.onnx", "--json", "o.onnx"), "writes itself"),
     "json over a companion": (("model", "o.onnx", "--json", "config.json"), "writes itself"),
+    "json over the model": (("model", "o.onnx", "--json", "model/config.json"), "is a file that is read"),
+    "html over the model": (
+        ("model", "o.onnx", "--html", "./model/../model/model.safetensors"),
+        "is a file that is read",
+    ),
+    "json over the questions": (
+        ("model", "o.onnx", "--dev", "d.json", "--json", "d.json"),
+        "--json d.json is a file that is read; name another.",
+    ),
     "html over the output": (("model", "o.onnx", "--html", "./o.onnx"), "writes itself"),
     "html over json": (("model", "o.onnx", "--json", "a.json", "--html", "a.json"), "writes itself"),
     "html in a folder's place": (("model", "o.onnx", "--html", "model"), "model is a directory"),

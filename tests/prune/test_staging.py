@@ -68,6 +68,15 @@ def test_what_is_no_plain_file_is_left_alone(tmp_path: Path) -> None:
     check_file(tmp_path / "link")
 
 
+def test_all_files_of_a_directory_can_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    with umask(0o022), replace_directory(tmp_path / "model") as staging:
+        (staging / "weights").touch(0o600)
+        (staging / "below").mkdir()
+        (staging / "below" / "more").touch(0o600)
+    found = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "model").rglob("*")}
+    assert found == {"weights": 0o644, "below": 0o755, "more": 0o644}
+
+
 def test_a_directory_is_replaced_with_all_that_was_in_it(directory: Path) -> None:
     with replace_directory(directory) as staging:
         (staging / "new").write_text("new")
