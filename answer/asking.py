@@ -61,7 +61,10 @@ def _answer_questions(answerer: Answerer, request: Request, errors: Console) -> 
         else:
             _print(_on_one_line(found.text))
         if found.refused:
-            _say(errors, f"The context does not answer {found.id!r}{_reason(found)}.")
+            _say(
+                errors,
+                f"The context does not answer {found.id!r}{_reason(found, answerer.settings.null_threshold)}.",
+            )
 
 
 def _answer_squad(answerer: Answerer, source: Path, request: Request, errors: Console) -> None:
@@ -163,10 +166,11 @@ def _on_one_line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
-def _reason(found: Answer) -> str:
+def _reason(found: Answer, threshold: float) -> str:
     if found.best is None:
         return ": it holds no text"
-    return f" (odds of no answer {found.null_odds:.2f}); --never-refuse gives the best guess"
+    odds = f"log odds of no answer {found.null_odds:.2f}, refused above {threshold:.2f}"
+    return f" ({odds}); --never-refuse gives the best guess"
 
 
 def _print_json(value: Any) -> None:

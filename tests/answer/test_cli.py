@@ -83,7 +83,7 @@ def test_what_is_refused_is_an_empty_line(folder: Path, answerer: Answerer) -> N
     assert (code, out) == (0, "\n")
     odds = answerer.answer("Who?", SENTENCE).null_odds
     assert errors == (
-        f"The context does not answer 'Who?' (odds of no answer {odds:.2f}); "
+        f"The context does not answer 'Who?' (log odds of no answer {odds:.2f}, refused above -99.00); "
         "--never-refuse gives the best guess.\n"
     )
     code, out, errors = run(folder, "Who?", "--never-refuse", text=" \n")
