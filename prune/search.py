@@ -13,13 +13,11 @@ from prune.choose import Method
 from prune.choose.score import score
 from prune.errors import InputError
 from prune.layers import shape_of
-from prune.modes import placed
 from prune.plan import Plan, Scores, plan_fractions
 from prune.qa.builtin import halves
 from prune.qa.questions import Answer, Question
 from prune.qa.spans import Prediction
 from prune.qa.windows import pad_token_id_of
-from prune.ranks import ranks
 from prune.shrink import shrink
 from prune.subject import Subject
 
@@ -98,16 +96,14 @@ def search(
     found = Search(None, 0, None, _nearly_constant(labelled), (), len(scoring), len(checking))
     if found.reason:
         return found
-    if not scores:
-        with placed(subject.model, ranks().device):
-            scores = score(
-                method,
-                subject.model,
-                subject.windows(scoring),
-                pad_token_id=pad_token_id_of(subject.tokenizer),
-                seed=seed,
-                progress=report("scoring heads and activations"),
-            )
+    scores = scores or score(
+        method,
+        subject.model,
+        subject.windows(scoring),
+        pad_token_id=pad_token_id_of(subject.tokenizer),
+        seed=seed,
+        progress=report("scoring heads and activations"),
+    )
     return _bisect(found, subject, checking, scores, min_agreement, multiple_of, report)
 
 

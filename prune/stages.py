@@ -85,14 +85,13 @@ def gains(
 
     def compute(_: Path) -> dict[str, Any]:
         windows = data.sample(num_questions, seed, subject.tokenizer, subject.settings)
-        with placed(subject.model, ranks().device):
-            return score(
-                "gain",
-                subject.model,
-                windows,
-                pad_token_id=pad_token_id_of(subject.tokenizer),
-                progress=lambda done, total: progress("scoring heads and activations", done, total),
-            ).to_dict()
+        return score(
+            "gain",
+            subject.model,
+            windows,
+            pad_token_id=pad_token_id_of(subject.tokenizer),
+            progress=lambda done, total: progress("scoring heads and activations", done, total),
+        ).to_dict()
 
     inputs = {
         "model": weights_digest(subject.model),

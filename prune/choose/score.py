@@ -9,8 +9,10 @@ from prune.choose.batches import training_batches
 from prune.choose.gain import gain_scores
 from prune.choose.random import random_scores
 from prune.layers import shape_of
+from prune.modes import placed
 from prune.plan import Scores
 from prune.qa.windows import Window
+from prune.ranks import ranks
 
 
 def score(
@@ -25,4 +27,6 @@ def score(
     """Score every head and activation of `model`; `windows` carry the answers and may be empty for random."""
     if method == "random":
         return random_scores(shape_of(model), seed=seed)
-    return gain_scores(model, training_batches(model, windows, pad_token_id=pad_token_id, progress=progress))
+    with placed(model, ranks().device):
+        batches = training_batches(model, windows, pad_token_id=pad_token_id, progress=progress)
+        return gain_scores(model, batches)
