@@ -14,8 +14,9 @@ from typing import Any
 
 import psutil
 
+from prune.version import VERSION
+
 _PACKAGES = (
-    "espalier",
     "onnxruntime",
     "onnxruntime-gpu",
     "openvino",
@@ -165,7 +166,7 @@ def _text(path: Path) -> str:
 
 def environment(*, gpu: bool) -> Environment:
     """Describe this machine; `gpu` says whether to ask for its GPU."""
-    packages = {}
+    packages = {"espalier": VERSION}
     for name in _PACKAGES:
         try:
             packages[name] = version(name)

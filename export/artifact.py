@@ -22,6 +22,7 @@ from export.weights import weights_of
 from export.write import staged_onnx, write_onnx
 from prune.layers import encoder_and_original, shape_of
 from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -114,5 +115,4 @@ def _write_companions(
 
 
 def _versions() -> dict[str, str]:
-    packages = ("espalier", "torch", "transformers", "onnx")
-    return {name: version(name) for name in packages}
+    return {"espalier": VERSION} | {name: version(name) for name in ("torch", "transformers", "onnx")}

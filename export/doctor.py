@@ -65,7 +65,7 @@ def findings(found: Installation) -> Iterator[str]:
             "pip uninstall -y onnxruntime onnxruntime-gpu, then pip install one of them."
         )
     elif not runtimes:
-        yield "onnxruntime is not installed, and every export is checked by it: pip install 'espalier[cpu]'."
+        yield "onnxruntime is not installed, and every export is checked by it: pip install onnxruntime."
     if found.has_cuda_provider and not found.has_driver:
         yield (
             "onnxruntime-gpu is installed, but NVIDIA's driver does not load, so that it lists CUDA and cannot "

@@ -42,7 +42,7 @@ def draw_all(store: Path, out: Path, form: Form) -> list[Path]:
     try:
         import matplotlib
     except ImportError:
-        raise InputError("Drawing needs matplotlib; install it: pip install espalier[figures].") from None
+        raise InputError("Drawing needs matplotlib; install it: pip install matplotlib.") from None
     numbers = numbers_of(store)
     try:
         out.mkdir(parents=True, exist_ok=True)

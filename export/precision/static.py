@@ -21,7 +21,7 @@ ANSWER = "answer"
 """The part that always stays in float32: two columns wide, it costs nothing and decides everything."""
 
 
-NEEDS_NNCF = "int8 for OpenVINO and TensorRT needs NNCF: pip install 'espalier[int8]'."
+NEEDS_NNCF = "int8 for OpenVINO and TensorRT needs NNCF: pip install nncf openvino."
 
 
 def quantize_static(

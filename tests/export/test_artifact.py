@@ -16,6 +16,7 @@ from prune.checkpoint import load_tokenizer
 from prune.errors import InputError
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.shape import ModelShape
+from prune.version import VERSION
 
 TEXT = ["who wrote the long letter", "the letter was written by nobody at all"]
 TOKENIZER = tiny.tokenizer(TEXT)  # trained once: training breaks ties as it likes
@@ -53,7 +54,9 @@ def test_it_says_where_it_came_from(tmp_path: Path) -> None:
     assert found.original_shape == ModelShape.uniform(3, 4, 16)
     assert (found.dialect, found.precision, found.model_name) == ("portable", "fp32", "somebody/model")
     provenance = dict(found.provenance)
-    assert set(provenance.pop("versions")) == {"espalier", "torch", "transformers", "onnx"}
+    versions = provenance.pop("versions")
+    assert set(versions) == {"espalier", "torch", "transformers", "onnx"}
+    assert versions["espalier"] == VERSION
     assert provenance == {"method": "gain", "seed": 3, "sha256": "00ff", "licence": "mit"}
     assert found.parity == artifact.parity.to_dict()
     assert found.parity["max_relative"] <= found.parity["tolerance"]

@@ -12,7 +12,7 @@ from export.artifact import write_artifact
 from prune.qa.settings import DecodingSettings
 
 optimum = pytest.importorskip(
-    "optimum.onnxruntime", reason="optimum-onnx is not installed: pip install 'espalier[optimum]'"
+    "optimum.onnxruntime", reason="optimum-onnx is not installed: pip install optimum-onnx"
 )
 
 QUESTION = "who wrote the long letter?"

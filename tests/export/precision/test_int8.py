@@ -35,7 +35,7 @@ SCHEMES = [
 def _needs_nncf(request: pytest.FixtureRequest) -> None:
     scheme = getattr(request.node, "callspec", None)
     if scheme and str(scheme.params.get("scheme", "")).startswith("static"):
-        pytest.importorskip("nncf", reason="NNCF is not installed: pip install 'espalier[int8]'")
+        pytest.importorskip("nncf", reason="NNCF is not installed: pip install nncf openvino")
 
 
 def graph(scheme: Scheme, model_type: str = "bert", shape: ModelShape = WHOLE) -> onnx.ModelProto:
