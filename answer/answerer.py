@@ -10,10 +10,10 @@ from answer.chunks import chunks
 from answer.decoding import decode
 from answer.engine import ENGINES, OpenEngine
 from answer.tokenizer import load_reader
-from bench.environment import available_cores
 from export.metadata import read_metadata
 from export.provenance import cpu_runtime_in
 from export.target import CpuRuntime
+from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.answer import Progress, Run, run_batches
 from prune.qa.questions import Question

@@ -16,7 +16,6 @@ from bench import run as runs
 from bench.compare_cli import app as compare_app
 from bench.csv_table import csv_text
 from bench.engine_process import WorkerDiedError
-from bench.environment import available_cores
 from bench.markdown import markdown_text
 from bench.models import own_runtime
 from bench.outputs import Outputs, json_text
@@ -29,6 +28,7 @@ from export.doctor import findings, sentences, this_installation
 from export.outputs import parts_of
 from export.target import GraphPrecision
 from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
+from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.task import TaskName
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from prune.control_groups import kernel_text, throttled
+from prune.cores import available_cores
 from prune.version import VERSION
 
 _PACKAGES = (
@@ -88,7 +90,9 @@ class Disturbance:
     stolen_share: float
     """Share that the host of this virtual machine gave to others."""
     throttled_periods: int
-    """How often the container's CPU quota, or the heat of a core, held this process back."""
+    """How often a control group's CPU quota, or the heat of a core, held this process back."""
+    throttled_seconds: float
+    """Processors' time that the quotas kept from this process and those that share them with it."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -105,9 +109,10 @@ class Disturbance:
         if self.stolen_share > _NOISY:
             notes.append(f"The host gave {self.stolen_share:.0%} of this machine's time to others (steal).")
         if self.throttled_periods:
+            kept = f"for {self.throttled_seconds:.1f} s in all, " if self.throttled_seconds else ""
             notes.append(
-                f"The processors were throttled {self.throttled_periods} times meanwhile (a container's CPU quota, or "
-                "heat): give fewer --threads, or lift the quota."
+                f"The processors were throttled {self.throttled_periods} times meanwhile, {kept}by a CPU quota or by "
+                "heat: give fewer --threads, or lift the quota."
             )
         return notes
 
@@ -127,41 +132,28 @@ class Watch:
 
         This process's own time, which goes into reading the peak, is no other's either.
         """
-        busy, stolen, total, throttled, here = (
+        busy, stolen, total, periods, seconds, here = (
             now - then for now, then in zip(self._read(), self._start, strict=True)
         )
         others = None if own_seconds is None or not total else max(0.0, busy - own_seconds - here) / total
-        return Disturbance(others, stolen / total if total else 0.0, int(throttled))
+        return Disturbance(others, stolen / total if total else 0.0, int(periods), seconds)
 
     @staticmethod
-    def _read() -> tuple[float, float, float, float, float]:
+    def _read() -> tuple[float, float, float, float, float, float]:
         times = psutil.cpu_times()
         stolen = getattr(times, "steal", 0.0)
         idle = times.idle + getattr(times, "iowait", 0.0)
         # guests' time is within user's
         total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-        return total - idle - stolen, stolen, total, float(_throttled()), time.process_time()
+        quotas = throttled()
+        periods = float(quotas.periods + _overheated())
+        return total - idle - stolen, stolen, total, periods, quotas.seconds, time.process_time()
 
 
-def _throttled() -> int:
-    """How often since the start of this system, or of this container."""
-    files = {
-        Path("/sys/fs/cgroup/cpu.stat"): r"^nr_throttled (\d+)$",
-        **dict.fromkeys(
-            Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count"), r"^(\d+)$"
-        ),
-    }
-    return sum(
-        int(count) for path, line in files.items() for count in re.findall(line, _text(path), re.MULTILINE)
-    )
-
-
-def _text(path: Path) -> str:
-    """What the kernel writes there; "" where it does not."""
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+def _overheated() -> int:
+    """How often a core was too hot since the start of this system."""
+    counts = Path("/sys/devices/system/cpu").glob("cpu[0-9]*/thermal_throttle/core_throttle_count")
+    return sum(int(text) for path in counts if (text := kernel_text(path).strip()).isdigit())
 
 
 def environment(*, gpu: bool) -> Environment:
@@ -188,36 +180,8 @@ def environment(*, gpu: bool) -> Environment:
     )
 
 
-def available_cores() -> int:
-    """Physical cores that this process may use: what an engine's threads should number.
-
-    Logical processors that share a core count once; the affinity mask and a container's CPU quota limit.
-    """
-    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        allowed = os.sched_getaffinity(0)
-        siblings = [_siblings(processor) for processor in allowed]
-        cores = len(set(siblings)) if all(siblings) else min(cores, len(allowed))
-    quota = _quota(Path("/sys/fs/cgroup/cpu.max"))
-    return max(1, cores if quota is None else min(cores, int(quota)))
-
-
-def _siblings(processor: int) -> str:
-    """The logical processors on the core of `processor`, as the kernel writes them; "" where it does not."""
-    return _text(Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")).strip()
-
-
-def _quota(path: Path) -> float | None:
-    """CPUs that a container may use at a time, from its control group's file; None: no limit."""
-    try:
-        limit, period = path.read_text().split()
-        return int(limit) / int(period)
-    except (OSError, ValueError):  # no such file, or "max 100000"
-        return None
-
-
 def _cpu_model() -> str:
-    line = re.search(r"^model name\s*:(.*)$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
+    line = re.search(r"^model name\s*:(.*)$", kernel_text(Path("/proc/cpuinfo")), re.MULTILINE)
     return line[1].strip() if line else platform.processor() or platform.machine()
 
 
@@ -225,12 +189,12 @@ _FLAGS = re.compile(r"avx2|fma|f16c|avx512(f|_vnni|_bf16|_fp16)|avx_vnni|amx_.*|
 
 
 def _cpu_flags() -> tuple[str, ...]:
-    line = re.search(r"^(?:flags|Features)\s*:(.*)$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
+    line = re.search(r"^(?:flags|Features)\s*:(.*)$", kernel_text(Path("/proc/cpuinfo")), re.MULTILINE)
     return tuple(sorted(flag for flag in line[1].split() if _FLAGS.fullmatch(flag))) if line else ()
 
 
 def _governor() -> str | None:
-    return _text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None
+    return kernel_text(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")).strip() or None
 
 
 def _gpu() -> str | None:

@@ -20,7 +20,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import available_cores
 from bench.inputs import random_inputs
 from bench.runners import bind, runner
 from bench.spec import Engine, Workload
@@ -29,6 +28,7 @@ from export.on_onnxruntime import import_onnxruntime, load_session
 from export.on_openvino import compile_graph
 from export.provenance import allows_bfloat16
 from page.words import milliseconds
+from prune.cores import available_cores
 from prune.errors import InputError, InstallationError
 
 WARM_UP = 5

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.environment import available_cores
 from bench.result import Tested
 from bench.spec import Device, Effort, Runtime, Timing, Workload
 from export.target import GraphPrecision
+from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.task import TaskName
 

@@ -17,6 +17,7 @@ from page.file import write_page
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
 from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
+from prune.cores import keep_torch_to_available_cores
 from prune.errors import InputError
 from prune.progress import shown
 from prune.qa.task import TaskName
@@ -479,6 +480,7 @@ def _run(request: Request, errors: Console) -> int:
     from prune.ranks import ranks
 
     quiet()
+    keep_torch_to_available_cores()
     try:
         with shown(errors, is_main=ranks().is_main) as report:
             outcome = pipeline.run(request, report)
@@ -503,6 +505,7 @@ def _dry_run(request: Request) -> int:
     from prune.checkpoint import quiet
 
     quiet()
+    keep_torch_to_available_cores()
     forecast(request, Console())
     return 0
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from export.engine.cuda import has_gpu
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
 from prune.arch import Encoder
+from prune.cores import available_cores
 from prune.errors import InputError, InstallationError, first_line
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def open_session(file: Path | bytes) -> Any:
     """
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_cores()
     options.log_severity_level = 3
     options.add_session_config_entry("session.x64quantprecision", "1")
     return onnxruntime.InferenceSession(file, options, providers=[_CPU])

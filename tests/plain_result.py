@@ -61,7 +61,12 @@ def plain_result(
     comparison = Comparison(models, points, f1 and _accuracy(*f1))
     gates = check_gates([comparison], min_speedup, None)
     result = Result(
-        "bench out.onnx", replace(PLACE, **place), Disturbance(0.0, 0.0, 0), Effort(), [comparison], gates
+        "bench out.onnx",
+        replace(PLACE, **place),
+        Disturbance(0.0, 0.0, 0, 0.0),
+        Effort(),
+        [comparison],
+        gates,
     )
     found: dict[str, Any] = json.loads(json.dumps(result.to_dict()))
     return found

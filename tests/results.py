@@ -108,7 +108,12 @@ def result(
             "python": "3.11.0",
             "packages": {"onnxruntime": "1.30.0", "numpy": "2.0.0"},
         },
-        "disturbance": {"others_share": 0.01, "stolen_share": 0.0, "throttled_periods": 0},
+        "disturbance": {
+            "others_share": 0.01,
+            "stolen_share": 0.0,
+            "throttled_periods": 0,
+            "throttled_seconds": 0.0,
+        },
         "settings": {
             "inputs": "random token ids",
             "launches": 5,

@@ -30,7 +30,7 @@ def place_section(result: Mapping[str, Any]) -> Section:
             ("Load before the start", None if load is None else f"{load:.2f}"),
             ("Taken by other processes meanwhile", None if others is None else f"{others:.1%}"),
             ("Taken by the host meanwhile", f"{disturbance['stolen_share']:.1%}"),
-            ("Throttled meanwhile", f"{disturbance['throttled_periods']} times"),
+            ("Throttled meanwhile", _throttled(disturbance)),
             ("System", place["system"]),
             ("Python", place["python"]),
         )
@@ -57,3 +57,8 @@ def place_section(result: Mapping[str, Any]) -> Section:
             ]
         ),
     )
+
+
+def _throttled(disturbance: Mapping[str, Any]) -> str:
+    seconds = disturbance["throttled_seconds"]
+    return f"{disturbance['throttled_periods']} times" + (f", {digits(seconds)} s" if seconds else "")

@@ -10,13 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import available_cores, environment
+from bench.environment import environment
 from bench.peak import matmul_peak
 from bench.peers.graphs import Contestant, write_theirs
 from bench.peers.pairs import PAIRS
 from bench.spec import BERT_BASE, ROLES, Effort, Role
 from bench.store import is_stored, read_store, write_cell
 from bench.study import main, measured_with, timed
+from prune.cores import available_cores
 from prune.cost import multiply_adds
 from prune.errors import InputError
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bench.environment import available_cores
 from bench.graphs import Form, best_form
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Engine, Runtime
 from bench.study import graph_file
+from prune.cores import available_cores
 from prune.errors import InputError
 from prune.shape import ModelShape
 

@@ -14,11 +14,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import available_cores
 from bench.graphs import Form
 from bench.spec import BERT_BASE, Effort, Engine, Workload
 from bench.store import is_stored, read_store, write_cell
 from bench.study import graph_file, main, measured_with, timed
+from prune.cores import available_cores
 from prune.shape import ModelShape
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)

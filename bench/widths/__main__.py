@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.environment import available_cores
 from bench.graphs import best_form
 from bench.spec import BERT_BASE, Effort, Engine, Runtime, Workload
 from bench.store import is_stored, read_store, write_cell
 from bench.study import graph_file, main, measured_with, timed
 from export.target import GraphPrecision
+from prune.cores import available_cores
 from prune.cost import multiply_adds
 from prune.shape import ModelShape
 

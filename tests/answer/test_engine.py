@@ -12,8 +12,8 @@ from graphs import graph_of
 
 from answer import open_answerer
 from answer.engine import open_onnxruntime
-from bench.environment import available_cores
 from export.metadata import Metadata, properties_message, read_metadata
+from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.answer import Run
 from prune.qa.windows import Batch

@@ -1,11 +1,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from bench.environment import Disturbance, Watch, _quota, available_cores, environment
+from bench.environment import Disturbance, Watch, environment
+from prune.cores import available_cores
 
 
 def test_environment_names_machine_and_software() -> None:
@@ -23,27 +23,18 @@ def test_environment_names_machine_and_software() -> None:
 def test_cores_follow_the_affinity_mask() -> None:
     program = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
-        "from bench.environment import available_cores; print(available_cores())"
+        "from prune.cores import available_cores; print(available_cores())"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "1"
 
 
-@pytest.mark.parametrize(
-    ("text", "quota"), [("150000 100000\n", 1.5), ("max 100000\n", None), ("", None), (None, None)]
-)
-def test_quota_of_a_container(tmp_path: Path, text: str | None, quota: float | None) -> None:
-    if text is not None:
-        (tmp_path / "cpu.max").write_text(text)
-    assert _quota(tmp_path / "cpu.max") == quota
-
-
 def test_what_others_took_is_what_is_left_of_the_busy_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Busy, stolen, total, throttled, this process: of 8 busy seconds the engines had 5 and we ourselves 1."""
-    readings = iter([(10.0, 1.0, 100.0, 3.0, 2.0), (18.0, 2.0, 120.0, 7.0, 3.0)] * 2)
+    """Busy, stolen, total, periods and seconds throttled, this process: of 8 busy seconds the engines had 5, we 1."""
+    readings = iter([(10.0, 1.0, 100.0, 3.0, 0.5, 2.0), (18.0, 2.0, 120.0, 7.0, 2.0, 3.0)] * 2)
     monkeypatch.setattr(Watch, "_read", staticmethod(lambda: next(readings)))
-    assert Watch().disturbance(5.0) == Disturbance(2 / 20, 1 / 20, 4)
-    assert Watch().disturbance(None) == Disturbance(None, 1 / 20, 4)
+    assert Watch().disturbance(5.0) == Disturbance(2 / 20, 1 / 20, 4, 1.5)
+    assert Watch().disturbance(None) == Disturbance(None, 1 / 20, 4, 1.5)
 
 
 def test_counters_only_grow() -> None:

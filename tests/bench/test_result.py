@@ -16,7 +16,7 @@ from bench.result import Comparison, Result, check_gates, summarize
 from bench.spec import ROLES, Effort, Engine, Role, Traffic, Turn, Workload
 from prune.qa.significance import Interval
 
-CALM = Disturbance(0.01, 0.0, 0)
+CALM = Disturbance(0.01, 0.0, 0, 0.0)
 
 
 def _turn(*seconds: float, clients: int = 1) -> Turn:
@@ -185,8 +185,12 @@ def test_notes_say_what_a_reader_must_know(comparison: Comparison, encoder, whol
     assert "2 processors share 1 cores" in busy[1]
     assert "governor powersave" in busy[2]
     assert "2 threads share 1 cores" in busy[3]
-    noisy = " ".join(_result(comparison, disturbance=Disturbance(0.5, 0.1, 3)).notes())
-    for said in ("Other processes took 50%", "The host gave 10%", "throttled 3 times"):
+    noisy = " ".join(_result(comparison, disturbance=Disturbance(0.5, 0.1, 3, 1.25)).notes())
+    for said in (
+        "Other processes took 50%",
+        "The host gave 10%",
+        "throttled 3 times meanwhile, for 1.2 s in all",
+    ):
         assert said in noisy
     answered = replace(comparison, accuracy=_accuracy(0.5, without=("candidate",)))
     notes = " ".join(_result(answered).notes())
