@@ -11,7 +11,7 @@ from rich.text import Text
 from bench.compare import AccuracyChange, Changes, Difference, Known, PointChange
 from bench.spec import ROLES
 from bench.stats import Speedup
-from page.words import milliseconds
+from page.words import as_fast, interval, milliseconds, times
 
 
 def print_changes(changes: Changes, console: Console) -> None:
@@ -72,21 +72,17 @@ def _differences_table(title: str, differences: Iterable[Difference]) -> Table:
 def _speedup_table(points: Sequence[PointChange]) -> Table:
     table = _table(None, "at", "speed-up, old", "speed-up, new", "new / old", left=1)
     for point in points:
-        ratio = f"{point.change.estimate:.3f}"
+        ratio = times(point.change.estimate)
         table.add_row(Text(point.where), _speedup(point.old), _speedup(point.new), ratio)
     return table
 
 
 def _verdict(point: PointChange) -> str:
     change = point.change
-    interval = f"{change.confidence:.0%} interval {change.low:.3f} to {change.high:.3f}"
+    said = f"{as_fast(change.estimate, change.low, change.high, change.confidence)} as before, against the baseline"
     if change.verdict == "undecided":
-        return (
-            f"{point.where}: no significant change of the speed-up: {change.estimate:.3f} times ({interval} "
-            "includes 1)"
-        )
-    times = max(change.estimate, 1 / change.estimate)
-    return f"{point.where}: {times:.3f} times {change.verdict} than before, against the baseline ({interval})"
+        return f"{point.where}: no significant change of the speed-up: {said}"
+    return f"{point.where}: {said}"
 
 
 def _time_table(points: Sequence[PointChange]) -> Table:
@@ -95,7 +91,7 @@ def _time_table(points: Sequence[PointChange]) -> Table:
         for role in ROLES:
             old, new = (point.p50 or {})[role]
             where = Text(point.where if role == ROLES[0] else "")
-            table.add_row(where, role, milliseconds(old), milliseconds(new), f"{new / old:.2f}")
+            table.add_row(where, role, milliseconds(old), milliseconds(new), times(new / old))
     return table
 
 
@@ -121,4 +117,4 @@ def _table(title: str | None, *headings: str, left: int) -> Table:
 
 
 def _speedup(found: Speedup) -> str:
-    return f"{found.estimate:.2f} ({found.low:.2f} to {found.high:.2f})"
+    return f"{times(found.estimate)} ({interval(found.low, found.high, found.estimate)})"

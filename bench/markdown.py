@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from bench.result import found_in_words
 from bench.spec import ROLES
-from page.words import digits, milliseconds
+from page.words import digits, interval, milliseconds, times
 
 _SPEED = ("at", "model", "p50 ms", "p90 ms", "p99 ms", "per second", "GMAC", "speed-up (95 % interval)")
 _ACCURACY = ("metric, percent", "baseline", "candidate", "change", "95 % interval")
@@ -37,13 +38,12 @@ def _headline(comparison: dict[str, Any]) -> str:
     found = [point["speedup"] for point in comparison["points"]]
     if len(found) > 1:
         estimates = [one["estimate"] for one in found]
-        return f"{candidate} is {min(estimates):.2f} to {max(estimates):.2f} times as fast as {baseline}"
+        return f"{candidate} is {times(min(estimates))} to {times(max(estimates))} as fast as {baseline}"
     (one,) = found
-    interval = f"95 % interval {_interval(one)}"
+    how_much = f"{times(one['estimate'])} as fast as {baseline} (95 % interval {_interval(one)})"
     if one["verdict"] == "undecided":
-        return f"{candidate} and {baseline}: no significant difference in speed, {interval} includes 1"
-    times = max(one["estimate"], 1 / one["estimate"])
-    return f"{candidate} is {times:.2f} times {one['verdict']} than {baseline} ({interval})"
+        return f"{candidate} is {how_much}: no significant difference"
+    return f"{candidate} is {how_much}"
 
 
 def _describe(model: dict[str, Any]) -> str:
@@ -74,9 +74,9 @@ def _speed_rows(point: dict[str, Any]) -> Iterator[list[str]]:
             *(milliseconds(found[quantile]) for quantile in ("p50", "p90", "p99")),
             digits(found["throughput"]),
             digits(found["multiply_adds"] / 1e9),
-            f"**{point['speedup']['estimate']:.2f}** ({_interval(point['speedup'])}), {point['speedup']['verdict']}"
+            f"**{times(point['speedup']['estimate'])}** ({_interval(point['speedup'])}), {point['speedup']['verdict']}"
             if role == "candidate"
-            else "1",
+            else "1×",
         ]
 
 
@@ -95,7 +95,7 @@ def _limits(gates: list[dict[str, Any]]) -> Iterator[str]:
         verdict = "met" if gate["met"] else "MISSED"
         end = "end of the interval " if gate["tested"] == "bound" else ""
         option = code(f"--{gate['name']} {gate['limit']:g}")
-        yield f"- {option}: **{verdict}**, {end}{gate['found']:.2f} ({prose(gate['where'])})"
+        yield f"- {option}: **{verdict}**, {end}{found_in_words(gate['name'], gate['found'])} ({prose(gate['where'])})"
     if gates:
         yield ""
 
@@ -130,7 +130,7 @@ def _environment(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _interval(speedup: dict[str, Any]) -> str:
-    return f"{speedup['low']:.2f} to {speedup['high']:.2f}"
+    return interval(speedup["low"], speedup["high"], speedup["estimate"])
 
 
 def _table(headings: Iterable[str], rows: Iterable[Iterable[str]], *, left: int) -> Iterator[str]:

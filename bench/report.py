@@ -9,9 +9,9 @@ from bench.accuracy import Accuracy
 from bench.environment import Environment
 from bench.inputs import DESCRIPTION
 from bench.models import Model
-from bench.result import Comparison, Point, Result
+from bench.result import Comparison, Point, Result, found_in_words
 from bench.spec import ROLES
-from page.words import digits, mebibytes, milliseconds
+from page.words import as_fast, digits, mebibytes, milliseconds, times
 
 
 def print_report(result: Result, console: Console) -> None:
@@ -34,7 +34,7 @@ def print_report(result: Result, console: Console) -> None:
     for gate in result.gates:
         verdict, style = ("met", "green") if gate.met else ("MISSED", "bold red")
         end = "end of the interval " if gate.tested == "bound" else ""
-        line = f"--{gate.name} {gate.limit:g}: {verdict}, {end}{gate.found:.2f} ({gate.where})"
+        line = f"--{gate.name} {gate.limit:g}: {verdict}, {end}{found_in_words(gate.name, gate.found)} ({gate.where})"
         console.print(Text(line, style=style), highlight=False)
 
 
@@ -130,17 +130,11 @@ def _start_table(comparison: Comparison) -> RenderableType:
 
 def _verdict(point: Point) -> str:
     found = point.speedup
-    interval = (
-        f"{found.confidence:.0%} interval {found.low:.2f} to {found.high:.2f}; {found.launches} launches"
-    )
-    how_much = f"{max(found.estimate, 1 / found.estimate):.2f} times"
-    fewer = f"{point.multiply_add_ratio:.2f} times fewer multiply-adds"
+    said = as_fast(found.estimate, found.low, found.high, found.confidence)
     if found.verdict == "undecided":
-        return (
-            f"{point.where}: no significant difference: {found.estimate:.3f} times as fast ({interval} includes 1), "
-            f"{fewer}"
-        )
-    return f"{point.where}: {how_much} {found.verdict} ({interval}), {fewer}"
+        said = f"no significant difference: {said}, which includes 1"
+    fewer = f"{times(point.multiply_add_ratio)} fewer multiply-adds"
+    return f"{point.where}: {said}; {found.launches} launches; {fewer}"
 
 
 def _accuracy_table(accuracy: Accuracy) -> RenderableType:

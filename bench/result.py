@@ -13,6 +13,7 @@ from bench.models import Model
 from bench.peak import IMPOSSIBLE
 from bench.spec import ROLES, Effort, Load, Role, Timing, Workload
 from bench.stats import Latency, Speedup, latency, outliers, speedup
+from page.words import times
 from prune.cost import multiply_adds, parameters
 from prune.qa.significance import warning
 
@@ -96,16 +97,16 @@ class Point:
     def notes(self, name: str) -> list[str]:
         """What a reader must know of these samples."""
         notes = []
-        for launch, block, times in list(outliers(self.samples.log_ratios))[:3]:
+        for launch, block, off in list(outliers(self.samples.log_ratios))[:3]:
             notes.append(
-                f"{name}, {self.where}: block {block + 1} of launch {launch + 1} is an outlier, its ratio {times:.2f} "
-                "times the median of its launch, which alone counts."
+                f"{name}, {self.where}: block {block + 1} of launch {launch + 1} is an outlier, its ratio {times(off)} "
+                "the median of its launch, which alone counts."
             )
         for role in ROLES:
             share = self.of_peak(role)
             if share and share > IMPOSSIBLE:
                 notes.append(
-                    f"{name}, {self.where}: the {role} seems to multiply {share:.1f} times as fast as this machine's "
+                    f"{name}, {self.where}: the {role} seems to multiply {times(share)} as fast as this machine's "
                     "fastest matrix product, which cannot be: an error of measurement."
                 )
         return notes
@@ -289,6 +290,11 @@ def check_gates(
             value = max(-(each.low if tested == "bound" else each.mean_difference) for each in changes)
             found.append(Gate("max-f1-loss", max_f1_loss, value, value <= max_f1_loss, name, tested))
     return found
+
+
+def found_in_words(limit: str, found: float) -> str:
+    """What was found, in the unit of the limit of that name."""
+    return times(found) if limit == "min-speedup" else f"{found:.2f} points"
 
 
 def _notes_on(comparison: Comparison) -> list[str]:

@@ -207,7 +207,7 @@ def _log_ratio(block: Field, models: dict[Role, SavedModel]) -> float:
     found = Block("baseline", turns).log_ratio  # which came first does not matter here
     if abs(found) > _MOST:
         raise InputError(
-            f"{block.source} is damaged: in {block.place} one engine is more than a million times as fast as the "
+            f"{block.source} is damaged: in {block.place} one engine is more than 1,000,000× as fast as the "
             "other; measure again."
         )
     return found

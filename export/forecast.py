@@ -99,7 +99,7 @@ def _lines(
     size = _bytes(request, source.encoder, after) / 2**20
     yield (
         f"Multiply-adds at {SEQ} tokens: {before_cost / 1e9:.2f} → {after_cost / 1e9:.2f} G, "
-        f"{before_cost / after_cost:.2f} times fewer; {request.out} about {size:.0f} MiB."
+        f"{before_cost / after_cost:.2f}× fewer; {request.out} about {size:.0f} MiB."
     )
     epochs = request.retrain or request.distill
     if epochs:

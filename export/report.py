@@ -42,7 +42,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     lines = [
         f"{how[0].upper()}{how[1:]}.",
         f"Removed {heads:.1%} of heads and {intermediate:.1%} of feed-forward activations.",
-        f"Multiply-adds at {SEQ} tokens: {before / 1e9:.2f} → {after / 1e9:.2f} G, {before / after:.2f} times fewer; "
+        f"Multiply-adds at {SEQ} tokens: {before / 1e9:.2f} → {after / 1e9:.2f} G, {before / after:.2f}× fewer; "
         f"parameters: {weights[0] / 1e6:.1f} → {weights[1] / 1e6:.1f} M.",
     ]
     if searched and searched.agreement:

@@ -11,6 +11,27 @@ def digits(value: float) -> str:
     return text if "e" not in text else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
+def times(ratio: float) -> str:
+    """A ratio in the one way that all tables, pages and sentences put it: "1.62×", nearer to 1 "0.985×"."""
+    return f"{ratio:.{_decimals(ratio)}f}×"
+
+
+def interval(low: float, high: float, estimate: float) -> str:
+    """From where to where the `estimate` of a ratio may lie, to as many decimals as it has: "1.58 to 1.66"."""
+    decimals = _decimals(estimate)
+    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+
+
+def as_fast(estimate: float, low: float, high: float, confidence: float = 0.95) -> str:
+    """A ratio of speeds and its interval, never inverted: below 1 is slower. "1.62× as fast (95 % interval ...)"."""
+    return f"{times(estimate)} as fast ({100 * confidence:.0f} % interval {interval(low, high, estimate)})"
+
+
+def _decimals(ratio: float) -> int:
+    """Two, and three where two would leave little of what a ratio near 1 says, or of a small one."""
+    return 3 if 0.9 < ratio < 1.1 or ratio < 0.1 else 2
+
+
 def mebibytes(size: float | None) -> str:
     """Bytes in MiB; "" where there are none."""
     return "" if size is None else digits(size / 2**20)

@@ -25,6 +25,23 @@ def accuracy_section(compared: Sequence[Compared]) -> Section:
     return Section("accuracy", "Accuracy", beside(_changes(measured), found))
 
 
+def accuracy_sentence(comparison: Mapping[str, Any]) -> str:
+    """What stands beside the speed: the first measure of both models and its change, or that there is none."""
+    accuracy = comparison["accuracy"]
+    if not accuracy or not accuracy["metrics"]:
+        return "How well it answers was not measured."
+    first = accuracy["metrics"][0]
+    values, change = first["values"], first["change"]
+    figures = " → ".join(f"{values[role]:.1f}" for role in ROLES if role in values)
+    changed = (
+        f" ({change['points']:+.1f}, 95 % interval {change['low']:+.1f} to {change['high']:+.1f})"
+        if change
+        else ""
+    )
+    alone = "" if len(values) == len(ROLES) else ", of the candidate alone"
+    return f"{first['name']}: {figures}{changed}{alone}, on {accuracy['questions']:,} questions."
+
+
 def _changes(measured: Sequence[Compared]) -> Markup:
     groups = [
         (

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.page.accuracy import accuracy_sentence
 from bench.page.names import Compared
+from bench.result import found_in_words
 from page.blocks import Section, bullets, table, verdict
 from page.markup import Markup, element, join
+from page.words import interval, times
 
 _NAMED = 3
 """Models that the title names."""
@@ -35,18 +38,27 @@ def lead(result: Mapping[str, Any], compared: Sequence[Compared]) -> list[Markup
 
 
 def _sentence(compared: Compared) -> Markup:
-    found = [point["speedup"] for point in compared.points]
-    estimates = sorted(speedup["estimate"] for speedup in found)
-    slowest, fastest = (f"{estimate:.2f}" for estimate in (estimates[0], estimates[-1]))
-    low, high = min(each["low"] for each in found), max(each["high"] for each in found)
-    how_much = slowest if slowest == fastest else f"{slowest} to {fastest}"
-    interval = "95 % interval" if len(found) == 1 else "by operating point; all 95 % intervals within"
-    said = f": {how_much} times as fast as {compared.names['baseline']} ({interval} {low:.2f} to {high:.2f})"
+    found = sorted((point["speedup"] for point in compared.points), key=lambda one: float(one["estimate"]))
+    baseline = compared.names["baseline"]
+    if len(found) == 1:
+        (one,) = found
+        said = f"{times(one['estimate'])} as fast as {baseline} (95 % interval {_reach(one)})"
+    else:
+        said = (
+            f"{times(found[0]['estimate'])} to {times(found[-1]['estimate'])} as fast as {baseline}, by operating "
+            f"point (95 % intervals {_reach(found[0])} and {_reach(found[-1])})"
+        )
     undecided = sum(each["verdict"] == "undecided" for each in found)
     if undecided:
         said += "; no significant difference"
         said += f" at {undecided} of {len(found)}" if len(found) > 1 else ""
-    return join([element("strong", compared.names["candidate"]), f"{said}."])
+    return join(
+        [element("strong", compared.names["candidate"]), f": {said}. ", accuracy_sentence(compared.data)]
+    )
+
+
+def _reach(speedup: Mapping[str, Any]) -> str:
+    return interval(speedup["low"], speedup["high"], speedup["estimate"])
 
 
 def limits_section(gates: Sequence[Mapping[str, Any]]) -> Section | None:
@@ -58,7 +70,7 @@ def limits_section(gates: Sequence[Mapping[str, Any]]) -> Section | None:
             f"--{gate['name']} {gate['limit']:g}",
             gate["where"],
             "✓ met" if gate["met"] else "✗ missed",
-            f"{gate['found']:.2f}",
+            found_in_words(gate["name"], gate["found"]),
             "end of the interval" if gate["tested"] == "bound" else "estimate",
         )
         for gate in gates

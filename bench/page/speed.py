@@ -6,21 +6,18 @@ from typing import Any
 from bench.page.names import Compared
 from page.blocks import Section, beside, figure, grouped_table
 from page.intervals import Estimate, intervals
+from page.words import interval, times
 
 
 def speed_section(compared: Sequence[Compared]) -> Section:
     """All operating points of all comparisons, in one chart and one table."""
     groups = [(each.title, [_estimate(point) for point in each.points]) for each in compared]
-    said = "; ".join(
-        f"{title}, {row.label}: {row.value:.2f}, interval {row.low:.2f} to {row.high:.2f}"
-        for title, rows in groups
-        for row in rows
-    )
+    said = "; ".join(f"{title}, {row.label}: {row.reading}" for title, rows in groups for row in rows)
     picture = intervals(
         f"Speed-ups with their 95 % intervals. {said}.",
         groups,
         reference=1.0,
-        axis="times as fast as the baseline",
+        axis="× as fast as the baseline",
         log=True,
     )
     caption = (
@@ -30,12 +27,12 @@ def speed_section(compared: Sequence[Compared]) -> Section:
     )
     headings = (
         "at",
-        "times as fast",
+        "as fast as the baseline",
         "95 % interval",
         "verdict",
         "launches",
         "blocks",
-        "times fewer multiply-adds",
+        "multiply-adds",
     )
     rows = [(each.title, [_row(point) for point in each.points]) for each in compared]
     return Section(
@@ -45,7 +42,7 @@ def speed_section(compared: Sequence[Compared]) -> Section:
 
 def _estimate(point: Mapping[str, Any]) -> Estimate:
     found = point["speedup"]
-    reading = f"{found['estimate']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+    reading = f"{times(found['estimate'])} ({interval(found['low'], found['high'], found['estimate'])})"
     return Estimate(point["where"], found["estimate"], found["low"], found["high"], reading)
 
 
@@ -53,10 +50,10 @@ def _row(point: Mapping[str, Any]) -> tuple[str, ...]:
     found = point["speedup"]
     return (
         point["where"],
-        f"{found['estimate']:.3f}",
-        f"{found['low']:.3f} to {found['high']:.3f}",
+        times(found["estimate"]),
+        interval(found["low"], found["high"], found["estimate"]),
         found["verdict"],
         str(found["launches"]),
         str(found["blocks"]),
-        f"{point['multiply_add_ratio']:.2f}",
+        f"{times(point['multiply_add_ratio'])} fewer",
     )

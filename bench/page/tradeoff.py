@@ -13,9 +13,10 @@ from page.blocks import Section, figure, gallery, grouped_table
 from page.markup import Markup, element, join
 from page.pareto import pareto_front
 from page.scatter import Model, letters, scatter
+from page.words import interval, times
 
 _MEASURES = ("F1", "F1, long answers", "F1, short answers")
-_HEADINGS = ("mark", "model", "times as fast", "accuracy, %", "on the front")
+_HEADINGS = ("mark", "model", "as fast as the baseline", "accuracy, %", "on the front")
 _TIMED_ALIKE = (
     "encoder",
     "shape",
@@ -106,14 +107,14 @@ def _candidate(
 def _picture(chart: _Chart) -> Markup:
     front = _front(chart)
     said = "; ".join(
-        f"{model.letter} {name}: {model.x:.2f} times as fast, {chart.measure} {model.y:.2f}"
+        f"{model.letter} {name}: {times(model.x)} as fast, {chart.measure} {model.y:.2f}"
         f"{', on the front' if index in front else ''}"
         for index, (name, model) in enumerate(chart.models)
     )
     picture = scatter(
         f"Accuracy against speed-up: {chart.title}. {said}.",
         [model for _, model in chart.models],
-        x_title="times as fast as the baseline",
+        x_title="× as fast as the baseline",
         y_title=f"{chart.measure}, %",
     )
     return figure(picture, f"{chart.title}.")
@@ -125,7 +126,7 @@ def _rows(chart: _Chart) -> list[tuple[str, ...]]:
         (
             model.letter,
             name,
-            _with(f"{model.x:.2f}", model.x_interval),
+            _speed(model),
             _with(f"{model.y:.2f}", model.y_interval),
             "yes" if index in front else "no",
         )
@@ -135,6 +136,11 @@ def _rows(chart: _Chart) -> list[tuple[str, ...]]:
 
 def _front(chart: _Chart) -> list[int]:
     return pareto_front([(model.x, model.y) for _, model in chart.models])
+
+
+def _speed(model: Model) -> str:
+    reach = model.x_interval
+    return times(model.x) if reach is None else f"{times(model.x)} ({interval(*reach, model.x)})"
 
 
 def _with(figure_: str, interval: tuple[float, float] | None) -> str:

@@ -274,7 +274,7 @@ TURN = (*POINT, "launches", 1, "blocks", 0, "candidate", 0)
         (_set(*TURN, "seconds", to=[]), "launches[1].blocks[0].candidate[0].seconds is []"),
         (_set(*TURN, "seconds", to=[0.0]), "candidate[0].seconds[0] is 0.0, expected a time from"),
         (_set(*TURN, "seconds", to=[math.inf]), "candidate[0].seconds[0] is inf, expected a finite number"),
-        (_set(*TURN[:-1], to=[{"seconds": [1e-9], "wall": 1.0}]), "more than a million times as fast"),
+        (_set(*TURN[:-1], to=[{"seconds": [1e-9], "wall": 1.0}]), "more than 1,000,000× as fast"),
         (_set(*TURN, "wall", to="long"), "candidate[0].wall is 'long', expected a finite number"),
     ],
 )

@@ -23,15 +23,13 @@ def _tables(text: str) -> list[list[list[str]]]:
 
 def test_one_point() -> None:
     text = markdown_text(plain_result([LOG2], [LOG2], [LOG2]))
-    assert (
-        text.splitlines()[0] == "### `out.onnx` is 2.00 times faster than `twin` (95 % interval 2.00 to 2.00)"
-    )
+    assert text.splitlines()[0] == "### `out.onnx` is 2.00× as fast as `twin` (95 % interval 2.00 to 2.00)"
     (table,) = _tables(text)
     assert table[0][:2] == ["at", "model"]
     assert table[1] == ["---", "---", *["---:"] * 6]
     gmacs = [row[6] for row in table[2:]]
     # The baseline's calls take twice the candidate's 125 ms, two sequences each.
-    assert table[2] == ["batch 2, seq 16", "baseline", "250", "250", "250", "8", gmacs[0], "1"]
+    assert table[2] == ["batch 2, seq 16", "baseline", "250", "250", "250", "8", gmacs[0], "1×"]
     assert table[3] == [
         "",
         "candidate",
@@ -40,7 +38,7 @@ def test_one_point() -> None:
         "125",
         "16",
         gmacs[1],
-        "**2.00** (2.00 to 2.00), faster",
+        "**2.00×** (2.00 to 2.00), faster",
     ]
     assert float(gmacs[0]) == pytest.approx(2.73, rel=0.01)  # 32 tokens through 85 million weights
     assert "52.8% of heads and 64.9% of activations removed" in text
@@ -50,10 +48,10 @@ def test_one_point() -> None:
 @pytest.mark.parametrize(
     ("launches", "said"),
     [
-        (([-LOG2], [-LOG2]), "`out.onnx` is 2.00 times slower than `twin` (95 % interval 0.50 to 0.50)"),
+        (([-LOG2], [-LOG2]), "`out.onnx` is 0.50× as fast as `twin` (95 % interval 0.50 to 0.50)"),
         (
             ([0.1], [-0.1]),
-            "`out.onnx` and `twin`: no significant difference in speed, 95 % interval 0.28 to 3.56 includes 1",
+            "`out.onnx` is 1.000× as fast as `twin` (95 % interval 0.281 to 3.563): no significant difference",
         ),
     ],
 )
@@ -64,7 +62,7 @@ def test_the_headline_says_what_the_interval_says(launches: Any, said: str) -> N
 def test_several_points_share_a_headline_and_a_table() -> None:
     loads = [Workload(1, 16), Traffic("sorted by length", ((3, 4), (9,)), None, 2)]
     text = markdown_text(plain_result([LOG2], [LOG2], loads=loads))
-    assert text.startswith("### `out.onnx` is 2.00 to 2.00 times as fast as `twin`\n")
+    assert text.startswith("### `out.onnx` is 2.00× to 2.00× as fast as `twin`\n")
     (table,) = _tables(text)
     assert [row[0] for row in table[2:]] == ["batch 1, seq 16", "", "sorted by length", ""]
 
@@ -77,7 +75,7 @@ def test_accuracy_limits_and_notes() -> None:
         ["EM", "80.00", "79.00", "", ""],
     ]
     assert "100 questions:" in text
-    assert "- `--min-speedup 3`: **MISSED**, 2.00 (out.onnx, batch 2, seq 16)" in text
+    assert "- `--min-speedup 3`: **MISSED**, 2.00× (out.onnx, batch 2, seq 16)" in text
     assert "- Note: The machine was busy before the start (load 2.0 on 2 cores)" in text
 
 
@@ -103,7 +101,7 @@ def test_no_name_breaks_out_of_its_place() -> None:
     name = "a|b`c``d\n| x | <b>@someone_else* [l](u) \\| "
     text = markdown_text(plain_result([LOG2], [LOG2], name=name, min_speedup=1.0))
     headline = text.splitlines()[0]
-    assert headline.startswith("### ``` a|b`c``d | x | <b>@someone_else* [l](u) \\| ``` is 2.00 times faster")
+    assert headline.startswith("### ``` a|b`c``d | x | <b>@someone_else* [l](u) \\| ``` is 2.00× as fast")
     (table,) = _tables(text)
     assert len(table) == 4
     assert {len(row) for row in table} == {8}

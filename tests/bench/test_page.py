@@ -75,7 +75,7 @@ def test_figures_are_those_of_the_result() -> None:
     page = _page(data)
     _, title, first, second = _table(page, "speed")
     assert title == ["out.onnx against twin"]
-    assert first == ["batch 1, seq 16", "2.000", "2.000 to 2.000", "faster", "2", "6", first[-1]]
+    assert first == ["batch 1, seq 16", "2.00×", "2.00 to 2.00", "faster", "2", "6", first[-1]]
     assert second[0] == "batch 2, seq 16"
     slow, fast = _table(page, "latency")[2:4]
     assert slow[:4] == ["batch 1, seq 16", "baseline", "250", "250"]
@@ -86,7 +86,12 @@ def test_figures_are_those_of_the_result() -> None:
     started = _table(page, "models", 1)
     assert started[1][0] == "baseline"
     assert started[1][3:5] == ["0.5", "250"]
-    assert "2.00 times as fast as twin" in page.one("header").text
+    lead = page.one("header").text
+    assert (
+        "2.00× to 2.00× as fast as twin, by operating point (95 % intervals 2.00 to 2.00 and 2.00 to 2.00). "
+        in lead
+    )
+    assert "F1: 60.0 → 59.0 (-1.0, 95 % interval -2.0 to +0.0), on 100 questions." in lead
 
 
 def test_latency_is_drawn_over_what_was_swept() -> None:
@@ -162,7 +167,7 @@ def test_the_front_is_of_models_over_one_baseline() -> None:
     rows = _table(page, "tradeoff")
     assert [row[-1] for row in rows if len(row) > 1] == ["on the front", "yes", "yes", "no", "yes", "yes"]
     assert len(page.by_id("tradeoff").all("svg")) == 2
-    assert rows[3][:4] == ["B", "a.onnx (2 threads)", "2.00 (1.96 to 2.04)", "59.00 (57.10 to 60.80)"]
+    assert rows[3][:4] == ["B", "a.onnx (2 threads)", "2.00× (1.96 to 2.04)", "59.00 (57.10 to 60.80)"]
 
 
 def test_random_twins_share_a_baseline_and_have_no_accuracy_of_their_own() -> None:
@@ -190,11 +195,19 @@ def test_limits_are_told_by_sign_and_word() -> None:
     page = _page(result([comparison(Side("m.onnx"))], gates=[gate(True), gate(False, tested="bound")]))
     assert "✗ missed: 1 of 2 limits" in page.one("header").text
     _, met, missed = _table(page, "limits")
-    assert met[2:] == ["✓ met", "2.00", "estimate"]
-    assert missed[2:] == ["✗ missed", "1.60", "end of the interval"]
+    assert met[2:] == ["✓ met", "2.00×", "estimate"]
+    assert missed[2:] == ["✗ missed", "1.60×", "end of the interval"]
     assert (
         "✓ met: 1 of 1" in _page(result([comparison(Side("m.onnx"))], gates=[gate(True)])).one("header").text
     )
+
+
+def test_a_slower_model_is_told_in_the_unit_of_a_faster_one() -> None:
+    page = _page(result([comparison(Side("m.onnx"), times=0.89, width=0.05)]))
+    lead = page.one("header").text
+    assert "m.onnx: 0.89× as fast as unpruned twin of out/model.onnx (95 % interval 0.85 to 0.93)" in lead
+    assert "How well it answers was not measured." in lead
+    assert _table(page, "speed")[2][1:4] == ["0.89×", "0.85 to 0.93", "slower"]
 
 
 def test_no_significant_difference_is_said() -> None:

@@ -14,6 +14,7 @@ from bench.models import Model
 from bench.report import print_report
 from bench.result import Comparison, Result, check_gates, summarize
 from bench.spec import ROLES, Effort, Engine, Role, Traffic, Turn, Workload
+from bench.stats import Speedup
 from prune.qa.significance import Interval
 
 CALM = Disturbance(0.01, 0.0, 0, 0.0)
@@ -227,7 +228,7 @@ def test_outliers_are_named(comparison: Comparison, encoder, whole, cut) -> None
     samples = Samples(2, [launch, SAMPLES.launches[1]])
     point = summarize(dict.fromkeys(("baseline", "candidate"), Workload(2, 16)), samples, models)
     notes = _result(replace(comparison, points=[point])).notes()
-    assert any("block 3 of launch 1 is an outlier, its ratio 1.95 times" in note for note in notes)
+    assert any("block 3 of launch 1 is an outlier, its ratio 1.95× the median" in note for note in notes)
 
 
 def test_the_table_shows_what_was_found(comparison: Comparison) -> None:
@@ -239,7 +240,7 @@ def test_the_table_shows_what_was_found(comparison: Comparison) -> None:
     assert "Some CPU · 2 cores · onnxruntime 1.0" in text
     assert "out.onnx (onnxruntime on cpu, 2 threads; fp32, onnxruntime graph" in flowing
     assert "66.7% of heads and 75.0% of activations removed" in flowing
-    assert "batch 2, seq 16: 2.22 times faster (95% interval " in flowing
+    assert "batch 2, seq 16: 2.22× as fast (95 % interval " in flowing
     # Layer, then heads and activations of the baseline and of the candidate.
     assert [line.split() for line in text.splitlines() if line.split()[:1] == ["1"]] == [
         ["1", "4", "3", "256", "128"]
@@ -261,3 +262,13 @@ def test_no_difference_is_called_so(comparison: Comparison, encoder, whole, cut)
     out = io.StringIO()
     print_report(_result(replace(comparison, points=[point])), Console(file=out, width=200))
     assert "batch 2, seq 16: no significant difference: 1.00" in out.getvalue()
+
+
+def test_a_slower_model_is_told_in_the_unit_of_a_faster_one(comparison: Comparison) -> None:
+    """Neither the estimate nor its interval is turned round: 0.89 of the speed, and the interval around that."""
+    slower = Speedup(1 / 1.12, 0.84, 0.94, 30, 5)
+    out = io.StringIO()
+    points = [replace(comparison.points[0], speedup=slower)]
+    print_report(_result(replace(comparison, points=points)), Console(file=out, width=200))
+    assert "batch 2, seq 16: 0.89× as fast (95 % interval 0.84 to 0.94); 5 launches" in out.getvalue()
+    assert "slower" not in out.getvalue()

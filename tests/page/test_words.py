@@ -1,6 +1,6 @@
 import pytest
 
-from page.words import digits, fit, mebibytes, milliseconds, short_names
+from page.words import as_fast, digits, fit, mebibytes, milliseconds, short_names, times
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,21 @@ def test_names_are_cut_to_what_tells_them_apart() -> None:
         "BERT-base, unpruned": "BERT-base, unpruned",
         "BERT-base, paper's shape": "BERT-base, paper's shape",
     }
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "high", "said"),
+    [
+        (1.62, 1.58, 1.66, "1.62× as fast (95 % interval 1.58 to 1.66)"),
+        (1 / 1.12, 0.84, 0.94, "0.89× as fast (95 % interval 0.84 to 0.94)"),
+        (0.985, 0.9712, 1.004, "0.985× as fast (95 % interval 0.971 to 1.004)"),
+        (1.0, 1.0, 1.0, "1.000× as fast (95 % interval 1.000 to 1.000)"),
+        (0.0123, 0.0112, 0.0134, "0.012× as fast (95 % interval 0.011 to 0.013)"),
+        (412.0, 3.0, 5000.0, "412.00× as fast (95 % interval 3.00 to 5000.00)"),
+    ],
+)
+def test_a_ratio_of_speeds_has_one_unit_and_its_interval_lies_around_it(
+    estimate: float, low: float, high: float, said: str
+) -> None:
+    assert as_fast(estimate, low, high) == said
+    assert times(estimate) == said.split(" ")[0]
