@@ -9,9 +9,12 @@ TORCH ?= torch
 .PHONY: demo test lint clean
 
 demo: $(VENV)/encoder
-	mkdir -p $(DEMO)
+	mkdir -p $(DEMO)/int8
 	$(BIN)/prune-export demo $(DEMO)/model.onnx --dev $(DEMO)/work/demo/dev.json --work $(DEMO)/work --json $(DEMO)/export.json
-	$(BIN)/bench $(DEMO)/model.onnx --baseline $(DEMO)/work/demo --dev $(DEMO)/work/demo/dev.json --batch 1 --seq 128 --max-time 60 --json $(DEMO)/bench.json --html $(DEMO)/page.html
+	$(BIN)/prune-export $(DEMO)/work/demo $(DEMO)/int8/model.onnx --plan $(DEMO)/export.json --precision int8 --dev $(DEMO)/work/demo/dev.json --work $(DEMO)/work
+	$(BIN)/bench $(DEMO)/model.onnx $(DEMO)/int8/model.onnx --baseline $(DEMO)/work/demo --dev $(DEMO)/work/demo/dev.json --batch 1 --seq 128 --max-time 60 --json $(DEMO)/bench.json --html $(DEMO)/page.html
+	echo "The pear tree was trained by Ada Birch in 1871." | $(BIN)/answer $(DEMO)/int8 "Who trained the pear tree?"
+	@echo "All of it on one page, for any browser: $(abspath $(DEMO)/page.html)"
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest -n auto -m "not slow and not gpu and not timing"

@@ -21,7 +21,7 @@ from bench.models import own_runtime
 from bench.outputs import Outputs, json_text
 from bench.page import result_page
 from bench.report import print_report
-from bench.request import Request, parse_numbers, parse_share, parse_words
+from bench.request import Request, parse_numbers, parse_words
 from bench.result import Tested
 from bench.spec import Device, Effort, Runtime, Timing, Workload
 from export.doctor import findings, sentences, this_installation
@@ -31,6 +31,7 @@ from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
 from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.task import TaskName
+from prune.share import parse_share
 
 RUNTIMES = get_args(Runtime)
 

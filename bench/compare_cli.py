@@ -10,9 +10,9 @@ from rich.text import Text
 from bench.compare import Changes, compare
 from bench.compare_report import print_changes
 from bench.outputs import Outputs, json_text
-from bench.request import parse_share
 from bench.saved import read_saved
 from prune.errors import InputError
+from prune.share import parse_share
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 

@@ -91,14 +91,6 @@ def parse_words(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]
     return words
 
 
-def parse_share(option: str, text: str) -> float:
-    """A share like "2%" or "0.02"; raises InputError naming `option`."""
-    try:
-        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise InputError(f"{option} is {text!r}; give a share like 2% or 0.02.") from None
-
-
 def parse_numbers(option: str, text: str) -> tuple[int, ...]:
     """A list like "1,16", each number once; raises InputError naming `option`."""
     try:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from export.doctor import sentences
-from export.flags import called_by_flag
+from export.flags import called_by_flag, share
 from export.page import export_page
 from export.request import Request
 from export.target import GraphPrecision, Target
@@ -45,15 +45,15 @@ _EXAMPLES = "\n\n".join(
                 ("as far as the model's own answers allow", "model_dir out/model.onnx"),
                 ("the same, and measure what was lost", "model_dir out/model.onnx --dev dev-v2.0.json"),
                 (
-                    "48 % of the heads and 65 % of the feed-forward activations",
-                    "model_dir out/model.onnx --prune-heads 0.48 --prune-ffn 0.65 --train train-v2.0.json",
+                    "half of the heads and 65 % of the feed-forward activations",
+                    "model_dir out/model.onnx --prune-heads 50% --prune-ffn 65% --train train-v2.0.json",
                 ),
                 (
                     "the paper: gates, cut, one epoch of distillation",
-                    "model_dir out/model.onnx --method l0 --prune-heads 0.53 --prune-ffn 0.65 "
+                    "model_dir out/model.onnx --method l0 --prune-heads 53% --prune-ffn 65% "
                     "--train train-v2.0.json --distill 1 --dev dev-v2.0.json",
                 ),
-                ("for TensorRT or OpenVINO", "model_dir out/model.onnx --target portable"),
+                ("for TensorRT", "model_dir out/model.onnx --target tensorrt"),
                 ("unchanged", "model_dir out/model.onnx --no-prune"),
             )
         ),
@@ -78,14 +78,18 @@ def prune_export(
     prune_heads: Annotated[
         float | None,
         typer.Option(
-            metavar="F", help="Fraction of all heads to remove, 0 up to below 1.", rich_help_panel=_AMOUNT
+            metavar="SHARE",
+            parser=share,
+            help="Of all heads to remove, such as 50% or 0.5; below 1.",
+            rich_help_panel=_AMOUNT,
         ),
     ] = None,
     prune_ffn: Annotated[
         float | None,
         typer.Option(
-            metavar="F",
-            help="Fraction of all feed-forward activations to remove.",
+            metavar="SHARE",
+            parser=share,
+            help="Of all feed-forward activations to remove.",
             rich_help_panel=_AMOUNT,
         ),
     ] = None,
@@ -146,7 +150,8 @@ def prune_export(
         ),
     ] = False,
     gate_share: Annotated[
-        float, typer.Option(metavar="F", help="Share of --train to use.", rich_help_panel=_GATES)
+        float,
+        typer.Option(metavar="SHARE", parser=share, help="Share of --train to use.", rich_help_panel=_GATES),
     ] = 1.0,
     gate_epochs: Annotated[float, typer.Option(help="Times over that share.", rich_help_panel=_GATES)] = 1.0,
     gate_loss: Annotated[
@@ -184,7 +189,8 @@ def prune_export(
     null_share: Annotated[
         float,
         typer.Option(
-            metavar="F",
+            metavar="SHARE",
+            parser=share,
             help="With nq: share of the windows without an answer to train on.",
             rich_help_panel=_DATA,
         ),
@@ -228,7 +234,8 @@ def prune_export(
     task_weight: Annotated[
         float,
         typer.Option(
-            metavar="F",
+            metavar="SHARE",
+            parser=share,
             help="Share of the annotated answers in the loss of --distill.",
             rich_help_panel=_TRAINING,
         ),
@@ -256,7 +263,8 @@ def prune_export(
     held_out: Annotated[
         float,
         typer.Option(
-            metavar="F",
+            metavar="SHARE",
+            parser=share,
             help="Share of the contexts to tell the best weights by, instead of training on them.",
             rich_help_panel=_TRAINING,
         ),
@@ -277,7 +285,8 @@ def prune_export(
     dropout: Annotated[
         float | None,
         typer.Option(
-            metavar="F",
+            metavar="SHARE",
+            parser=share,
             help="In place of the model's own rates; 0 is much faster on a CPU.",
             rich_help_panel=_TRAINING,
         ),

@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import typer
+
 from prune.errors import InputError
+from prune.share import parse_share
 
 _GATES = "The gates' "
 _GATE_FLAGS = {"epochs": "--gate-epochs", "learning_rate": "--gate-learning-rate"}
@@ -38,3 +41,11 @@ def _by_flag(sentence: str) -> str:
     names = "|".join(map(re.escape, flags))
     whole_words = rf"(?<![\w./-])({names})(?![\w/-])"  # not within a path
     return re.sub(whole_words, lambda found: flags[found[1]], sentence.removeprefix(_GATES))
+
+
+def share(value: str | float) -> float:
+    """A share like 2% or 0.02, for `parser=` of an option: typer hands over texts, and defaults as they are."""
+    try:
+        return parse_share("it", str(value))
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from None

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bench.request import Request, parse_numbers, parse_share, parse_words
+from bench.request import Request, parse_numbers, parse_words
 from bench.spec import Effort, Workload
 from prune.errors import InputError
 
@@ -81,14 +81,3 @@ def test_words_are_read_in_order_and_once() -> None:
     assert parse_words("--precision", "int8, fp32,int8", ("fp32", "int8")) == ("int8", "fp32")
     with pytest.raises(InputError, match=r"--precision is 'fp64', and 'fp64' is not one of fp32, int8\."):
         parse_words("--precision", "fp64", ("fp32", "int8"))
-
-
-@pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.5%", 0.005), ("0.02", 0.02), ("1", 1.0)])
-def test_shares_are_read_as_percentages_or_plainly(text: str, share: float) -> None:
-    assert parse_share("--precision-goal", text) == pytest.approx(share)
-
-
-@pytest.mark.parametrize("text", ["", "%", "two%", "2 percent"])
-def test_what_is_no_share_is_named(text: str) -> None:
-    with pytest.raises(InputError, match=f"--precision-goal is {text!r}; give a share"):
-        parse_share("--precision-goal", text)
