@@ -24,6 +24,9 @@ from prune.qa.windows import Windower, collate, pad_token_id_of
 CHUNK_QUESTIONS, CHUNK_CHARACTERS = 512, 1 << 20
 """At most so many questions of a stream, and about so much text of theirs, are in memory at once."""
 
+LONGEST_QUESTION = 1 << 16
+"""Characters. The model reads a few dozen tokens of it."""
+
 
 def open_answerer(
     model: str | Path,
@@ -202,7 +205,7 @@ def _characters(question: Question) -> int:
 
 
 def check_texts(question: Question) -> None:
-    """Raise InputError unless question and context are Unicode text."""
+    """Raise InputError unless question and context are Unicode text, the question of no absurd length."""
     for name, text in (("question", question.question), ("context", question.context)):
         if not isinstance(text, str):
             raise InputError(f"The {name} of {question.id!r} is a {type(text).__name__}; expected text.")
@@ -210,6 +213,11 @@ def check_texts(question: Question) -> None:
             raise InputError(
                 f"The {name} of {question.id!r} holds half a surrogate pair, which is no Unicode text."
             )
+    if len(question.question) > LONGEST_QUESTION:
+        raise InputError(
+            f"The question {question.id[:100]!r} has {len(question.question):,} characters; expected "
+            f"{LONGEST_QUESTION:,} at most. Is it the context?"
+        )
 
 
 def is_unicode(text: str) -> bool:

@@ -1,10 +1,9 @@
 """The three ways in which the command is asked, and how each is answered on standard output."""
 
-import json
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
@@ -14,21 +13,27 @@ from rich.console import Console
 
 from answer.answerer import Answerer, open_answerer
 from answer.answers import Answer
-from answer.json_lines import read_asked
+from answer.json_lines import Asked, Unusable, read_asked
 from answer.request import STANDARD_INPUT, Request
 from prune.errors import InputError
 from prune.progress import Report, shown
-from prune.qa.json_file import write_json
+from prune.qa.json_file import json_text, write_json
 from prune.qa.questions import Question
 from prune.qa.settings import ALWAYS_ANSWER
 from prune.qa.squad import read_questions
 
+_REFUSED = "(no answer)"
+"""Stands where the spans of a refused question would."""
 _PATIENCE = 2.0
 """Seconds after which a bar is worth showing."""
 
 
-def run(request: Request, errors: Console) -> None:
-    """Open the model and answer. Raises InputError; BrokenPipeError where nobody reads any more."""
+def run(request: Request, errors: Console) -> int:
+    """Open the model and answer; the exit code, 1 where some lines could not be answered.
+
+    Raises InputError; BrokenPipeError where nobody reads any more.
+    """
+    code = 0
     answerer = open_answerer(
         request.model,
         runtime=request.runtime,
@@ -39,10 +44,11 @@ def run(request: Request, errors: Console) -> None:
     if request.squad:
         _answer_squad(answerer, request.squad, request, errors)
     elif request.jsonl:
-        _answer_lines(answerer, request.jsonl, request, errors)
+        code = _answer_lines(answerer, request.jsonl, request, errors)
     else:
         _answer_questions(answerer, request, errors)
     sys.stdout.flush()
+    return code
 
 
 def _answer_questions(answerer: Answerer, request: Request, errors: Console) -> None:
@@ -85,19 +91,51 @@ def _answer_squad(answerer: Answerer, source: Path, request: Request, errors: Co
         _print_json(texts)
 
 
-def _answer_lines(answerer: Answerer, source: str, request: Request, errors: Console) -> None:
-    answered = 0
+def _answer_lines(answerer: Answerer, source: str, request: Request, errors: Console) -> int:
+    count, unusable, first = 0, 0, None
     # not where answers are printed to the same terminal meanwhile
     may_show = sys.stderr.isatty() and not sys.stdout.isatty()
     with _opened(source) as (lines, waits), _bar(errors, may_show) as report:
-        for asked in read_asked(lines, _called(source), waits=waits):
-            answers = answerer.answer_all([each.question for each in asked], top_k=request.top_k)
-            for each, found in zip(asked, answers, strict=True):
-                name = {} if each.id is None else {"id": each.id}
-                _print_json(name | found.to_dict(with_spans=request.top_k > 1))
+        for asked in read_asked(lines, waits=waits):
+            for each in _answered(answerer, asked, request.top_k):
+                if isinstance(each, Unusable):
+                    unusable, first = unusable + 1, first or each
+                    _print_json(each.to_dict())
+                else:
+                    _print_json(each)
             sys.stdout.flush()
-            answered += len(asked)
-            report(f"answering ({answered} so far)", 0, 1)
+            count += len(asked)
+            report(f"answering ({count} so far)", 0, 1)
+    if first:
+        _say(
+            errors,
+            f"answer: {unusable} of {count} lines of {_called(source)} could not be answered, the first of them "
+            f"line {first.line}: {first.error}",
+        )
+    return 1 if first else 0
+
+
+def _answered(
+    answerer: Answerer, asked: Sequence[Asked | Unusable], top_k: int
+) -> Iterator[dict[str, Any] | Unusable]:
+    """What is to be said to each line, in order: one that cannot be answered takes no other with it."""
+    usable = [each for each in asked if isinstance(each, Asked)]
+    try:
+        answers = iter(answerer.answer_all([each.question for each in usable], top_k=top_k))
+    except InputError as error:
+        if len(asked) > 1:
+            for each in asked:
+                yield from _answered(answerer, [each], top_k)
+            return
+        (alone,) = usable
+        yield Unusable(alone.id, alone.line, str(error), alone.size)
+        return
+    for each in asked:
+        if isinstance(each, Unusable):
+            yield each
+        else:
+            name = {} if each.id is None else {"id": each.id}
+            yield name | next(answers).to_dict(with_spans=top_k > 1)
 
 
 def _read_context(source: str, errors: Console) -> str:
@@ -157,9 +195,10 @@ def _say(errors: Console, sentence: str) -> None:
 
 
 def _listed(found: Answer) -> str:
-    """The spans, a line each behind its probability; an empty line where the question is refused."""
-    spans = () if found.refused else found.spans
-    return "\n".join(f"{span.probability:.4f}\t{_on_one_line(span.text)}" for span in spans)
+    """The spans, a line each behind its probability; where the question is refused, that of saying nothing."""
+    if found.refused:
+        return f"{found.null_probability:.4f}\t{_REFUSED}"
+    return "\n".join(f"{span.probability:.4f}\t{_on_one_line(span.text)}" for span in found.spans)
 
 
 def _on_one_line(text: str) -> str:
@@ -174,7 +213,7 @@ def _reason(found: Answer, threshold: float) -> str:
 
 
 def _print_json(value: Any) -> None:
-    _print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    _print(json_text(value, "The answer"))
 
 
 def _print(line: str) -> None:

@@ -40,7 +40,8 @@ _EXAMPLES = "\n\n".join(
             )
         ),
         "[bold]Exit codes[/bold]",
-        "0 all answered or refused; 2 the request cannot be served as given; 130 interrupted.",
+        "0 all answered or refused; 1 some lines of --jsonl could not be answered, each has an error in its place; "
+        "2 the request cannot be served as given; 130 interrupted.",
     )
 )  # fmt: skip
 
@@ -147,8 +148,7 @@ def answer(
             threads=threads,
             max_batch_tokens=max_batch_tokens,
         )
-        run(request, errors)
-        code = 0
+        code = run(request, errors)
     except InputError as error:
         code = _say(errors, str(error), 2)
     except BrokenPipeError:  # the reader of standard output has gone; typer ends quietly then

@@ -1,6 +1,5 @@
 """Where a result goes beside the table on the terminal: files of several forms, or one of them on stdout."""
 
-import json
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from prune.errors import InputError
+from prune.qa import json_file
 from prune.staging import check_file, check_no_input, replace_file
 
 STDOUT = "-"
@@ -77,8 +77,8 @@ class Outputs:
 
 
 def json_text(data: dict[str, Any]) -> str:
-    """One line of JSON; raises ValueError where `data` holds NaN or infinity."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
+    """One line of JSON; raises InputError where `data` holds NaN or infinity."""
+    return json_file.json_text(data, "The result") + "\n"
 
 
 def _write(path: Path, content: bytes) -> None:

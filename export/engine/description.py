@@ -21,7 +21,7 @@ from export.engine.profile import Profile, check_profiles, parse_profile
 from export.metadata import PREFIX, Metadata, metadata_of
 from export.ports import OUTPUTS, input_names
 from prune.errors import InputError
-from prune.qa.json_file import read_json
+from prune.qa.json_file import json_text, read_json
 
 FORMAT = 1
 _CHUNK = 2**20
@@ -126,10 +126,7 @@ def description_path(engine: Path) -> Path:
 
 def description_text(description: EngineDescription) -> str:
     """The JSON file's contents. Raises InputError where the metadata holds what JSON cannot, NaN or infinity."""
-    try:
-        return json.dumps(description.to_dict(), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
-    except ValueError as error:
-        raise InputError("The ONNX file's metadata holds NaN or infinity; export it again.") from error
+    return json_text(description.to_dict(), "The engine's description", indent=2) + "\n"
 
 
 def read_engine_description(engine: Path) -> EngineDescription:

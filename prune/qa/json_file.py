@@ -1,11 +1,16 @@
 """JSON files in and out: what is read is untrusted, what is written is whole or not there."""
 
 import json
+import math
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from prune.errors import InputError
 from prune.staging import replace_file
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -32,11 +37,40 @@ def _refuse(constant: str) -> NoReturn:
 def write_json(path: Path, value: Any, *, indent: int | None = None) -> None:
     """Write `value` beside `path`, then rename: an interrupted write leaves what stood there before.
 
-    Raises InputError where the place cannot be written, ValueError where `value` holds NaN or infinity.
+    Raises InputError where the place cannot be written, or as `json_text` does.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    text = json_text(value, str(path), indent=indent)
     try:
         with replace_file(path) as staging:
             staging.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def json_text(value: Any, what: str, *, indent: int | None = None) -> str:
+    """`value` as JSON that can be encoded: halves of surrogate pairs, as in names of files, come escaped.
+
+    Raises InputError, calling it `what` and naming the place, where a number is NaN or infinite.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    except ValueError:
+        place = next(_not_finite(value), None)
+        if place is None:  # a value within itself
+            raise
+        raise InputError(
+            f"{what} would hold a number that is not finite{place and ' at '}{place}, which JSON has not."
+        ) from None
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def _not_finite(value: Any, place: str = "") -> Iterator[str]:
+    """Where in `value` there are such numbers, e.g. scores.f1."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _not_finite(inner, f"{place}.{name}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _not_finite(inner, f"{place}[{index}]")

@@ -199,27 +199,81 @@ def test_a_question_in_a_pipe_is_answered_before_the_next_is_sent(folder: Path) 
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("line", "sentence"),
-    [
-        ("{", "line 3 is not valid JSON ("),
-        ("[" * 100_000, "line 3 is not valid JSON ("),
-        ("[1]", "line 3 holds a list; expected {"),
-        ('{"question": "Who?"}', "line 3: the context is missing; expected {"),
-        ('{"question": 3, "context": ""}', "line 3: the question is int; expected {"),
-        ('{"question": "", "context": "", "id": {}}', "line 3: the id is a dict; expected text or a whole number."),
-        ('{"question": "", "context": "", "id": "\\ud800"}', "line 3: the id holds half a surrogate pair"),
-        ('{"question": "", "context": "\\ud800"}', "The context of 'line 3' holds half a surrogate pair"),
-    ],
-)  # fmt: skip
-def test_a_bad_line_is_named_and_what_came_before_is_answered(folder: Path, line: str, sentence: str) -> None:
-    good = lines([{"question": "Who?", "context": SENTENCE}])
-    code, out, errors = run(folder, "--jsonl", "-", text=good + "\n" + line + "\n" + good)
-    assert code == 2
-    assert sentence in errors
-    assert errors.startswith("answer: ")
-    assert errors.count("\n") == 1
-    assert len(out.splitlines()) == 1
+BAD_LINES: list[tuple[bytes, object, str]] = [
+    (b"{", None, "The line is not valid JSON ("),
+    (b'{"question": "Who?", "context": "Ada"', None, "The line is not valid JSON ("),
+    (b"[" * 100_000, None, "The line is nested too deeply; expected {"),
+    (b'{"question": "", "context": "", "more": ' + b'{"a":' * 100_000, None, "The line is nested too deeply"),
+    (b"[1]", None, "The line holds a list; expected {"),
+    (b"null", None, "The line holds a NoneType; expected {"),
+    (b"NaN", None, "The line holds a float; expected {"),
+    (b'"\xff"', None, "The line is not UTF-8 text (invalid start byte at byte 1)"),
+    (b'{"question": "\xed\xa0\x80", "context": ""}', None, "The line is not UTF-8 text ("),
+    ('{"question": "Who?", "context": "Ada"}'.encode("utf-16-le"), None, "The line is not "),
+    (b'{"question": "Who?"}', None, "The context is missing; expected {"),
+    (b'{"question": "Who?", "id": 5}', 5, "The context is missing; expected {"),
+    (b'{"context": "Ada", "id": "\xc3\xa9"}', "é", "The question is missing; expected {"),
+    (b'{"question": 3, "context": "", "id": 1.5}', 1.5, "The question is a int; expected {"),
+    (b'{"question": "", "context": null}', None, "The context is a NoneType; expected {"),
+    (b'{"question": "", "context": "", "id": {}}', None, "The id is a dict; expected text or a number."),
+    (b'{"question": "", "context": "", "id": NaN}', None, "The id is nan, which is no number"),
+    (b'{"question": "", "context": "", "id": -1e999}', None, "The id is -inf, which is no number"),
+    (b'{"question": "", "context": "", "id": ' + b"9" * 5000 + b"}", None, "The line is not valid JSON ("),
+    (b'{"question": "", "context": "", "id": "\\ud800"}', None, "The id holds half a surrogate pair"),
+    (b'{"question": "", "context": "\\udc00", "id": 2}', 2, "holds half a surrogate pair"),
+    (b'{"question": "\\ud800x", "context": ""}', None, "holds half a surrogate pair"),
+    (
+        b'{"question": "' + b"x" * 65_537 + b'", "context": ""}',
+        None,
+        "has 65,537 characters; expected 65,536",
+    ),
+]
+
+
+def test_refused_with_top_k_says_so(folder: Path, answerer: Answerer) -> None:
+    code, out, errors = run(folder, "Who?", "When?", "--top-k", 3, "--null-threshold", "-99", text=SENTENCE)
+    expected = [
+        f"{answerer.answer(q, SENTENCE).null_probability:.4f}\t(no answer)\n" for q in ("Who?", "When?")
+    ]
+    assert (code, out) == (0, "\n".join(expected))
+    assert errors.count("The context does not answer") == 2
+
+
+@pytest.mark.parametrize("way", ["pipe", "file"])
+def test_a_bad_line_gets_an_error_in_its_place_and_the_others_their_answers(
+    folder: Path, tmp_path: Path, way: str
+) -> None:
+    good = lines([{"question": "Who?", "context": SENTENCE, "id": "good"}]).encode()
+    text = b"\n" + b"".join(good + line + b"\n" for line, _, _ in BAD_LINES) + good
+    path = tmp_path / "asked.jsonl"
+    path.write_bytes(text)
+    code, out, errors = (
+        run(folder, "--jsonl", path) if way == "file" else run(folder, "--jsonl", "-", text=text)
+    )
+    told = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert len(told) == 2 * len(BAD_LINES) + 1
+    assert {json.dumps(one) for one in told[::2]} == {json.dumps(told[0])}
+    assert told[0]["id"] == "good"
+    assert told[0]["answer"] is not None
+    for place, (found, (_, name, sentence)) in enumerate(zip(told[1::2], BAD_LINES, strict=True)):
+        assert sentence in found.pop("error")
+        assert found == ({} if name is None else {"id": name}) | {"line": 2 * place + 3}
+    called = path if way == "file" else "standard input"
+    assert errors == (
+        f"answer: {len(BAD_LINES)} of {len(told)} lines of {called} could not be answered, the first of them line 3: "
+        + json.loads(out.splitlines()[1])["error"]
+        + "\n"
+    )
+
+
+def test_ids_of_every_kind_come_back_as_they_came(folder: Path) -> None:
+    names = ["", "côté 🌳", "=1+1", 0, -7, 10**300, 1.5, True, False, None]
+    asked = [{"question": "Who?", "context": SENTENCE, "id": name} for name in names]
+    code, out, errors = run(folder, "--jsonl", "-", text="\ufeff" + lines(asked))
+    assert (code, errors) == (0, "")
+    found = [json.loads(line).get("id") for line in out.splitlines()]
+    assert [(name, type(name)) for name in found] == [(name, type(name)) for name in names]
 
 
 FLAGS: list[tuple[list[str], str]] = [

@@ -9,8 +9,10 @@ from prune.qa.json_file import read_json, write_json
 def test_numbers_that_are_no_json_leave_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     write_json(path, {"f1": 81.5, "mot": "côté"})
-    with pytest.raises(ValueError, match="not JSON compliant"):
+    with pytest.raises(InputError, match=r"scores\.json would hold a number that is not finite at f1, which"):
         write_json(path, {"f1": float("nan")})
+    with pytest.raises(InputError, match=r"not finite at a\[1\]\.b\[0\], which"):
+        write_json(path, {"a": [1.0, {"b": (float("inf"),)}]})
     assert read_json(path, "score") == {"f1": 81.5, "mot": "côté"}
     assert [entry.name for entry in tmp_path.iterdir()] == ["scores.json"]
 
@@ -21,6 +23,15 @@ def test_what_is_written_nowhere_is_read_nowhere(tmp_path: Path, constant: str) 
     path.write_text(f'{{"f1": {constant}}}')
     with pytest.raises(InputError, match=f"is not valid JSON: {constant} is no number"):
         read_json(path, "score")
+
+
+def test_what_stands_for_bytes_of_a_files_name_is_valid_json(tmp_path: Path) -> None:
+    path = tmp_path / "made.json"
+    made = {"model": "m\udcff.onnx", "mot": "côté 🌳", "\ud800": 'a "quoted"\n'}
+    write_json(path, made)
+    assert read_json(path, "result") == made
+    assert b"m\\udcff.onnx" in path.read_bytes()
+    assert "côté 🌳".encode() in path.read_bytes()
 
 
 def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
