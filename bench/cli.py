@@ -18,6 +18,7 @@ from bench.csv_table import csv_text
 from bench.engine_process import WorkerDiedError
 from bench.markdown import markdown_text
 from bench.models import own_runtime
+from bench.named import file_of
 from bench.outputs import Outputs, json_text
 from bench.page import result_page
 from bench.report import print_report
@@ -40,7 +41,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 _HELP = """
 Measure how much faster a pruned question-answering model is than the unpruned one.
 
-MODEL is an .onnx file that prune-export wrote, or a model directory. It is compared with --baseline or,
+MODEL is an .onnx file that prune-export wrote, its folder, or a model directory. It is compared with --baseline or,
 without that, with its unpruned twin: the file's metadata holds the shape, and latency does not depend on the
 weights, so random ones serve. Without MODEL, BERT-base at the operating point of McCarley et al. (53 % of
 heads, 65 % of activations removed) is compared with the whole BERT-base.
@@ -83,7 +84,8 @@ _EXAMPLES = "\n\n".join(
 @app.command(help=_HELP, epilog=_EXAMPLES, no_args_is_help=False)
 def bench(
     models: Annotated[
-        list[str] | None, typer.Argument(metavar="[MODEL ...]", help=".onnx files or model directories.")
+        list[str] | None,
+        typer.Argument(metavar="[MODEL ...]", help=".onnx files, their folders, or model directories."),
     ] = None,
     batch: Annotated[str, typer.Option(help="Sequences per call; a list sweeps: 1,16.")] = "1",
     seq: Annotated[str, typer.Option(help="Tokens per sequence; a list sweeps: 128,384.")] = "384",
@@ -180,6 +182,7 @@ def bench(
     errors = Console(stderr=True)
     if doctor:
         raise typer.Exit(_doctor())
+    runtimes: tuple[Runtime, ...] = ()
     try:
         outputs = Outputs.of(
             ("--json", json_file, json_text),
@@ -187,15 +190,16 @@ def bench(
             ("--csv", csv_file, csv_text),
             ("--html", html_file, result_page),
         )
-        named = [*(models or ()), *([baseline] if baseline else ())]
-        outputs.spare(part for name in named for part in parts_of(Path(name)))
-        outputs.spare(Path(data) for data in (dev, lengths) if data)
         if runtime:
             runtimes = cast(tuple[Runtime, ...], parse_words("--runtime", runtime, RUNTIMES))
-        else:
-            runtimes = (own_runtime(named, device),)
+        models = [file_of(name, runtimes) for name in models or ()]
+        baseline = file_of(baseline, runtimes) if baseline else None
+        named = [*models, *([baseline] if baseline else ())]
+        outputs.spare(part for name in named for part in parts_of(Path(name)))
+        outputs.spare(Path(data) for data in (dev, lengths) if data)
+        runtimes = runtimes or (own_runtime(named, device),)
         request = Request(
-            models=tuple(models or ()),
+            models=tuple(models),
             baseline=baseline,
             workloads=tuple(
                 Workload(size, length)

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import psutil
+
 from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
+from bench.named import ENGINES
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime, Timing
 from export.provenance import cpu_runtime_in
 from export.target import GraphPrecision
 from prune.arch import Encoder
+from prune.cost import parameters
 from prune.errors import InputError, InstallationError
 from prune.shape import ModelShape
 
@@ -23,9 +27,6 @@ Weights = Literal["trained", "random"]
 
 PYTORCH: tuple[Runtime, ...] = ("torch", "torch-compiled")
 """Runtimes that take model directories as they are."""
-
-_ENGINES = (".engine", ".plan", ".trt")
-"""What engines are usually called; others are known by the description beside them."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def _runtime_of(path: Path) -> Runtime | None:
 
     if not path.is_file():
         return None  # a directory, or what is not there, which opening it will say
-    if path.suffix != ".onnx" and (path.suffix in _ENGINES or description_path(path).is_file()):
+    if path.suffix != ".onnx" and (path.suffix in ENGINES or description_path(path).is_file()):
         return "tensorrt"
     return cpu_runtime_in(read_metadata(path).provenance)
 
@@ -256,12 +257,8 @@ class Opener:
             alike = hashlib.sha256(repr((encoder, shape, form)).encode()).hexdigest()[:16]
             path = self.scratch / f"random-{alike}.onnx"
             if not path.is_file():  # a sweep asks for it with every runtime and number of threads
-                try:
-                    weights = random_weights(encoder, shape)
-                except ValueError as error:  # NumPy's for an array that no address reaches the end of
-                    raise InputError(
-                        f"The {name} is larger than any memory; export that file again."
-                    ) from error
+                _check_size(name, encoder, shape)
+                weights = random_weights(encoder, shape)
                 write_graph(encoder, shape, weights, form, path)
             path = self._runnable(path, encoder, form)
         return self._model(name, encoder, shape, shape, path, form, "random", None)
@@ -298,6 +295,16 @@ class Opener:
         size = sum(file.stat().st_size for file in files) or None
         digest = _digest(files) if weights == "trained" else None
         return Model(name, engine, original_shape, form, weights, folder, size, digest)
+
+
+def _check_size(name: str, encoder: Encoder, shape: ModelShape) -> None:
+    """Raise InputError where the weights, in float32, are more than this machine has memory for."""
+    needed, memory = 4 * parameters(encoder, shape), psutil.virtual_memory().total
+    if needed > memory:
+        raise InputError(
+            f"The {name} would have {needed >> 30:,} GiB of weights, and this machine has {memory >> 30} GiB of "
+            "memory; give --baseline MODEL, or, where the file's sizes cannot be true, export it again."
+        )
 
 
 def _loaded_files(path: Path | None) -> list[Path]:

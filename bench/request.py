@@ -3,13 +3,20 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from reprlib import repr as shortened
 
 from bench.result import Tested
-from bench.spec import Device, Effort, Runtime, Timing, Workload
+from bench.spec import Device, Effort, Runtime, Timing, Workload, check_whole
 from export.target import GraphPrecision
 from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.task import TaskName
+
+MOST_THREADS = 8
+"""To each core: with more only their waiting for each other is measured. With more than one there is a warning."""
+MOST_CLIENTS = 256
+MOST_NUMBERS = 64
+"""In a list that is swept."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +47,11 @@ class Request:
     command: str
 
     def __post_init__(self) -> None:
-        if min(self.threads) < 1:
-            raise InputError(
-                f"--threads is {min(self.threads)}; give 1 or more (this machine: {available_cores()})."
-            )
-        if self.clients < 1:
-            raise InputError(
-                f"--clients is {self.clients}; give how many call the engine at a time, 1 or more."
-            )
+        cores = available_cores()
+        for number in self.threads:
+            what = f"threads for the {cores} {'core' if cores == 1 else 'cores'} that this process may use"
+            check_whole("--threads", number, 1, MOST_THREADS * cores, what)
+        check_whole("--clients", self.clients, 1, MOST_CLIENTS, "how many call the engine at a time")
         if self.clients > 1 and "tensorrt" in self.runtimes:
             raise InputError(
                 f"--clients is {self.clients}, and an engine of TensorRT's is run for one at a time; leave it out."
@@ -87,7 +91,9 @@ def parse_words(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]
     words = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     for word in words:
         if word not in known:
-            raise InputError(f"{option} is {text!r}, and {word!r} is not one of {', '.join(known)}.")
+            raise InputError(
+                f"{option} is {shortened(text)}, and {shortened(word)} is not one of {', '.join(known)}."
+            )
     return words
 
 
@@ -96,5 +102,9 @@ def parse_numbers(option: str, text: str) -> tuple[int, ...]:
     try:
         numbers = [int(part) for part in text.split(",")]
     except ValueError:
-        raise InputError(f"{option} is {text!r}; give a whole number, or a list of them like 1,16.") from None
+        raise InputError(
+            f"{option} is {shortened(text)}; give a whole number, or a list of them like 1,16."
+        ) from None
+    if len(numbers) > MOST_NUMBERS:
+        raise InputError(f"{option} lists {len(numbers):,} numbers; give {MOST_NUMBERS} at most.")
     return tuple(dict.fromkeys(numbers))

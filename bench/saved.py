@@ -12,6 +12,23 @@ from prune.errors import InputError
 from prune.qa.json_file import read_json
 
 _MOST = math.log(1e6)
+_INSTEAD = "measure the models that are to be compared with bench MODEL --json FILE, and give these files"
+_OTHERS = (
+    (
+        {"parity", "provenance", "shape"},
+        f"what prune-export wrote with --json: it says how a model was cut and holds no times; {_INSTEAD}",
+    ),
+    (
+        {"same_environment", "points", "only_old"},
+        "what bench compare wrote with --json: it holds what changed already; give the two results that it was made of",
+    ),
+    (
+        {"library", "profiles", "layers_by_dtype"},
+        f"the description of an engine, and holds no times; {_INSTEAD}",
+    ),
+    ({"part", "name", "found"}, f"a cell of a study, and no result of bench; {_INSTEAD}"),
+)
+"""Other files of this project, known by their fields, and what to do where one of them is given."""
 
 
 @dataclass(frozen=True)
@@ -140,12 +157,19 @@ def parse_saved(root: Field) -> Saved:
 
 
 def _check_format(root: Field) -> None:
+    if type(root.value) is dict:
+        for keys, what in _OTHERS:
+            if keys <= root.value.keys():
+                raise InputError(f"{root.source} is {what}.")
     if type(root.value) is not dict or "format" not in root.value:
         raise InputError(f"{root.source} is no result of bench; give a file that bench --json wrote.")
-    if root["format"].value != FORMAT:
+    written = root["format"].value
+    if written != FORMAT:
+        newer = type(written) is int and written > FORMAT
+        advice = "compare with the version that wrote it" if newer else "measure again with this version"
         raise InputError(
-            f"{root.source} is a result of format {root['format'].value!r}, and format {FORMAT} is what this version "
-            "of bench reads; measure again with this version."
+            f"{root.source} is a result of format {written!r:.40}, and format {FORMAT} is what this version of bench "
+            f"reads; {advice}."
         )
 
 

@@ -1,9 +1,9 @@
 """What is measured, as plain values that the parent and its workers share through JSON."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from reprlib import repr as shortened
 from statistics import median
 from typing import Any, Literal
 
@@ -24,6 +24,18 @@ MIN_BLOCKS = 3
 MIN_LAUNCHES = 2
 """Launches under which there is no interval: it rests on how launches differ."""
 
+MOST_ROWS, MOST_TOKENS = 2**16, 2**16
+"""In a call, and in a row of it: far more than any model serves, and few enough to be told so in time."""
+MOST_LAUNCHES, MOST_BLOCKS = 1000, 1_000_000
+LONGEST = 7 * 24 * 3600
+"""Seconds at one operating point."""
+
+
+def check_whole(option: str, value: int, least: int, most: int, what: str) -> None:
+    """Raise InputError, saying `what` is to be given, where the `value` of `option` is out of range."""
+    if not least <= value <= most:
+        raise InputError(f"{option} is {shortened(value)}; give {what}, {least} to {most:,}.")
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -33,10 +45,8 @@ class Workload:
     seq: int
 
     def __post_init__(self) -> None:
-        if self.batch < 1:
-            raise InputError(f"--batch is {self.batch}; give the number of sequences per call, 1 or more.")
-        if self.seq < 1:
-            raise InputError(f"--seq is {self.seq}; give the number of tokens per sequence, 1 or more.")
+        check_whole("--batch", self.batch, 1, MOST_ROWS, "the number of sequences per call")
+        check_whole("--seq", self.seq, 1, MOST_TOKENS, "the number of tokens per sequence")
 
     @property
     def calls(self) -> tuple["Workload", ...]:
@@ -195,17 +205,15 @@ class Effort:
     """Seconds to aim at per operating point; slow calls get fewer blocks, never under MIN_BLOCKS."""
 
     def __post_init__(self) -> None:
-        if self.launches < MIN_LAUNCHES:
-            raise InputError(
-                f"--launches is {self.launches}; the interval rests on how launches differ, "
-                f"so give {MIN_LAUNCHES} or more."
-            )
-        if self.blocks < MIN_BLOCKS:
-            raise InputError(f"--blocks is {self.blocks}; give {MIN_BLOCKS} or more.")
+        launches = "how often both engines start; the interval rests on how these differ"
+        check_whole("--launches", self.launches, MIN_LAUNCHES, MOST_LAUNCHES, launches)
+        check_whole("--blocks", self.blocks, MIN_BLOCKS, MOST_BLOCKS, "the blocks of a launch")
         if not 0 < self.goal < 1:
             raise InputError(f"--precision-goal is {self.goal:g}; give a share above 0 and below 1, like 2%.")
-        if not 0 < self.max_time < math.inf:
-            raise InputError(f"--max-time is {self.max_time:g}; give seconds above 0.")
+        if not 0 < self.max_time <= LONGEST:
+            raise InputError(
+                f"--max-time is {self.max_time:g}; give seconds above 0, {LONGEST:,} (a week) at most."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

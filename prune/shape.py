@@ -10,6 +10,9 @@ from typing import Any
 
 from prune.errors import InputError
 
+MOST_LAYERS = 1024
+"""No encoder has so many: more is damage, or meant to keep whoever reads it busy."""
+
 
 @dataclass(frozen=True)
 class LayerShape:
@@ -34,10 +37,12 @@ class ModelShape:
     def __post_init__(self) -> None:
         if not self.layers:
             raise InputError("A model shape has no layers; give one entry per encoder layer.")
+        _check_number(len(self.layers))
 
     @classmethod
     def uniform(cls, num_layers: int, num_heads: int, intermediate_size: int) -> "ModelShape":
         """The shape of an uncut model: every layer the same."""
+        _check_number(num_layers)  # before there is anything of that number
         return cls((LayerShape(num_heads, intermediate_size),) * num_layers)
 
     @property
@@ -93,4 +98,12 @@ class ModelShape:
                 f"A model shape names {len(heads)} layers in num_heads and {len(widths)} in "
                 f"intermediate_size; expected {wanted}."
             )
+        _check_number(len(heads))
         return cls(tuple(LayerShape(h, w) for h, w in zip(heads, widths, strict=True)))
+
+
+def _check_number(layers: int) -> None:
+    if layers > MOST_LAYERS:
+        raise InputError(
+            f"A model shape has {layers:,} layers; {MOST_LAYERS:,} is the most that is believed."
+        )

@@ -58,6 +58,7 @@ def make_file(tmp_path: Path) -> MakeFile:
         provenance: dict[str, object] | None = None,
     ) -> Path:
         model = build_graph(TINY, shape, random_weights(TINY, shape), dialect=dialect)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         stamp(model, Metadata(TINY, shape, original, dialect, precision, "tiny", provenance or {}))
         write_onnx(model, tmp_path / name)
         return tmp_path / name

@@ -59,6 +59,22 @@ def test_a_file_against_its_twin(bench: Bench, make_file, tmp_path: Path) -> Non
         assert point["speedup"]["low"] <= point["speedup"]["estimate"] <= point["speedup"]["high"]
 
 
+def test_folders_stand_for_the_files_in_them(bench: Bench, make_file, tmp_path: Path, whole) -> None:
+    """Both are as prune-export leaves them: a file, and no weights of a model."""
+    cut, uncut = make_file("cut/model.onnx"), make_file("whole/model.onnx", shape=whole)
+    done = bench(cut.parent, "--baseline", uncut.parent, *QUICK, "--json", "-")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["comparisons"]
+    assert (found["candidate"]["name"], found["baseline"]["name"]) == (str(cut), str(uncut))
+    make_file("cut/other.onnx")
+    done = bench(uncut.parent, "--baseline", cut.parent, *QUICK)
+    assert done.returncode == 2
+    assert "holds 2 files (model.onnx, other.onnx); name one of them" in done.stderr
+    done = bench(cut, *QUICK, "--json", cut)
+    assert done.returncode == 2
+    assert "is a file that is read" in done.stderr
+
+
 def test_int8_is_held_against_the_unpruned_model_in_int8_and_in_fp32(
     bench: Bench, make_file, tmp_path: Path
 ) -> None:
@@ -107,7 +123,7 @@ def test_a_twin_larger_than_memory_is_one_sentence_and_exit_2(bench: Bench, make
     monster = ModelShape.uniform(3, num_heads=4, intermediate_size=2**44)
     done = bench(make_file(original=monster), *QUICK)
     assert done.returncode == 2
-    assert "not enough memory" in done.stderr
+    assert "GiB of weights, and this machine has" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -162,7 +178,24 @@ def test_a_bad_model_is_one_sentence_and_exit_2(bench: Bench, make_file, tmp_pat
         (["--seq", "0"], "--seq is 0"),
         (["--seq", "129"], "--seq is 129, and the model has positions for 128 tokens"),
         (["--batch", "many"], "--batch is 'many'"),
-        (["--threads", "0"], "--threads is 0"),
+        (["--threads", "0"], "--threads is 0; give threads for the "),
+        (["--threads", "2147483648"], "--threads is 2147483648"),
+        (["--threads", "1,9999"], "--threads is 9999"),
+        (["--batch", "1e30"], "--batch is '1e30'; give a whole number"),
+        (["--batch", "9" * 30], "--batch is 999999999999999999999999999999; give the number"),
+        (["--batch", "9" * 5000], "--batch is '99999"),
+        (["--seq", "2147483648"], "--seq is 2147483648"),
+        (["--launches", "2147483648"], "--launches is 2147483648"),
+        (["--blocks", "99999999999"], "--blocks is 99999999999"),
+        (
+            ["--clients", "2147483648"],
+            "--clients is 2147483648; give how many call the engine at a time, 1 to 256",
+        ),
+        (["--max-time", "1e300"], "--max-time is 1e+300"),
+        (["--max-time", "nan"], "--max-time is nan"),
+        (["--precision-goal", "1e400"], "--precision-goal is inf"),
+        (["--precision-goal", "200%"], "--precision-goal is 2; give a share"),
+        (["--min-speedup", "inf"], "--min-speedup is inf"),
         (["--launches", "1"], "--launches is 1"),
         (["--blocks", "0"], "--blocks is 0"),
         (["--max-time", "-1"], "--max-time is -1"),
@@ -185,6 +218,7 @@ def test_a_bad_option_is_exit_2(bench: Bench, make_file, arguments: list[str], s
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert len(done.stderr) < 1000
     assert done.stdout == ""
 
 

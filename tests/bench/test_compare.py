@@ -250,6 +250,9 @@ TURN = (*POINT, "launches", 1, "blocks", 0, "candidate", 0)
     [
         (_set("format", to=1), "old.json is a result of format 1, and format 3 is what"),
         (_set("format", to="3"), "a result of format '3'"),
+        (_set("format", to=2), "measure again with this version"),
+        (_set("format", to=4), "compare with the version that wrote it"),
+        (_set("format", to="x" * 9000), "measure again with this version"),
         (_drop("format"), "old.json is no result of bench; give a file that bench --json wrote"),
         (_drop("environment"), "the file's content has no 'environment'"),
         (_drop("environment", "cpu"), "environment has no 'cpu'"),
@@ -315,3 +318,30 @@ def test_a_file_that_is_no_result_is_one_sentence(tmp_path: Path, content: bytes
 def test_what_would_steer_a_terminal_is_spelled_out() -> None:
     saved = parse_saved(Field(plain_result(*OLD, name="a\x1b[2J\n\ud800é"), "old.json"))
     assert saved.comparisons[0].pair.candidate == r"a\x1b[2J\n\ud800é"
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (
+            {"format": 1, "path": "m.onnx", "shape": {}, "parity": {}, "provenance": {}, "plan": None},
+            "is what prune-export wrote with --json: it says how a model was cut and holds no times; measure",
+        ),
+        (
+            {"format": 1, "same_environment": True, "points": [], "only_old": []},
+            "is what bench compare wrote with --json",
+        ),
+        (
+            {"format": 1, "library": "tensorrt", "profiles": [], "layers_by_dtype": {}},
+            "the description of an engine",
+        ),
+        ({"format": 1, "name": "a", "part": "b", "arguments": [], "found": {}}, "a cell of a study"),
+        ({"data": [], "version": "v2.0"}, "is no result of bench; give a file that bench --json wrote"),
+        ([], "is no result of bench; give a file that bench --json wrote"),
+    ],
+)
+def test_other_files_of_this_project_are_known_and_what_to_do_is_said(file: object, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_saved(Field(file, "old.json"))
+    assert said in str(caught.value)
+    assert "this version" not in str(caught.value)

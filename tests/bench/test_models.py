@@ -144,9 +144,10 @@ def test_half_precision_is_built_for_gpus_alone() -> None:
 
 
 def test_a_twin_of_absurd_size_is_refused(opener: Opener, make_file) -> None:
-    monster = ModelShape.uniform(3, num_heads=4, intermediate_size=2**60)
-    with pytest.raises(InputError, match="larger than any memory; export that file again"):
-        opener.unpruned_twin(opener.open(str(make_file(original=monster))))
+    for wide in (2**44, 2**60, 10**400):
+        monster = ModelShape.uniform(3, num_heads=4, intermediate_size=wide)
+        with pytest.raises(InputError, match=r"GiB of weights, and this machine has \d+ GiB of memory; give"):
+            opener.unpruned_twin(opener.open(str(make_file(original=monster))))
 
 
 def test_a_directory_gives_the_same_logits_on_both_runtimes(opener: Opener, encoder, cut, tmp_path) -> None:

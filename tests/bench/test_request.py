@@ -4,6 +4,7 @@ import pytest
 
 from bench.request import Request, parse_numbers, parse_words
 from bench.spec import Effort, Workload
+from prune.cores import available_cores
 from prune.errors import InputError
 
 
@@ -66,6 +67,22 @@ def test_contradictions_are_refused(changes: dict[str, Any], said: str) -> None:
         _request(**changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"threads": (0,)}, "--threads is 0; give threads for the "),
+        ({"threads": (1, 8 * available_cores() + 1)}, f"--threads is {8 * available_cores() + 1}; .* 1 to "),
+        ({"threads": (2**31,)}, "--threads is 2147483648"),
+        ({"clients": 257}, "--clients is 257; give how many call the engine at a time, 1 to 256"),
+        ({"clients": -1}, "--clients is -1"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        _request(**changes)
+    assert _request(threads=(8 * available_cores(),), clients=256).clients == 256
+
+
 def test_lists_are_read_in_order_and_once() -> None:
     assert parse_numbers("--batch", "16") == (16,)
     assert parse_numbers("--batch", "16, 1,16") == (16, 1)
@@ -75,6 +92,15 @@ def test_lists_are_read_in_order_and_once() -> None:
 def test_what_is_no_list_of_numbers_is_named(text: str) -> None:
     with pytest.raises(InputError, match=f"--seq is {text!r}; give a whole number"):
         parse_numbers("--seq", text)
+
+
+def test_a_list_without_end_is_refused_in_few_words() -> None:
+    with pytest.raises(InputError, match=r"--seq lists 65 numbers; give 64 at most\."):
+        parse_numbers("--seq", ",".join(map(str, range(65))))
+    for text in ("9" * 5000, "x" * 5000):
+        with pytest.raises(InputError) as caught:
+            parse_numbers("--seq", text)
+        assert len(str(caught.value)) < 120
 
 
 def test_words_are_read_in_order_and_once() -> None:

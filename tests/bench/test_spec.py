@@ -59,7 +59,16 @@ def test_workload_refuses_nothing_to_do(batch: int, seq: int, said: str) -> None
 @pytest.mark.parametrize(
     ("effort", "said"),
     [
-        ({"launches": 1}, "--launches is 1"),
+        ({"launches": 1}, "--launches is 1; give how often both engines start"),
+        ({"launches": 1001}, "--launches is 1001"),
+        ({"launches": 2**31}, "--launches is 2147483648"),
+        ({"blocks": 1_000_001}, "--blocks is 1000001"),
+        ({"blocks": -(10**30)}, "--blocks is -10"),
+        ({"max_time": 1e300}, "--max-time is 1e\\+300; give seconds above 0, 604,800"),
+        ({"max_time": 604_801.0}, "--max-time is 604801"),
+        ({"max_time": float("inf")}, "--max-time is inf"),
+        ({"goal": float("nan")}, "--precision-goal is nan"),
+        ({"goal": float("inf")}, "--precision-goal is inf"),
         ({"blocks": 2}, "--blocks is 2"),
         ({"max_time": 0.0}, "--max-time is 0"),
         ({"max_time": float("nan")}, "--max-time is nan"),
@@ -70,6 +79,28 @@ def test_workload_refuses_nothing_to_do(batch: int, seq: int, said: str) -> None
 def test_effort_refuses_what_gives_no_interval(effort: dict[str, float], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Effort(**effort)
+
+
+@pytest.mark.parametrize(
+    ("batch", "seq", "said"),
+    [
+        (0, 1, "--batch is 0; give the number of sequences per call, 1 to 65,536"),
+        (65_537, 1, "--batch is 65537"),
+        (10**30, 1, "--batch is 1000000000000000000000000000000; give"),
+        (10**400, 1, r"--batch is 1000\d+\.\.\.0000"),
+        (1, -1, "--seq is -1"),
+        (1, 2**31, "--seq is 2147483648"),
+    ],
+)
+def test_calls_of_impossible_size_are_one_short_sentence(batch: int, seq: int, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        Workload(batch, seq)
+    assert len(str(caught.value)) < 200
+
+
+def test_the_largest_that_is_taken_is_taken() -> None:
+    assert Workload(65_536, 65_536).served == 65_536
+    assert Effort(1000, 1_000_000, 0.5, 604_800.0).launches == 1000
 
 
 def test_loads_survive_their_line_of_json() -> None:

@@ -68,3 +68,14 @@ def test_a_cut_lies_within_its_original() -> None:
 def test_untrusted_shapes_are_refused_by_name(data: object, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         ModelShape.from_dict(data)
+
+
+def test_a_hundred_thousand_layers_are_refused_before_anything_is_made_of_them() -> None:
+    for make in (
+        lambda: ModelShape.uniform(10**11, 1, 1),
+        lambda: ModelShape.from_dict({"num_heads": [1] * 100_000, "intermediate_size": [1] * 100_000}),
+        lambda: ModelShape((LayerShape(1, 1),) * 1025),
+    ):
+        with pytest.raises(InputError, match=r"layers; 1,024 is the most that is believed"):
+            make()
+    assert len(ModelShape.uniform(1024, 1, 1).layers) == 1024

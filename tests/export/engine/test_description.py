@@ -225,5 +225,7 @@ def test_whatever_is_put_in_is_refused_or_makes_a_description(
 
 def test_numbers_that_json_does_not_know_are_not_written() -> None:
     metadata = replace(DESCRIPTION.metadata, parity={"max_relative": float("nan")})
-    with pytest.raises(InputError, match=r"description would hold .* not finite at metadata\.parity\.max_relative"):
+    with pytest.raises(
+        InputError, match=r"description would hold .* not finite at metadata\.parity\.max_relative"
+    ):
         description_text(replace(DESCRIPTION, metadata=metadata))
