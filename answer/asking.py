@@ -153,6 +153,8 @@ def _read_context(source: str, errors: Console) -> str:
 @contextmanager
 def _opened(source: str) -> Iterator[tuple[BinaryIO, bool]]:
     """(the file, whether it is no plain file, so that reading may wait)."""
+    if source == STANDARD_INPUT and sys.stdin is None:
+        raise InputError("Standard input is closed; name a file, or send something there.")
     try:
         # Standard input under a lock of its own: a thread that waits in it must not stop Python from ending.
         file = open(0, "rb", closefd=False) if source == STANDARD_INPUT else Path(source).open("rb")  # noqa: SIM115

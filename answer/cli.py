@@ -4,16 +4,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from answer.asking import run
 from answer.batching import MAX_BATCH_TOKENS
 from answer.request import Request
 from export.target import CpuRuntime
-from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
+from prune.command import UNREAD, end_cleanly_when_told_to
+from prune.command import run as run_command
 from prune.errors import InputError
+from prune.terminal import Terminal, say
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+_NAME = "answer"
 
 _HELP = "\n\n".join(
     (
@@ -129,7 +132,7 @@ def answer(
         int, typer.Option(metavar="N", help="Tokens run at once, at most.")
     ] = MAX_BATCH_TOKENS,
 ) -> None:
-    errors = Console(stderr=True)
+    errors = Terminal(stderr=True)
     end_cleanly_when_told_to()
     try:
         request = Request(
@@ -150,25 +153,19 @@ def answer(
         )
         code = run(request, errors)
     except InputError as error:
-        code = _say(errors, str(error), 2)
-    except BrokenPipeError:  # the reader of standard output has gone; typer ends quietly then
-        raise
+        code = say(errors, _NAME, str(error), 2)
+    except BrokenPipeError:
+        code = say(errors, _NAME, UNREAD, 2)
     except OSError as error:
-        code = _say(errors, f"the system refused what was needed: {error}.", 2)
+        code = say(errors, _NAME, f"the system refused what was needed: {error}.", 2)
     except MemoryError as error:
         what = f" ({error})" if str(error) else ""
-        code = _say(errors, f"not enough memory{what}; give a smaller --max-batch-tokens.", 2)
+        code = say(errors, _NAME, f"not enough memory{what}; give a smaller --max-batch-tokens.", 2)
     except KeyboardInterrupt:
-        code = _say(errors, "interrupted.", 130)
+        code = say(errors, _NAME, "interrupted.", 130)
     raise typer.Exit(code)
 
 
 def main() -> None:
     """Entry point of the command."""
-    refuse_empty_arguments("answer")
-    app(prog_name="answer")
-
-
-def _say(errors: Console, sentence: str, code: int) -> int:
-    errors.print(f"answer: {sentence}", markup=False, highlight=False, soft_wrap=True)
-    return code
+    run_command(_NAME, app)

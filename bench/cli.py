@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import run as runs
+from bench.compare_cli import NAME as COMPARE
 from bench.compare_cli import app as compare_app
 from bench.csv_table import csv_text
 from bench.engine_process import WorkerDiedError
@@ -28,15 +28,19 @@ from bench.spec import Device, Effort, Runtime, Timing, Workload
 from export.doctor import findings, sentences, this_installation
 from export.outputs import parts_of
 from export.target import GraphPrecision
-from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
+from prune.command import UNREAD, end_cleanly_when_told_to
+from prune.command import run as run_command
 from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.task import TaskName
 from prune.share import parse_share
+from prune.terminal import Terminal, say
 
 RUNTIMES = get_args(Runtime)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+_NAME = "bench"
 
 _HELP = """
 Measure how much faster a pruned question-answering model is than the unpruned one.
@@ -179,7 +183,7 @@ def bench(
     ] = False,
 ) -> None:
     end_cleanly_when_told_to()
-    errors = Console(stderr=True)
+    errors = Terminal(stderr=True)
     if doctor:
         raise typer.Exit(_doctor())
     runtimes: tuple[Runtime, ...] = ()
@@ -225,23 +229,25 @@ def bench(
         )
         with tempfile.TemporaryDirectory(prefix="bench-") as scratch, _progress(errors) as progress:
             result = runs.run(request, Path(scratch), progress)
-        print_report(result, Console(stderr=outputs.take_stdout))
+        print_report(result, Terminal(stderr=outputs.take_stdout))
         outputs.write(result.to_dict())
         code = 0 if all(gate.met for gate in result.gates) else 1
     except InputError as error:
         for sentence in sentences(error):
-            code = _say(errors, sentence, 2)
+            code = say(errors, _NAME, sentence, 2)
     except WorkerDiedError as error:
-        code = _say(errors, str(error), 3)
-    except BrokenPipeError:  # the reader of stdout has gone; typer ends quietly then
-        raise
+        code = say(errors, _NAME, str(error), 3)
+    except BrokenPipeError:
+        code = say(errors, _NAME, UNREAD, 2)
     except OSError as error:
-        code = _say(errors, f"the system refused what was needed: {error}; nothing was kept.", 2)
+        code = say(errors, _NAME, f"the system refused what was needed: {error}; nothing was kept.", 2)
     except MemoryError as error:
         what = f" ({error})" if str(error) else ""
-        code = _say(errors, f"not enough memory{what}; close other programs, or give a smaller model.", 2)
+        code = say(
+            errors, _NAME, f"not enough memory{what}; close other programs, or give a smaller model.", 2
+        )
     except KeyboardInterrupt:
-        code = _say(errors, "interrupted; nothing was kept.", 130)
+        code = say(errors, _NAME, "interrupted; nothing was kept.", 130)
     raise typer.Exit(code)
 
 
@@ -255,19 +261,13 @@ def _doctor() -> int:
 
 def main() -> None:
     """Entry point of the command; what is called compare is no model but the other thing it does."""
-    refuse_empty_arguments("bench")
     if sys.argv[1:2] == ["compare"]:
-        compare_app(sys.argv[2:], prog_name="bench compare")
-    app(prog_name="bench")
-
-
-def _say(errors: Console, sentence: str, code: int) -> int:
-    errors.print(f"bench: {sentence}", markup=False, highlight=False, soft_wrap=True)
-    return code
+        run_command(COMPARE, compare_app, sys.argv[2:])
+    run_command(_NAME, app)
 
 
 @contextmanager
-def _progress(errors: Console) -> Iterator[runs.Progress]:
+def _progress(errors: Terminal) -> Iterator[runs.Progress]:
     """A progress bar on stderr, gone when it is done; nothing where stderr is no terminal."""
     columns = (
         TextColumn("{task.description}", markup=False),

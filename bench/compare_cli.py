@@ -4,17 +4,20 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from bench.compare import Changes, compare
 from bench.compare_report import print_changes
 from bench.outputs import Outputs, json_text
 from bench.saved import read_saved
+from prune.command import UNREAD
 from prune.errors import InputError
 from prune.share import parse_share
+from prune.terminal import Terminal, say
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+NAME = "bench compare"
 
 _HELP = """
 Say what changed between two results that bench wrote with --json.
@@ -50,7 +53,7 @@ def main(
         outputs = Outputs.of(("--json", json_file, json_text))
         outputs.spare([Path(old), Path(new)])
         changes = compare(read_saved(Path(old)), read_saved(Path(new)))
-        console = Console(stderr=outputs.take_stdout)
+        console = Terminal(stderr=outputs.take_stdout)
         print_changes(changes, console)
         if not changes.points:
             raise InputError(f"{old} and {new} have nothing in common to compare; see above what each has.")
@@ -58,17 +61,15 @@ def main(
         outputs.write({"old": old, "new": new, **changes.to_dict(), "max_regression": limit, "met": not lost})
     except InputError as error:
         raise _refusal(str(error)) from None
-    except BrokenPipeError:  # the reader of stdout has gone; typer ends quietly then
-        raise
+    except BrokenPipeError:
+        raise _refusal(UNREAD) from None
     except OSError as error:
         raise _refusal(f"the system refused what was needed: {error}.") from None
     raise typer.Exit(1 if lost else 0)
 
 
 def _refusal(sentence: str) -> typer.Exit:
-    errors = Console(stderr=True)
-    errors.print(f"bench compare: {sentence}", markup=False, highlight=False, soft_wrap=True)
-    return typer.Exit(2)
+    return typer.Exit(say(Terminal(stderr=True), NAME, sentence, 2))
 
 
 def _limit(text: str) -> float:
@@ -78,7 +79,7 @@ def _limit(text: str) -> float:
     return share
 
 
-def _hold_against(changes: Changes, limit: float | None, console: Console) -> bool:
+def _hold_against(changes: Changes, limit: float | None, console: Terminal) -> bool:
     """Whether a speed-up lost more than `limit`; prints the verdict."""
     if limit is None:
         return False

@@ -14,6 +14,7 @@ from typing import Any, Self
 import psutil
 
 from bench.spec import Engine, Load, Role, Turn
+from prune.command import wants_traceback
 from prune.errors import InputError
 
 WORKER = "bench.worker"
@@ -136,13 +137,19 @@ class EngineProcess:
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise InputError(answer["error"])
+        if "fault" in answer:
+            raise self._died(answer["fault"])
         return answer
 
-    def _died(self) -> WorkerDiedError:
+    def _died(self, fault: str | None = None) -> WorkerDiedError:
+        """`fault` is what it told of its end; what follows on stderr may be a library's own last line."""
         code = self._process.wait()
         self._stderr.seek(0)
-        lines = self._stderr.read().strip().splitlines()
-        said = f": {lines[-1].strip()}" if lines else " and said nothing."
+        words = self._stderr.read().strip()
+        if wants_traceback():
+            print(words, file=sys.stderr)
+        said = fault or (words and words.splitlines()[-1].strip())
+        said = f": {said}" if said else " and said nothing."
         if code >= 0:
             how = f"ended with exit code {code}"
         else:

@@ -6,6 +6,7 @@ from reprlib import repr as shortened
 from typing import Any
 
 from prune.errors import InputError
+from prune.printable import spelled_out
 
 _MOST = 10**18
 _SHORTEST, _LONGEST = 1e-9, 1e7
@@ -37,7 +38,7 @@ class Field:
 
     def fields(self) -> dict[str, "Field"]:
         """All fields of this object, by name, which is spelled out like `text`."""
-        return {_spelled_out(name): self[name] for name in self._of(dict, "an object")}
+        return {spelled_out(name): self[name] for name in self._of(dict, "an object")}
 
     @property
     def is_null(self) -> bool:
@@ -46,7 +47,7 @@ class Field:
 
     def text(self) -> str:
         """This text, with what steers a terminal, or cannot be printed, spelled out."""
-        return _spelled_out(self._of(str, "text"))
+        return spelled_out(self._of(str, "text"))
 
     def whole(self, *, least: int) -> int:
         """This whole number, not under `least`."""
@@ -86,7 +87,3 @@ class Field:
         if type(self.value) is not kind:  # a bool is no int here
             raise self.wrong(named)
         return self.value
-
-
-def _spelled_out(text: str) -> str:
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -5,8 +5,8 @@
     {"do": "turns", "turns": 2, "calls": 3, "full_wake": true}   → {"turns": [{"seconds": [...], "wall": 0.1}, ...]}
 
 `prepare` tells the seconds of the warm-up's calls, and what the engine has taken of a GPU's memory so far.
-An error that the user can mend comes back as {"error": sentence}; any other ends the process, its last words
-on stderr. The end of the input ends the process.
+An error that the user can mend comes back as {"error": sentence}; any other as {"fault": what it is}, its traceback
+on stderr, and ends the process. The end of the input ends the process.
 """
 
 import ctypes
@@ -30,7 +30,7 @@ from bench.inputs import Inputs, inputs_of
 from bench.runners import Bind, Call, Logits, bind
 from bench.spec import Engine, Load, Turn, Workload, load_from_dict
 from export.ports import OUTPUTS
-from prune.errors import InputError
+from prune.errors import InputError, first_line
 
 T = TypeVar("T")
 
@@ -52,10 +52,9 @@ def main(parent: int, load: Callable[[Engine], Bind] = bind) -> None:
         serve(sys.stdin, answers, load)
     except Exception as error:
         traceback.print_exc()
-        # The last line of stderr is what the parent quotes: have the gist there, however long the message.
-        raise SystemExit(
-            f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
-        ) from None
+        # by the same way as answers: on stderr a library's last words may follow ours
+        answers.write(json.dumps({"fault": f"{type(error).__name__}: {first_line(error)}"}) + "\n")
+        raise SystemExit(1) from None
 
 
 def serve(requests: IO[str], answers: IO[str], load: Callable[[Engine], Bind] = bind) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from export.doctor import sentences
+from export.entry import ends_at_once
 from export.flags import called_by_flag, share
 from export.page import export_page
 from export.request import Request
@@ -16,14 +16,17 @@ from export.target import GraphPrecision, Target
 from page.file import write_page
 from prune.choose import Method
 from prune.choose.gate_settings import GateLoss, GateSettings
-from prune.command import end_cleanly_when_told_to, refuse_empty_arguments
+from prune.command import UNREAD, end_cleanly_when_told_to, run
 from prune.cores import keep_torch_to_available_cores
 from prune.errors import InputError
 from prune.progress import shown
 from prune.qa.task import TaskName
+from prune.terminal import Terminal, say
 from prune.train.settings import Precision, TrainingSettings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+_NAME = "prune-export"
 
 _HELP = "\n\n".join(
     (
@@ -376,7 +379,7 @@ def prune_export(
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
 ) -> None:
-    errors = Console(stderr=True)
+    errors = Terminal(stderr=True)
     end_cleanly_when_told_to()
     request, before = None, _identity(out)
     try:
@@ -449,19 +452,20 @@ def prune_export(
         told = sentences(error)
         told += [f"{out} itself is written."] if _identity(out) != before else []
         for sentence in told:
-            code = _say(errors, sentence, 2)
+            code = say(errors, _NAME, sentence, 2)
+    except BrokenPipeError:
+        code = say(errors, _NAME, f"{UNREAD.removesuffix('.')}; {_state(out, before)}.", 2)
     except (OSError, MemoryError) as error:  # a full disk, a name too long, a model too large for the memory
-        code = _say(errors, f"{error or type(error).__name__}; {_state(out, before)}.", 2)
+        code = say(errors, _NAME, f"{error or type(error).__name__}; {_state(out, before)}.", 2)
     except KeyboardInterrupt:
         again = "; the same command goes on from here" if request and request.keeps_work else ""
-        code = _say(errors, f"interrupted; {_state(out, before)}{again}.", 130)
+        code = say(errors, _NAME, f"interrupted; {_state(out, before)}{again}.", 130)
     raise typer.Exit(code)
 
 
 def main() -> None:
     """Entry point of the command."""
-    refuse_empty_arguments("prune-export")
-    app(prog_name="prune-export")
+    run(_NAME, app)
 
 
 def _identity(path: Path) -> tuple[int, ...] | None:
@@ -478,15 +482,16 @@ def _state(out: Path, before: tuple[int, ...] | None) -> str:
     return f"{out} is as it was" if _identity(out) == before else f"{out} is written, and nothing after it"
 
 
-def _run(request: Request, errors: Console) -> int:
+def _run(request: Request, errors: Terminal) -> int:
     request.check_paths()  # before the seconds that torch takes to load
-    from torch import OutOfMemoryError
+    with ends_at_once(_NAME):
+        from torch import OutOfMemoryError
 
-    from export import pipeline
-    from export.parity import ParityError
-    from export.report import print_outcome
-    from prune.checkpoint import quiet
-    from prune.ranks import ranks
+        from export import pipeline
+        from export.parity import ParityError
+        from export.report import print_outcome
+        from prune.checkpoint import quiet
+        from prune.ranks import ranks
 
     quiet()
     keep_torch_to_available_cores()
@@ -494,31 +499,27 @@ def _run(request: Request, errors: Console) -> int:
         with shown(errors, is_main=ranks().is_main) as report:
             outcome = pipeline.run(request, report)
     except ParityError as error:
-        return _say(errors, str(error), 1)
+        return say(errors, _NAME, str(error), 1)
     except OutOfMemoryError as error:
         raise InputError(
             "The GPU has too little free memory; end what else uses it, or set ACCELERATE_USE_CPU=1 to keep to "
             "the CPU."
         ) from error
     if outcome:  # None on all but the first of several processes
-        print_outcome(outcome, Console())
         if request.html_file:
             typed = shlex.join(["prune-export", *sys.argv[1:]])
             write_page(request.html_file, export_page(pipeline.to_dict(outcome), typed))
+        print_outcome(outcome, Terminal())
     return 0
 
 
 def _dry_run(request: Request) -> int:
     request.check_paths()
-    from export.forecast import forecast
-    from prune.checkpoint import quiet
+    with ends_at_once(_NAME):
+        from export.forecast import forecast
+        from prune.checkpoint import quiet
 
     quiet()
     keep_torch_to_available_cores()
-    forecast(request, Console())
+    forecast(request, Terminal())
     return 0
-
-
-def _say(errors: Console, sentence: str, code: int) -> int:
-    errors.print(f"prune-export: {sentence}", markup=False, highlight=False, soft_wrap=True)
-    return code

@@ -9,6 +9,6 @@ class InstallationError(InputError):
     """What is wrong is not what was asked for but what is installed; see export.doctor for what else may be."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What a runtime says is wrong, without the trace that follows it."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,11 +1,14 @@
 """One process or several, as torchrun or accelerate launch started them. Importing this is light."""
 
 import atexit
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+
+from prune.errors import InputError, first_line
 
 if TYPE_CHECKING:
     import torch
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
 
 _PATIENCE = timedelta(days=3)
 """For how long a rank waits for another: one may work alone through a long stage."""
+
+_NUMBERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT")
+_MOST = 65536
 
 
 @dataclass(frozen=True)
@@ -69,12 +75,47 @@ def uses_cpu() -> bool:
     return not torch.accelerator.is_available() or bool(parse_flag_from_env("ACCELERATE_USE_CPU"))
 
 
+def check_launch(environment: Mapping[str, str]) -> None:
+    """Raise InputError where the environment says that there are other processes, and not where to meet them.
+
+    The variables are those that torchrun sets; left over from elsewhere, they are no launch.
+    """
+    numbers = {name: environment[name] for name in _NUMBERS if name in environment}
+    for name, text in numbers.items():
+        if not (text.isascii() and text.isdigit() and int(text[:10]) < _MOST and len(text) < 10):
+            raise InputError(
+                f"The environment variable {name} is {text!r}, expected a whole number of at least 0: start "
+                "prune-export with torchrun, or unset it."
+            )
+    if int(numbers.get("WORLD_SIZE", "1")) > 1 or "LOCAL_RANK" in numbers:
+        missing = [
+            name for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT") if not environment.get(name)
+        ]
+        if missing:
+            raise InputError(
+                f"The environment speaks of several processes, and {missing[0]} is not set: start prune-export "
+                "with torchrun, which sets all it takes, or unset WORLD_SIZE and LOCAL_RANK."
+            )
+        if int(numbers["RANK"]) >= int(numbers["WORLD_SIZE"]):
+            raise InputError(
+                f"The environment variable RANK is {numbers['RANK']}, which is none of {numbers['WORLD_SIZE']} "
+                "processes (WORLD_SIZE); start prune-export with torchrun."
+            )
+
+
 def _state() -> Any:
+    check_launch(os.environ)
     from accelerate import PartialState  # type: ignore[import-untyped]
     from torch import distributed
 
     had_group = distributed.is_available() and distributed.is_initialized()
-    state = PartialState(cpu=uses_cpu(), timeout=_PATIENCE)
+    try:
+        state = PartialState(cpu=uses_cpu(), timeout=_PATIENCE)
+    except (ValueError, RuntimeError, OSError) as error:
+        raise InputError(
+            f"The processes that work together do not find each other ({first_line(error)}); start prune-export "
+            "with torchrun."
+        ) from error
     if state.num_processes > 1 and not had_group:
         atexit.register(distributed.destroy_process_group)
     return state

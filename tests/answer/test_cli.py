@@ -15,6 +15,7 @@ import pytest
 from folders import SENTENCE, SETTINGS, export_folder
 
 from answer import Answerer, open_answerer
+from prune.command import UNREAD
 from prune.qa.answer import answer, score_predictions, torch_runner
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import ALWAYS_ANSWER
@@ -364,7 +365,8 @@ def test_whoever_reads_may_leave(folder: Path, tmp_path: Path) -> None:
         assert process.stderr
         process.stdout.readline()
         process.stdout.close()
-        assert process.stderr.read() == b""
+        assert process.stderr.read().decode() == f"answer: {UNREAD}\n"
+        assert process.wait(30) == 2
 
 
 @pytest.mark.parametrize(
