@@ -262,7 +262,11 @@ def test_nothing_is_left_of_an_interrupted_run(
     scratch.mkdir()
     command = [BENCH, make_file(), "--blocks", "100000", "--max-time", "6000", "--seq", "32"]
     parent = subprocess.Popen(
-        command, stderr=subprocess.PIPE, env={**os.environ, "TMPDIR": str(scratch)}, text=True
+        command,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(scratch)},
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     workers: list[psutil.Process] = []
     end = time.monotonic() + 60

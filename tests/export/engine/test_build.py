@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,15 @@ def test_what_a_report_raises_ends_the_build(onnx_file: Path, out: Path) -> None
     assert_old(out)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as Python has it by default, also where these tests run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_ends_the_build(
     onnx_file: Path, out: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
