@@ -25,7 +25,7 @@ from prune.qa.squad import read_questions
 _REFUSED = "(no answer)"
 """Stands where the spans of a refused question would."""
 _PATIENCE = 2.0
-"""Seconds after which a bar is worth showing."""
+"""Seconds after which progress is worth showing."""
 
 
 def run(request: Request, errors: Console) -> int:
@@ -54,7 +54,7 @@ def run(request: Request, errors: Console) -> int:
 def _answer_questions(answerer: Answerer, request: Request, errors: Console) -> None:
     context = _read_context(STANDARD_INPUT if request.context is None else request.context, errors)
     asked = [Question(text, text, context) for text in request.questions]
-    with _bar(errors, sys.stderr.isatty()) as report:
+    with _bar(errors) as report:
         answers = answerer.answer_all(
             asked, top_k=request.top_k, progress=lambda done, total: report("reading", done, total)
         )
@@ -76,7 +76,7 @@ def _answer_questions(answerer: Answerer, request: Request, errors: Console) -> 
 def _answer_squad(answerer: Answerer, source: Path, request: Request, errors: Console) -> None:
     questions = read_questions(source)
     texts, odds = {}, {}
-    with _bar(errors, sys.stderr.isatty()) as report:
+    with _bar(errors) as report:
         for found in answerer.stream(
             questions, progress=lambda done: report("answering", done, len(questions))
         ):
@@ -93,9 +93,9 @@ def _answer_squad(answerer: Answerer, source: Path, request: Request, errors: Co
 
 def _answer_lines(answerer: Answerer, source: str, request: Request, errors: Console) -> int:
     count, unusable, first = 0, 0, None
-    # not where answers are printed to the same terminal meanwhile
-    may_show = sys.stderr.isatty() and not sys.stdout.isatty()
-    with _opened(source) as (lines, waits), _bar(errors, may_show) as report:
+    # no bar where answers are printed to the same terminal meanwhile
+    may_show = not (sys.stderr.isatty() and sys.stdout.isatty())
+    with _opened(source) as (lines, waits), _bar(errors, may_show, beats=not waits) as report:
         for asked in read_asked(lines, waits=waits):
             for each in _answered(answerer, asked, request.top_k):
                 if isinstance(each, Unusable):
@@ -105,7 +105,7 @@ def _answer_lines(answerer: Answerer, source: str, request: Request, errors: Con
                     _print_json(each)
             sys.stdout.flush()
             count += len(asked)
-            report(f"answering ({count} so far)", 0, 1)
+            report(f"answering ({count} answered)", 0, 1)
     if first:
         _say(
             errors,
@@ -176,8 +176,8 @@ def _called(source: str) -> str:
 
 
 @contextmanager
-def _bar(errors: Console, may_show: bool) -> Iterator[Report]:
-    """A progress bar, where there may be one, as soon as it takes long."""
+def _bar(errors: Console, may_show: bool = True, *, beats: bool = True) -> Iterator[Report]:
+    """A progress bar, or lines, where there may be one, as soon as it takes long; see prune.progress."""
     began = monotonic()
     with ExitStack() as stack:
         bar: Report | None = None
@@ -185,7 +185,7 @@ def _bar(errors: Console, may_show: bool) -> Iterator[Report]:
         def report(what: str, done: int, total: int) -> None:
             nonlocal bar
             if bar is None and may_show and monotonic() - began > _PATIENCE:
-                bar = stack.enter_context(shown(errors))
+                bar = stack.enter_context(shown(errors, beats=beats))
             if bar:
                 bar(what, done, total)
 

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -483,6 +484,7 @@ def _state(out: Path, before: tuple[int, ...] | None) -> str:
 
 
 def _run(request: Request, errors: Terminal) -> int:
+    began = time.monotonic()
     request.check_paths()  # before the seconds that torch takes to load
     with ends_at_once(_NAME):
         from torch import OutOfMemoryError
@@ -497,7 +499,7 @@ def _run(request: Request, errors: Terminal) -> int:
     keep_torch_to_available_cores()
     try:
         with shown(errors, is_main=ranks().is_main) as report:
-            outcome = pipeline.run(request, report)
+            outcome = pipeline.run(request, report, began=began)
     except ParityError as error:
         return say(errors, _NAME, str(error), 1)
     except OutOfMemoryError as error:

@@ -48,21 +48,23 @@ class Outcome:
     engine: BuiltEngine | None
     """TensorRT's, where one was asked for."""
     seconds: float
+    """Since the command was given, loading included."""
 
 
-def run(request: Request, progress: Progress) -> Outcome | None:
+def run(request: Request, progress: Progress, *, began: float | None = None) -> Outcome | None:
     """Do what `request` asks. Raises InputError or ParityError; an existing output then stays as it was.
 
     Started as several processes by torchrun, all work on what can be shared; the first alone writes, and the
-    others return None.
+    others return None. `began` is when the command was given, by time.monotonic, where that was before now.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     request.check_paths()
     check_machine(request)
     keeps_work = request.keeps_work or ranks().count > 1
     with open_work(request.work_directory if keeps_work else None) as work:
         if request.is_demo:
             request = _with_demo(request, progress)
+        progress("loading the questions and the model", 0, 1)
         data = read_data(request)
         subject = open_subject(request.model, revision=request.revision)
         origin = subject.source.provenance()

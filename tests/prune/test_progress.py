@@ -22,6 +22,7 @@ class Told:
         self._stream = io.StringIO()
         lines = Lines(Console(file=self._stream), clock=lambda: self.now)
         self.report: Callable[[str, int, int], None] = lines.report
+        self.beat = lines.beat
 
     @property
     def lines(self) -> list[str]:
@@ -48,10 +49,10 @@ def test_within_a_stage_there_is_a_line_every_interval_at_most(told: Told) -> No
     for done in range(1, 1001):
         told.report(f"distilling (loss {done / 8:.2f})", done, 1000)
         told.now += 1
-    assert len(told.lines) == -(-1000 // INTERVAL)
+    assert len(told.lines) == 1000 / INTERVAL == 100
     assert told.lines[:2] == [
         "distilling: 1 of 1000 (loss 0.12)",
-        "distilling: 31 of 1000, about 16 min left (loss 3.88)",
+        "distilling: 11 of 1000, about 16 min left (loss 1.38)",
     ]
     assert told.lines[-1] == "distilling: 991 of 1000, about 9 s left (loss 123.88)"
 
@@ -73,7 +74,68 @@ def test_a_stage_that_does_not_move_is_told_without_a_guess(told: Told) -> None:
     for _ in range(2):
         told.report("waiting", 5, 9)
         told.now += INTERVAL
-    assert told.lines == ["waiting: 5 of 9"] * 2
+    assert told.lines == ["waiting: 5 of 9", "waiting: 5 of 9, 10 s so far"]
+
+
+def test_what_is_silent_is_told_every_interval_all_the_same(told: Told) -> None:
+    told.report("quantizing", 0, 1)
+    for _ in range(250):  # a library at work for 25 s, which says nothing
+        told.now += 0.1
+        told.beat()
+    told.report("answering (512 found)", 32, 320)
+    for _ in range(125):
+        told.now += 0.1
+        told.beat()
+    told.report("answering (1024 found)", 64, 320)
+    told.now += INTERVAL
+    told.beat()
+    assert told.lines == [
+        "quantizing",
+        "quantizing: 10 s so far",
+        "quantizing: 20 s so far",
+        "answering: 32 of 320 (512 found)",
+        "answering: 32 of 320, 10 s so far (512 found)",
+        "answering: 64 of 320, about 3 min left (1024 found)",
+    ]
+
+
+def test_what_comes_before_the_first_stage_is_told_once_it_takes_long(told: Told) -> None:
+    told.beat()
+    assert told.lines == []
+    told.now += INTERVAL
+    told.beat()
+    assert told.lines == ["loading: 10 s so far"]
+
+
+def test_a_stage_that_is_done_and_still_at_work_guesses_nothing(told: Told) -> None:
+    told.report("answering", 1, 9)
+    told.report("answering", 9, 9)
+    told.now += INTERVAL
+    told.beat()
+    assert told.lines == ["answering: 1 of 9", "answering: 9 of 9, 10 s so far"]
+
+
+def test_without_a_terminal_it_beats_by_itself_and_ends_with_what_it_is_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("prune.progress.INTERVAL", 0.05)
+    stream = io.StringIO()
+    before = threading.active_count()
+    with shown(Console(file=stream)) as report:
+        report("quantizing", 0, 1)
+        while stream.getvalue().count("\n") < 3:
+            time.sleep(0.01)
+    assert threading.active_count() == before
+    assert stream.getvalue().splitlines()[:3] == ["quantizing", *["quantizing: 0 s so far"] * 2]
+
+
+def test_where_nothing_may_be_under_way_it_does_not_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prune.progress.INTERVAL", 0.05)
+    stream = io.StringIO()
+    with shown(Console(file=stream), beats=False) as report:
+        report("answering", 0, 1)
+        time.sleep(0.3)
+    assert stream.getvalue() == "answering\n"
 
 
 def test_long_lines_and_brackets_come_as_they_are(told: Told) -> None:
