@@ -10,8 +10,8 @@ from typing import Any
 
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.qa.json_file import read_json
 from prune.qa.reader import Reader
 

@@ -9,8 +9,8 @@ from bench.inputs import random_inputs
 from bench.spec import Device, Runtime, Workload
 from export.provenance import INT8, KEPT_IN_FP32, allows_bfloat16, ranges_in
 from export.target import GraphPrecision, Scheme, Target, dialect_of, scheme_of
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.spec import Load, Traffic, Workload
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 
 Inputs = dict[str, NDArray[np.int64]]
 

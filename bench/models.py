@@ -14,9 +14,9 @@ from bench.named import ENGINES
 from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime, Timing
 from export.provenance import cpu_runtime_in
 from export.target import GraphPrecision
-from prune.arch import Encoder
 from prune.cost import parameters
 from prune.errors import InputError, InstallationError
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 if TYPE_CHECKING:

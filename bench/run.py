@@ -16,7 +16,7 @@ from bench.request import Request
 from bench.result import Comparison, Result, check_gates, summarize
 from bench.runners import runner
 from bench.spec import BERT_BASE, ROLES, Load, Role
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 from prune.qa.task import Exam
 
 Progress = Callable[[str, int, int], None]

@@ -7,8 +7,8 @@ from reprlib import repr as shortened
 from statistics import median
 from typing import Any, Literal
 
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.shape import LayerShape, ModelShape
 
 Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch", "torch-compiled"]

@@ -12,8 +12,8 @@ from bench.graphs import Form, write_graph
 from bench.measure import measure
 from bench.spec import ROLES, Effort, Engine, Load, Role, Workload
 from bench.stats import speedup
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 

@@ -20,7 +20,7 @@ from export.precision.quantizer import Quantized
 from export.provenance import INT8, KEPT_IN_FP32
 from export.weights import weights_of
 from export.write import staged_onnx, write_onnx
-from prune.layers import encoder_and_original, shape_of
+from prune.families.layers import encoder_and_original, shape_of
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.version import VERSION
 

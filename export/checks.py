@@ -10,8 +10,8 @@ from export.flags import called_by_flag
 from export.precision.static import NEEDS_NNCF
 from export.request import Request
 from export.target import scheme_of
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.ranks import ranks
 from prune.source import Source
 from prune.subject import Subject, open_teacher

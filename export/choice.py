@@ -12,7 +12,7 @@ from prune.choose.hard_concrete import THRESHOLD
 from prune.choose.l0 import TrainedGates
 from prune.choose.score import score
 from prune.errors import InputError
-from prune.layers import shape_of
+from prune.families.layers import shape_of
 from prune.plan import Plan, Scores, plan_above, plan_fractions, plan_shape
 from prune.qa.builtin import builtin_questions, search_questions
 from prune.qa.json_file import read_json

@@ -14,9 +14,9 @@ from export.data import Data, read_data
 from export.gating import penalties_of
 from export.report import SEQ, layer_table
 from export.request import Request
-from prune.arch import Encoder
 from prune.choose.random import random_scores
 from prune.cost import multiply_adds, parameters
+from prune.families.encoder import Encoder
 from prune.plan import Plan, plan_fractions
 from prune.progress import duration
 from prune.qa.builtin import builtin_questions, search_questions

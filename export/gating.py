@@ -9,7 +9,7 @@ from export.request import Request
 from prune.choose import KINDS, Kind
 from prune.choose.l0 import TrainedGates
 from prune.choose.penalty import Penalty, paper_weight
-from prune.layers import shape_of
+from prune.families.layers import shape_of
 from prune.plan import LayerScores, Scores
 from prune.shape import ModelShape
 from prune.stages import Progress, TrainingWindows, trained_gates

@@ -21,10 +21,10 @@ from export.precision.arithmetic import (
     unsafe_norms,
 )
 from export.precision.largest import largest_values
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
+from prune.families.tensors import tensors_of
 from prune.shape import ModelShape
-from prune.tensors import tensors_of
 
 PRECISIONS = ("fp32", "fp16")
 HALF_DIALECTS = ("portable", "onnxruntime-fp16")
@@ -40,7 +40,7 @@ def build_graph(
 ) -> onnx.ModelProto:
     """The question-answering graph: `input_names` in, start_logits and end_logits [batch, sequence] out.
 
-    `weights` are named and shaped as in prune.tensors. A sublayer with no heads or no activations is its
+    `weights` are named and shaped as in prune.families.tensors. A sublayer with no heads or no activations is its
     output bias, the residual and the norm. In fp16 the types stand in the graph: weights and products in
     float16 where no input can overflow them, the rest in float32 (in the dialect onnxruntime-fp16 residuals and
     norms are in float16 as well). Raises InputError for an unknown dialect or

@@ -12,8 +12,8 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError
 
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 PREFIX = "espalier."

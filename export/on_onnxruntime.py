@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from export.engine.cuda import has_gpu
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
-from prune.arch import Encoder
 from prune.cores import available_cores
 from prune.errors import InputError, InstallationError, first_line
+from prune.families.encoder import Encoder
 
 if TYPE_CHECKING:
     from prune.qa.answer import Logits, Run

@@ -19,8 +19,8 @@ from page.intervals import Estimate
 from page.layers import HEADINGS, layers_figure, layers_rows
 from page.markup import Markup, element, join
 from page.words import digits
-from prune.arch import Encoder
 from prune.cost import multiply_adds, parameters
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 SEQ = 384

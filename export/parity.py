@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 
 from export.on_onnxruntime import open_gpu_session, open_session, run_session
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, input_names
-from prune.arch import Encoder
-from prune.layers import encoder_and_original
+from prune.families.encoder import Encoder
+from prune.families.layers import encoder_and_original
 from prune.modes import evaluating
 
 TOLERANCE = {"fp32": 1e-4, "fp16": 1e-2}

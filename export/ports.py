@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 
 if TYPE_CHECKING:
     from prune.qa.windows import Batch

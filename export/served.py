@@ -15,7 +15,7 @@ from export.precision.quantizer import Quantized, Quantizer, quantize_within
 from export.request import Request
 from export.target import scheme_of
 from prune.agreement import Agreement, agreement
-from prune.layers import encoder_and_original
+from prune.families.layers import encoder_and_original
 from prune.qa.answer import Run, answer
 from prune.qa.builtin import builtin_questions, search_questions
 from prune.qa.settings import DecodingSettings

@@ -5,12 +5,12 @@ from typing import Any
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from prune.layers import encoder_and_original, shape_of
-from prune.tensors import tensors_of
+from prune.families.layers import encoder_and_original, shape_of
+from prune.families.tensors import tensors_of
 
 
 def weights_of(model: PreTrainedModel) -> dict[str, NDArray[Any]]:
-    """The weights that prune.tensors names, as float32 arrays that share the model's memory on a CPU."""
+    """The weights that prune.families.tensors names, as float32 arrays that share the model's memory on a CPU."""
     encoder, _ = encoder_and_original(model)
     state = model.state_dict()
     return {

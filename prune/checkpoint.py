@@ -21,8 +21,9 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.config import config_of
+from prune.families.encoder import Encoder
 from prune.qa.json_file import write_json
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY, Source, open_source
@@ -64,7 +65,7 @@ def load_source(source: Source) -> PreTrainedModel:
     try:
         config = AutoConfig.from_pretrained(source.directory, trust_remote_code=False)
         config.return_dict = True  # outputs are read by name
-        loaded: PreTrainedModel = stock_class(source.encoder.architecture).from_pretrained(
+        loaded: PreTrainedModel = stock_class(source.encoder.family).from_pretrained(
             source.directory, config=config, use_safetensors=True, dtype=torch.float32, local_files_only=True
         )
     except Exception as error:  # anything from its own validation errors to AttributeError
@@ -150,26 +151,9 @@ def _reason(error: Exception) -> str:
 
 def random_model(encoder: Encoder, shape: ModelShape, *, seed: int = 0) -> PreTrainedModel:
     """A model of the given sizes with random weights, in eval mode: fit for parity and for timing."""
-    keys = encoder.architecture.keys
-    widest = max(layer.intermediate_size for layer in shape.layers)
-    sizes: dict[str, Any] = {
-        keys.hidden_size: encoder.hidden_size,
-        keys.num_layers: len(shape.layers),
-        keys.num_heads: encoder.hidden_size // encoder.head_size,
-        keys.intermediate_size: max(widest, 1),
-        "vocab_size": encoder.vocab_size,
-        "max_position_embeddings": encoder.max_position_embeddings,
-        "pad_token_id": encoder.pad_token_id,
-        SHAPE_KEY: shape.to_dict(),
-    }
-    if encoder.architecture.has_token_types:
-        sizes["type_vocab_size"] = encoder.type_vocab_size
-    if encoder.architecture.norm_eps is None:
-        sizes["layer_norm_eps"] = encoder.layer_norm_eps
-    if encoder.architecture.embeddings_project:
-        sizes["embedding_size"] = encoder.embedding_size
-    config = AutoConfig.for_model(encoder.model_type, **sizes)
-    model: PreTrainedModel = stock_class(encoder.architecture)(config)
+    sizes = config_of(encoder, shape)
+    config = AutoConfig.for_model(encoder.model_type, **sizes, **{SHAPE_KEY: shape.to_dict()})
+    model: PreTrainedModel = stock_class(encoder.family)(config)
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         parameter.data.normal_(0, encoder.hidden_size**-0.5, generator=generator)

@@ -1,8 +1,8 @@
 """What a shape costs: arithmetic on integers, no model needed."""
 
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
+from prune.families.tensors import tensors_of
 from prune.shape import ModelShape
-from prune.tensors import tensors_of
 
 
 def multiply_adds(encoder: Encoder, shape: ModelShape, *, batch: int, seq: int) -> int:
@@ -16,11 +16,11 @@ def multiply_adds(encoder: Encoder, shape: ModelShape, *, batch: int, seq: int) 
     total = tokens * hidden * 2
     if encoder.embedding_size != hidden:
         total += tokens * encoder.embedding_size * hidden
+    block = encoder.family.block
     for layer in shape.layers:
-        context = layer.num_heads * encoder.head_size
-        total += 4 * tokens * hidden * context  # query, key, value, output
-        total += 2 * tokens * seq * context  # scores, context
-        total += 2 * tokens * hidden * layer.intermediate_size
+        sides = encoder.sides(layer)
+        total += tokens * sum(sides[part.out] * sides[part.into] for part in block.linears.values())
+        total += block.attention_products * tokens * seq * sides["heads"]
     return total
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prune.choose import KINDS, Kind
-from prune.layers import layers_of
+from prune.families.layers import layers_of
 from prune.plan import Plan
 
 

@@ -12,7 +12,7 @@ from prune.agreement import Agreement, agreement
 from prune.choose import Method
 from prune.choose.score import score
 from prune.errors import InputError
-from prune.layers import shape_of
+from prune.families.layers import shape_of
 from prune.plan import Plan, Scores, plan_fractions
 from prune.qa.builtin import halves
 from prune.qa.questions import Answer, Question

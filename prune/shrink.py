@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from prune import transformers4
 from prune.errors import InputError
-from prune.layers import encoder_and_original, layer_module, layers_of, shape_of
-from prune.no_heads import NoHeads
+from prune.families.block import Side
+from prune.families.layers import encoder_and_original, layer_module, layers_of, shape_of
+from prune.families.no_heads import NoHeads
 from prune.plan import Plan
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY
@@ -19,24 +19,20 @@ from prune.source import SHAPE_KEY
 def shrink(model: PreTrainedModel, plan: Plan) -> PreTrainedModel:
     """A copy of `model` without the units that `plan` drops; the model itself stays as it is.
 
-    Query, key, value and intermediate lose rows (and their biases entries); the two output projections lose
-    columns. Raises InputError if the plan names units that the model has not.
+    What computes units loses rows (and its bias entries); what reads them loses columns. Raises InputError
+    if the plan names units that the model has not.
     """
     check_plan(plan, shape_of(model))
     encoder, _ = encoder_and_original(model)
     narrow: dict[int, Any] = {}  # deepcopy takes these in place of its own copies of the wide Linears
     for layer, heads, units in zip(layers_of(model), plan.heads, plan.intermediate, strict=True):
-        rows = _head_rows(heads, encoder.head_size, layer.query.weight)
-        intermediate = torch.tensor(units, dtype=torch.long, device=layer.output.weight.device)
-        for linear in (layer.query, layer.key, layer.value):
-            narrow[id(linear)] = _linear(linear.weight[rows], _rows(linear.bias, rows), linear)
-        narrow[id(layer.intermediate)] = _linear(
-            layer.intermediate.weight[intermediate],
-            _rows(layer.intermediate.bias, intermediate),
-            layer.intermediate,
-        )
-        for linear, columns in ((layer.attention_output, rows), (layer.output, intermediate)):
-            narrow[id(linear)] = _linear(linear.weight[:, columns], linear.bias, linear)
+        kept: dict[Side, Tensor] = {
+            "heads": _head_rows(heads, encoder.head_size, layer.attention_output.weight),
+            "activations": torch.tensor(units, dtype=torch.long, device=layer.output.weight.device),
+        }
+        for name, part in layer.block.linears.items():
+            linear = layer.linears[name]
+            narrow[id(linear)] = _narrowed(linear, kept.get(part.out), kept.get(part.into))
     smaller = copy.deepcopy(model, narrow)
     settle(smaller)
     return smaller
@@ -46,36 +42,32 @@ def resize(model: PreTrainedModel, shape: ModelShape) -> None:
     """Give a freshly built model Linears of the sizes in `shape`, with fresh random weights, in place."""
     encoder, original = encoder_and_original(model)
     shape.check_within(original)
-    parts = encoder.architecture.parts
-    hidden, std = encoder.hidden_size, model.config.initializer_range
-    for index, sizes in enumerate(shape.layers):
-        module = layer_module(model, encoder.architecture, index)
-        context = sizes.num_heads * encoder.head_size
-        for path in (parts.query, parts.key, parts.value):
-            module.set_submodule(path, _fresh(hidden, context, std))
-        module.set_submodule(parts.attention_output, _fresh(context, hidden, std))
-        module.set_submodule(parts.intermediate, _fresh(hidden, sizes.intermediate_size, std))
-        module.set_submodule(parts.output, _fresh(sizes.intermediate_size, hidden, std))
+    family, std = encoder.family, model.config.initializer_range
+    for index, layer in enumerate(shape.layers):
+        module, sides = layer_module(model, family, index), encoder.sides(layer)
+        for name, part in family.block.linears.items():
+            module.set_submodule(family.parts[name], _fresh(sides[part.into], sides[part.out], std))
     settle(model)
 
 
 def settle(model: PreTrainedModel) -> None:
-    """Make what stands around the Linears agree with their sizes: the config, attentions that have no heads,
-    and transformers 4's counts."""
+    """Make what stands around the Linears agree with their sizes: the config, and the attentions."""
     encoder, original = encoder_and_original(model)
     shape = shape_of(model)
     if shape != original:
         setattr(model.config, SHAPE_KEY, shape.to_dict())
     elif hasattr(model.config, SHAPE_KEY):
         delattr(model.config, SHAPE_KEY)
-    path = encoder.architecture.parts.attention
+    family = encoder.family
     for index, layer in enumerate(shape.layers):
-        module = layer_module(model, encoder.architecture, index)
-        attention = module.get_submodule(path)
-        if layer.num_heads == 0 and not isinstance(attention, NoHeads):
-            module.set_submodule(path, NoHeads(attention))
-    if transformers4.IN_USE:
-        transformers4.settle(model)
+        module = layer_module(model, family, index)
+        attention = module.get_submodule(family.attention)
+        if layer.num_heads:
+            heads, width = family.head_counts
+            setattr(attention, heads, layer.num_heads)
+            setattr(attention, width, layer.num_heads * encoder.head_size)
+        elif not isinstance(attention, NoHeads):
+            module.set_submodule(family.attention, NoHeads(attention, family.projection))
 
 
 def check_plan(plan: Plan, shape: ModelShape) -> None:
@@ -99,8 +91,15 @@ def _head_rows(heads: tuple[int, ...], head_size: int, like: Tensor) -> Tensor:
     return (starts[:, None] + torch.arange(head_size, device=like.device)).flatten()
 
 
-def _rows(bias: Tensor | None, rows: Tensor) -> Tensor | None:
-    return None if bias is None else bias[rows]
+def _narrowed(linear: nn.Linear, rows: Tensor | None, columns: Tensor | None) -> nn.Linear:
+    """A copy with these rows and columns alone; None: with all of them."""
+    weight: Tensor = linear.weight
+    bias: Tensor | None = linear.bias
+    if rows is not None:
+        weight, bias = weight[rows], None if bias is None else bias[rows]
+    if columns is not None:
+        weight = weight[:, columns]
+    return _linear(weight, bias, linear)
 
 
 def _linear(weight: Tensor, bias: Tensor | None, like: nn.Linear) -> nn.Linear:

@@ -4,6 +4,7 @@ Done to the classes themselves, so that every way to a model leads past it: Auto
 its own name. Registering classes with AutoModel is a way that some releases of transformers leave closed.
 """
 
+from collections.abc import Iterable
 from functools import partial, wraps
 from importlib import import_module
 from types import ModuleType
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from prune.arch import ARCHITECTURES, Architecture
+from prune.families import FAMILIES
+from prune.families.family import Family
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY
 
@@ -19,15 +21,15 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def teach_when_imported() -> None:
-    """Have each architecture's class build what a config's shape asks for, from when its module is imported."""
-    for architecture in ARCHITECTURES.values():
-        wrapt.register_post_import_hook(partial(_teach, architecture.model_class), architecture.module)
+def teach_when_imported(families: Iterable[Family] = FAMILIES.values()) -> None:
+    """Have each family's class build what a config's shape asks for, from when its module is imported."""
+    for family in families:
+        wrapt.register_post_import_hook(partial(_teach, family.model_class), family.module)
 
 
-def stock_class(architecture: Architecture) -> "type[PreTrainedModel]":
+def stock_class(family: Family) -> "type[PreTrainedModel]":
     """The question-answering class of transformers; it builds whole and cut models."""
-    model_class: type[PreTrainedModel] = getattr(import_module(architecture.module), architecture.model_class)
+    model_class: type[PreTrainedModel] = getattr(import_module(family.module), family.model_class)
     return model_class
 
 

@@ -13,8 +13,8 @@ from transformers import PreTrainedModel
 from export.graph import build_graph
 from export.ports import OUTPUTS, input_names
 from export.weights import weights_of
-from prune.arch import Encoder
-from prune.layers import encoder_and_original, shape_of
+from prune.families.encoder import Encoder
+from prune.families.layers import encoder_and_original, shape_of
 from prune.shape import LayerShape, ModelShape
 
 Inputs = dict[str, NDArray[np.int64]]

@@ -1,4 +1,4 @@
-"""Encoders of every architecture and a tokenizer, small enough to be built anew in each test."""
+"""Encoders of every family and a tokenizer, small enough to be built anew in each test."""
 
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,17 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from prune.arch import ARCHITECTURES, Encoder
 from prune.checkpoint import random_model
-from prune.layers import encoder_and_original, shape_of
+from prune.families import FAMILIES
+from prune.families.encoder import Encoder
+from prune.families.layers import encoder_and_original, shape_of
 from prune.plan import Kept, Plan, keep_all
 from prune.qa.settings import DecodingSettings
 from prune.shape import ModelShape
 from prune.source import Source
 from prune.subject import Subject
 
-MODEL_TYPES = tuple(ARCHITECTURES)
+MODEL_TYPES = tuple(FAMILIES)
 NUM_LAYERS, NUM_HEADS, HEAD_SIZE, INTERMEDIATE_SIZE = 2, 4, 4, 12
 VOCAB_SIZE = 150
 WHOLE = ModelShape.uniform(NUM_LAYERS, NUM_HEADS, INTERMEDIATE_SIZE)
@@ -32,17 +33,16 @@ torch.set_num_threads(1)
 
 def encoder(model_type: str = "bert", **sizes: Any) -> Encoder:
     """Four heads of size 4; ELECTRA embeds in fewer dimensions than it computes in."""
-    architecture = ARCHITECTURES[model_type]
-    pad = 1 if architecture.positions_follow_padding else 0
+    family = FAMILIES[model_type]
     defaults: dict[str, Any] = {
         "model_type": model_type,
         "vocab_size": VOCAB_SIZE,
-        "embedding_size": 8 if architecture.embeddings_project else NUM_HEADS * HEAD_SIZE,
+        "embedding_size": 8 if family.projects_embeddings else NUM_HEADS * HEAD_SIZE,
         "hidden_size": NUM_HEADS * HEAD_SIZE,
         "head_size": HEAD_SIZE,
         "max_position_embeddings": 64,
-        "type_vocab_size": (1 if pad else 2) * architecture.has_token_types,
-        "pad_token_id": pad,
+        "type_vocab_size": (1 if family.positions_follow_padding else 2) * family.has_token_types,
+        "pad_token_id": family.pad_token_id,
         "layer_norm_eps": 1e-12,
     }
     return Encoder(**(defaults | sizes))

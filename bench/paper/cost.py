@@ -18,13 +18,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 from transformers import PreTrainedModel
 
-from prune.arch import ARCHITECTURES, Encoder
 from prune.checkpoint import load, random_model
 from prune.choose.gate_settings import GateSettings
 from prune.choose.l0 import train_gates
 from prune.choose.penalty import Penalty, paper_weight
 from prune.errors import InputError
-from prune.layers import encoder_and_original, shape_of
+from prune.families.encoder import Encoder
+from prune.families.layers import encoder_and_original, shape_of
 from prune.qa.stored import StoredWindows
 from prune.qa.windows import Window
 from prune.shape import ModelShape
@@ -35,7 +35,10 @@ from prune.train.trainer import train
 Stage = Literal["gates of heads", "gates of activations", "retrain", "distill"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
-LARGE = ("bert-large", "roberta-large")
+LARGE = {
+    "bert-large": Encoder("bert", 30522, 1024, 1024, 64, 512, 2, 0, 1e-12),
+    "roberta-large": Encoder("roberta", 50265, 1024, 1024, 64, 514, 1, 1, 1e-5),
+}
 """Sizes that need no model directory: random weights cost the same."""
 
 
@@ -100,20 +103,7 @@ def open_model(name: str) -> PreTrainedModel:
     """The model of that name with its weights, or of that size with random ones."""
     if name not in LARGE:
         return load(name)
-    kind = name.removesuffix("-large")
-    follows_padding = ARCHITECTURES[kind].positions_follow_padding
-    encoder = Encoder(
-        model_type=kind,
-        vocab_size=50265 if kind == "roberta" else 30522,
-        embedding_size=1024,
-        hidden_size=1024,
-        head_size=64,
-        max_position_embeddings=514 if follows_padding else 512,
-        type_vocab_size=1 if kind == "roberta" else 2,
-        pad_token_id=1 if follows_padding else 0,
-        layer_norm_eps=1e-5 if kind == "roberta" else 1e-12,
-    )
-    return random_model(encoder, ModelShape.uniform(24, 16, 4096))
+    return random_model(LARGE[name], ModelShape.uniform(24, 16, 4096))
 
 
 def _turn(model: PreTrainedModel, stage: Stage, load: Load) -> float:
@@ -177,7 +167,7 @@ def _windows(encoder: Encoder, load: Load) -> Iterator[tuple[int, Window]]:
     generator = np.random.default_rng(0)
     for number in range(load.batch * load.steps):
         ids = generator.integers(encoder.pad_token_id + 1, encoder.vocab_size, load.seq, dtype=np.int32)
-        types = np.zeros(load.seq, np.int32) if encoder.architecture.has_token_types else None
+        types = np.zeros(load.seq, np.int32) if encoder.family.has_token_types else None
         start = int(generator.integers(1, load.seq - 8))
         yield number, Window(number, ids, types, np.empty((0, 2), np.int32), start, start + 3)
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from bench.paper.scores import Score
 from bench.store import read_store
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 MEASURES = {

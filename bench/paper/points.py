@@ -9,8 +9,8 @@ from bench.paper.found import MEASURES, Found
 from bench.paper.names import LONGER, TRAININGS, Training, is_whole, is_yardstick, multiples, training_of
 from bench.paper.scores import Estimate, Score, difference
 from bench.paper.speed import Speed
-from prune.arch import Encoder
 from prune.cost import multiply_adds, parameters
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 SEQ = 384

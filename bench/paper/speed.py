@@ -11,8 +11,8 @@ from typing import Any
 from bench.paper.cells import WHOLE
 from bench.paper.names import is_whole, training_of
 from bench.store import read_store
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.qa.json_file import read_json, write_json
 
 _FORMAT = 1

@@ -9,11 +9,11 @@ from transformers import PreTrainedModel
 
 from prune.checkpoint import load_source, load_tokenizer, save
 from prune.errors import InputError
-from prune.layers import encoder_and_original, shape_of
+from prune.families.layers import encoder_and_original, shape_of
+from prune.families.tensors import tensors_of
 from prune.shape import ModelShape
 from prune.source import open_source
 from prune.stock import stock_class
-from prune.tensors import tensors_of
 
 
 def write_smaller(model: str, directory: Path) -> None:
@@ -30,8 +30,8 @@ def with_layers(model: PreTrainedModel, kept: Sequence[int]) -> PreTrainedModel:
     if shape_of(model) != original:
         raise InputError("The model is already cut; leave layers out of an uncut one.")
     config = copy.deepcopy(model.config)
-    setattr(config, encoder.architecture.keys.num_layers, len(kept))
-    smaller: PreTrainedModel = stock_class(encoder.architecture)(config)
+    setattr(config, encoder.family.keys.num_layers, len(kept))
+    smaller: PreTrainedModel = stock_class(encoder.family)(config)
     shape = ModelShape(tuple(original.layers[index] for index in kept))
     theirs, ours = tensors_of(encoder, original), tensors_of(encoder, shape)
     weights, taken = smaller.state_dict(), model.state_dict()

@@ -9,7 +9,7 @@ from export.dialects.onnxruntime_fp16 import HalfDialect
 from export.dialects.portable import PortableDialect
 from export.nodes import Graph
 from export.precision.arithmetic import Arithmetic
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 
 
 class Dialect(Protocol):

@@ -11,7 +11,7 @@ import numpy as np
 from export.dialects.portable import MASKED, PortableDialect, position_ids, position_table
 from export.nodes import Graph
 from export.precision.arithmetic import Arithmetic
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 
 MICROSOFT = "com.microsoft"
 INT32 = 6
@@ -35,7 +35,7 @@ class FusedDialect:
         """One EmbedLayerNormalization; it wants int32."""
         graph, encoder = self.graph, self.encoder
         positions = ""
-        if encoder.architecture.positions_follow_padding:
+        if encoder.family.positions_follow_padding:
             positions = self._int32("positions/int32", position_ids(graph, encoder, input_ids))
         inputs = [
             self._int32("embeddings/input_ids", input_ids),

@@ -6,7 +6,7 @@ from export.dialects.onnxruntime import packed_attention
 from export.dialects.portable import PortableDialect, additive_mask
 from export.nodes import Graph
 from export.precision.arithmetic import Arithmetic
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 
 MASKED_HALF = np.finfo(np.float16).min
 """Added to the score of a padded key: finite, and below every score that half precision is trusted with."""

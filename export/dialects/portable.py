@@ -7,7 +7,7 @@ from onnx import helper
 
 from export.nodes import Graph
 from export.precision.arithmetic import Arithmetic
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 
 MASKED = -1e9
 """Added to the score of a padded key: its softmax is exactly 0, and it is finite."""
@@ -49,7 +49,7 @@ class PortableDialect:
         """Position embeddings, [sequence, hidden], or [batch, sequence, hidden] where padding moves them."""
         graph = self.graph
         table = position_table(graph, self.encoder, only_type)
-        if self.encoder.architecture.positions_follow_padding:
+        if self.encoder.family.positions_follow_padding:
             return graph.node(
                 "Gather", "embeddings/positions", [table, position_ids(graph, self.encoder, input_ids)]
             )
@@ -143,7 +143,7 @@ def position_ids(graph: Graph, encoder: Encoder, input_ids: str) -> str:
 
 def position_table(graph: Graph, encoder: Encoder, only_type: bool) -> str:
     """The position embeddings; where there is no choice of token types, the only type's is added in."""
-    if only_type and encoder.architecture.has_token_types:
+    if only_type and encoder.family.has_token_types:
         total = graph.array("embeddings/position") + graph.array("embeddings/token_type")[0]
         return graph.constant("embeddings/position_with_type", total)
     return graph.weight("embeddings/position")

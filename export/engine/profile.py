@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 
 Size = tuple[int, int]
 """(sequences in a batch, tokens in each)."""

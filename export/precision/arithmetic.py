@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from export.nodes import Graph
 from export.precision.largest import largest_values
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 SAFE = 32000.0

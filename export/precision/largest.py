@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ def largest_values(encoder: Encoder, shape: ModelShape, weights: Weights) -> dic
     """The largest absolute value that a tensor of the graph, or a sum on the way to it, can take.
 
     By the names that the portable dialect gives the tensors that products read and write, such as
-    "layer.3/attention/scores"; `weights` as in prune.tensors. Values are above what can happen, never below.
+    "layer.3/attention/scores"; `weights` as in prune.families.tensors. Values are above what can happen, never below.
     Raises InputError for weights that are not finite.
     """
     for name, values in weights.items():

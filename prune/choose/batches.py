@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from prune.layers import encoder_and_original
+from prune.families.layers import encoder_and_original
 from prune.qa.windows import Batch, Window, batches
 
 

@@ -22,8 +22,8 @@ from prune.choose.gate_state import GateState, Record, read_state, write_state
 from prune.choose.gate_step import GateTraining
 from prune.choose.penalty import Penalty
 from prune.errors import InputError
+from prune.families.layers import encoder_and_original
 from prune.gates import Gate, GatedModel
-from prune.layers import encoder_and_original
 from prune.modes import evaluating, frozen, placed
 from prune.plan import LayerScores
 from prune.qa.stored import StoredWindows

@@ -8,7 +8,7 @@ from prune.choose import Method
 from prune.choose.batches import training_batches
 from prune.choose.gain import gain_scores
 from prune.choose.random import random_scores
-from prune.layers import shape_of
+from prune.families.layers import shape_of
 from prune.modes import placed
 from prune.plan import Scores
 from prune.qa.windows import Window

@@ -100,7 +100,7 @@ def torch_runner(model: "PreTrainedModel") -> Run:
     """
     import torch
 
-    from prune.layers import encoder_and_original
+    from prune.families.layers import encoder_and_original
     from prune.modes import evaluating
 
     takes_token_types = encoder_and_original(model)[0].takes_token_types

@@ -64,7 +64,7 @@ def borrowed(model: "PreTrainedModel", *, dropout: float | None, precision: str)
 
 
 def _dropout_rates(model: "PreTrainedModel") -> list[tuple[Any, str, float]]:
-    """(module, attribute, rate): Dropout modules, and DistilBERT's number in transformers 4."""
+    """(module, attribute, rate): Dropout modules, and the number that attentions of transformers 4 hold."""
     from torch import nn
 
     rates: list[tuple[Any, str, float]] = []

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from prune.errors import InputError
-from prune.layers import encoder_and_original
+from prune.families.layers import encoder_and_original
 from prune.ranks import ranks, wait
 from prune.train import checkpoints
 from prune.train.objective import example_losses

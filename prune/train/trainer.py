@@ -9,7 +9,7 @@ from safetensors.torch import load_model
 from transformers import PreTrainedModel, TrainingArguments
 
 from prune.errors import InputError
-from prune.layers import encoder_and_original
+from prune.families.layers import encoder_and_original
 from prune.modes import evaluating, placed
 from prune.qa.stored import StoredWindows
 from prune.ranks import ranks, uses_cpu, wait

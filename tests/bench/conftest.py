@@ -9,7 +9,7 @@ from bench.spec import Engine
 from export.graph import build_graph, random_weights
 from export.metadata import Metadata, stamp
 from export.write import write_onnx
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 from prune.shape import LayerShape, ModelShape
 
 TINY = Encoder(

@@ -14,8 +14,8 @@ from export.metadata import Metadata, stamp
 from export.parity import check_parity
 from export.weights import weights_of
 from export.write import write_onnx
-from prune.arch import Encoder
 from prune.checkpoint import random_model
+from prune.families.encoder import Encoder
 from prune.shape import LayerShape, ModelShape
 
 pytestmark = pytest.mark.slow

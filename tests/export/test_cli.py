@@ -27,7 +27,7 @@ from export.provenance import target_in
 from export.target import Target, scheme_of
 from prune.checkpoint import load, load_tokenizer, save
 from prune.errors import InputError
-from prune.layers import shape_of
+from prune.families.layers import shape_of
 from prune.qa.answer import answer, score_predictions, torch_runner
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings

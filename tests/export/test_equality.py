@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 
 import prune
 from prune.checkpoint import save
+from prune.families.layers import shape_of
 from prune.gates import GatedModel
-from prune.layers import shape_of
 from prune.plan import Plan, keep_all
 from prune.shrink import shrink
 

@@ -22,7 +22,7 @@ def test_an_unpruned_twin_is_built_without_torch() -> None:
 import sys
 sys.modules["torch"] = sys.modules["transformers"] = None  # importing them now fails
 from export.graph import build_graph, random_weights
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 encoder = Encoder("bert", 50, 16, 16, 4, 32, 2, 0, 1e-12)
 shape = ModelShape.uniform(2, 4, 24)

@@ -20,7 +20,7 @@ from export.parity import TOLERANCE, Parity, ParityError, cases, check_parity
 from export.ports import input_names
 from export.weights import weights_of
 from export.write import write_onnx
-from prune.layers import encoder_and_original
+from prune.families.layers import encoder_and_original
 from prune.qa.settings import DecodingSettings
 from prune.shape import ModelShape
 

@@ -17,7 +17,7 @@ from export.cli import app
 from export.metadata import read_metadata
 from prune.checkpoint import load, save
 from prune.choose.hard_concrete import THRESHOLD
-from prune.layers import shape_of
+from prune.families.layers import shape_of
 from prune.plan import Plan
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings

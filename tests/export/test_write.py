@@ -45,7 +45,7 @@ from pathlib import Path
 from export.graph import build_graph, random_weights
 from export.metadata import Metadata, stamp
 from export.write import write_onnx
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 encoder, shape = Encoder.from_dict(json.loads(sys.argv[1])), ModelShape.uniform(3, 2, 7)
@@ -164,7 +164,7 @@ from itertools import cycle
 from pathlib import Path
 from export.graph import build_graph, random_weights
 from export.write import write_onnx
-from prune.arch import Encoder
+from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 
 encoder, shape = (kind.from_dict(json.loads(text)) for kind, text in zip((Encoder, ModelShape), sys.argv[1:3]))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from prune.arch import Encoder
 from prune.cost import multiply_adds, parameters
+from prune.families.encoder import Encoder
 from prune.plan import Plan
 from prune.shape import ModelShape
 from prune.shrink import shrink

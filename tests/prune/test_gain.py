@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 
 from prune.choose.gain import example_losses, gain_scores
 from prune.errors import InputError
+from prune.families.layers import layers_of
 from prune.gates import GatedModel
-from prune.layers import layers_of
 from prune.plan import Scores, plan_fractions
 from prune.shrink import shrink
 
@@ -154,7 +154,7 @@ def test_dropout_is_off_and_the_same_scores_come_again() -> None:
 def test_modes_flags_gradients_and_hooks_are_put_back(fails: bool) -> None:
     model = tiny.model().train()
     layers = layers_of(model)
-    layers[0].query.requires_grad_(False)
+    layers[0].linears["attention/query"].requires_grad_(False)
     layers[1].output.eval()
 
     def state() -> tuple[list[bool], list[bool], list[Tensor | None]]:

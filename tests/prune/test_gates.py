@@ -8,8 +8,8 @@ import tiny
 import torch
 
 from prune.choose import KINDS, Kind
+from prune.families.layers import layers_of
 from prune.gates import Gate, GatedModel
-from prune.layers import layers_of
 from prune.plan import Plan, keep_all
 from prune.shrink import shrink
 

@@ -15,8 +15,9 @@ _HEAVY = {"torch", "transformers", "datasets", "onnx"}
     [
         "import prune",
         "from prune import InputError, LayerShape, ModelShape",
-        "import prune.arch, prune.cost, prune.errors, prune.plan, prune.shape, prune.tensors, prune.source, "
-        "prune.staging, prune.agreement, prune.choose.random, prune.qa.answer, prune.qa.builtin, prune.qa.windows",
+        "import prune.families.config, prune.families.tensors, prune.cost, prune.errors, prune.plan, prune.shape, "
+        "prune.source, prune.staging, prune.agreement, prune.choose.random, prune.qa.answer, prune.qa.builtin, "
+        "prune.qa.windows",
     ],
 )
 def test_light_modules_load_nothing_heavy(statement: str) -> None:

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from prune.agreement import agreement
 from prune.choose.random import random_scores
 from prune.errors import InputError
-from prune.layers import shape_of
+from prune.families.layers import shape_of
 from prune.plan import plan_fractions
 from prune.qa.answer import answer, torch_runner
 from prune.qa.builtin import halves

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prune.errors import InputError
+from prune.families.layers import layers_of, shape_of
 from prune.gates import GatedModel
-from prune.layers import layers_of, shape_of
 from prune.plan import Kept, Plan, keep_all
 from prune.shape import LayerShape, ModelShape
 from prune.shrink import resize, shrink
@@ -114,13 +114,14 @@ def test_rows_and_columns_are_the_kept_ones() -> None:
     cut = layers_of(shrink(model, Plan(((0, 2), (1,)), ((3, 5), ()))))[0]
     whole = layers_of(model)[0]
     rows = [0, 1, 2, 3, 8, 9, 10, 11]
-    for name in ("query", "key", "value"):
-        assert torch.equal(getattr(cut, name).weight, getattr(whole, name).weight[rows])
-        assert torch.equal(getattr(cut, name).bias, getattr(whole, name).bias[rows])
+    for name in ("attention/query", "attention/key", "attention/value"):
+        assert torch.equal(cut.linears[name].weight, whole.linears[name].weight[rows])
+        assert torch.equal(cut.linears[name].bias, whole.linears[name].bias[rows])
     assert torch.equal(cut.attention_output.weight, whole.attention_output.weight[:, rows])
     assert torch.equal(cut.attention_output.bias, whole.attention_output.bias)
-    assert torch.equal(cut.intermediate.weight, whole.intermediate.weight[[3, 5]])
-    assert torch.equal(cut.intermediate.bias, whole.intermediate.bias[[3, 5]])
+    intermediate = "ffn/intermediate"
+    assert torch.equal(cut.linears[intermediate].weight, whole.linears[intermediate].weight[[3, 5]])
+    assert torch.equal(cut.linears[intermediate].bias, whole.linears[intermediate].bias[[3, 5]])
     assert torch.equal(cut.output.weight, whole.output.weight[:, [3, 5]])
     assert torch.equal(cut.output.bias, whole.output.bias)
 
@@ -128,7 +129,7 @@ def test_rows_and_columns_are_the_kept_ones() -> None:
 def test_a_cut_model_keeps_type_mode_and_what_is_frozen() -> None:
     model = tiny.model().half().train()
     layers = layers_of(model)
-    layers[0].query.requires_grad_(False)
+    layers[0].linears["attention/query"].requires_grad_(False)
     layers[1].output.weight.requires_grad_(False)  # its bias goes on learning
     cut = shrink(model, Plan(((0,), (1,)), ((0,), (1,))))
     assert type(cut) is type(model)

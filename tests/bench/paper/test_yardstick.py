@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 from bench.paper.yardstick import with_layers, write_smaller
 from prune.checkpoint import load, save
 from prune.errors import InputError
-from prune.layers import encoder_and_original, shape_of
+from prune.families.layers import encoder_and_original, shape_of
 from prune.shape import ModelShape
 from prune.shrink import shrink
 
@@ -18,8 +18,8 @@ FOUR = ModelShape.uniform(4, tiny.NUM_HEADS, tiny.INTERMEDIATE_SIZE)
 
 def leave_layers(model: PreTrainedModel, kept: tuple[int, ...]) -> None:
     """Take the other layers out of the model itself."""
-    architecture = encoder_and_original(model)[0].architecture
-    path, _, name = f"{architecture.encoder}.{architecture.layers}".rpartition(".")
+    family = encoder_and_original(model)[0].family
+    path, _, name = f"{family.encoder}.{family.layers}".rpartition(".")
     parent = attrgetter(path)(model)
     layers = getattr(parent, name)
     setattr(parent, name, nn.ModuleList([layers[index] for index in kept]))

@@ -10,7 +10,7 @@ from export.engine.build import BuiltEngine, build_engine
 from export.engine.profile import parse_profiles
 from export.metadata import Metadata, stamp
 from export.write import write_onnx
-from prune.layers import encoder_and_original, shape_of
+from prune.families.layers import encoder_and_original, shape_of
 from prune.shape import ModelShape
 
 NEEDS_RTX = (

@@ -16,8 +16,8 @@ from export.engine.profile import (
     parse_profile,
     parse_profiles,
 )
-from prune.arch import Encoder
 from prune.errors import InputError
+from prune.families.encoder import Encoder
 
 
 @st.composite

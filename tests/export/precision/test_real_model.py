@@ -12,7 +12,7 @@ from export.precision.largest import largest_values
 from export.precision.quantizer import Quantizer
 from export.target import Scheme
 from export.weights import weights_of
-from prune.layers import encoder_and_original, shape_of
+from prune.families.layers import encoder_and_original, shape_of
 from prune.qa.answer import answer, score_predictions
 from prune.qa.squad import read_squad
 from prune.qa.windows import collate

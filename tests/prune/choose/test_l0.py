@@ -22,7 +22,7 @@ from prune.choose.gate_state import Record, read_state
 from prune.choose.l0 import TrainedGates, train_gates
 from prune.choose.penalty import Penalty
 from prune.errors import InputError
-from prune.layers import layers_of, shape_of
+from prune.families.layers import layers_of, shape_of
 from prune.plan import Plan
 from prune.qa.stored import StoredWindows
 from prune.shrink import shrink
@@ -75,10 +75,11 @@ def test_every_architecture(tmp_path: Path, model_type: str, plan: Plan | None) 
 def test_the_model_comes_back_as_it_came(tmp_path: Path, fails: bool, distill: bool) -> None:
     model = tiny.model().train()
     layers = layers_of(model)
-    layers[0].query.requires_grad_(False)
+    layers[0].linears["attention/query"].requires_grad_(False)
     layers[1].output.eval()
-    old = torch.ones_like(layers[0].key.weight)
-    layers[0].key.weight.grad = old
+    key = layers[0].linears["attention/key"]
+    old = torch.ones_like(key.weight)
+    key.weight.grad = old
     weights = {name: weight.clone() for name, weight in model.state_dict().items()}
 
     def state() -> Any:
@@ -99,7 +100,7 @@ def test_the_model_comes_back_as_it_came(tmp_path: Path, fails: bool, distill: b
     assert [name for name, weight in model.named_parameters() if weight.grad is not None] == [
         "bert.encoder.layer.0.attention.self.key.weight"
     ]
-    assert layers[0].key.weight.grad is old
+    assert key.weight.grad is old
     assert (old == 1).all()
     assert not any(module._forward_pre_hooks for module in model.modules())
     after = model.state_dict()

@@ -18,8 +18,8 @@ from prune.choose.gate_state import read_state
 from prune.choose.hard_concrete import THRESHOLD, probability_open, sample
 from prune.choose.l0 import TrainedGates, train_gates
 from prune.choose.penalty import Penalty
+from prune.families.layers import layers_of
 from prune.gates import GatedModel
-from prune.layers import layers_of
 from prune.plan import Plan, Scores, plan_above, plan_fractions
 from prune.qa.stored import StoredWindows
 from prune.shrink import shrink
@@ -127,8 +127,9 @@ def two_detectors(strengths: tuple[float, float]) -> PreTrainedModel:
     words[training.MARK] = 0.0
     words[training.MARK, 0], words[training.MARK, 1] = 1.0, -1.0
     layer = layers_of(whole)[1]
+    intermediate = layer.linears["ffn/intermediate"].weight
     for unit, strength in enumerate(strengths):
-        layer.intermediate.weight[unit, 0], layer.intermediate.weight[unit, 1] = 1.0, -1.0
+        intermediate[unit, 0], intermediate[unit, 1] = 1.0, -1.0
         layer.output.weight[4 + 2 * unit, unit], layer.output.weight[5 + 2 * unit, unit] = strength, -strength
         whole.qa_outputs.weight[unit, 4 + 2 * unit], whole.qa_outputs.weight[unit, 5 + 2 * unit] = 1.5, -1.5
     return shrink(whole, Plan(((), ()), ((), (0, 1))))

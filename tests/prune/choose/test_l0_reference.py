@@ -19,7 +19,7 @@ from prune.choose import KINDS, Kind, gate_step
 from prune.choose.gate_settings import GateSettings
 from prune.choose.l0 import TrainedGates, train_gates
 from prune.choose.penalty import Penalty
-from prune.layers import encoder_and_original, layers_of
+from prune.families.layers import encoder_and_original, layers_of
 from prune.qa.stored import StoredWindows
 from prune.shrink import shrink
 from prune.train.order import epoch_order

@@ -8,7 +8,7 @@ import tiny
 import torch
 import training
 
-from prune.layers import encoder_and_original
+from prune.families.layers import encoder_and_original
 from prune.loss import task_losses
 from prune.plan import Plan
 from prune.shrink import shrink

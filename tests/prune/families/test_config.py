@@ -1,4 +1,4 @@
-"""The architecture table against transformers' real models, and what is refused by name."""
+"""What families say, against transformers' real models, and what is refused by name."""
 
 from typing import Any
 
@@ -7,10 +7,12 @@ import tiny
 import torch
 from transformers import AutoConfig
 
-from prune.arch import ARCHITECTURES, Encoder, encoder_of
 from prune.errors import InputError
-from prune.layers import encoder_and_original, layers_of, shape_of
-from prune.tensors import tensors_of
+from prune.families import FAMILIES
+from prune.families.config import encoder_of
+from prune.families.encoder import Encoder
+from prune.families.layers import encoder_and_original, layers_of, shape_of
+from prune.families.tensors import tensors_of
 
 every_architecture = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
 
@@ -22,7 +24,7 @@ def config(of: str = "bert", **changes: Any) -> dict[str, Any]:
 @every_architecture
 def test_the_table_names_the_models_parts(model_type: str) -> None:
     model = tiny.model(model_type)
-    assert type(model).__name__ == ARCHITECTURES[model_type].model_class
+    assert type(model).__name__ == FAMILIES[model_type].model_class
     assert shape_of(model) == tiny.WHOLE
     for layer in layers_of(model):
         assert (layer.num_heads, layer.intermediate_size) == (tiny.NUM_HEADS, tiny.INTERMEDIATE_SIZE)

@@ -1,0 +1,89 @@
+"""Encoder: every size of a model that cutting leaves as it is."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from prune.errors import InputError
+from prune.families import FAMILIES, family_of
+from prune.families.block import Side
+from prune.families.family import Family
+from prune.shape import LayerShape
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Every size of a question-answering encoder that cutting does not change.
+
+    With a ModelShape, enough to build the whole graph; with random weights, to build its unpruned twin.
+    """
+
+    model_type: str
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    head_size: int
+    max_position_embeddings: int
+    type_vocab_size: int
+    """Rows of the token type table; 0 where the family has none."""
+    pad_token_id: int
+    layer_norm_eps: float
+
+    def __post_init__(self) -> None:
+        family_of(self.model_type)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name == "model_type":
+                continue
+            if field.name == "layer_norm_eps":
+                if not isinstance(value, float) or not 0 < value < 1:
+                    raise InputError(f"The encoder's layer_norm_eps is {value!r}; expected a small number.")
+            elif type(value) is not int or value < (0 if field.name in _MAY_BE_ZERO else 1):
+                raise InputError(
+                    f"The encoder's {field.name} is {value!r}; expected a positive whole number."
+                )
+        if self.embedding_size != self.hidden_size and not self.family.projects_embeddings:
+            raise InputError(
+                f"The encoder embeds in {self.embedding_size} dimensions and computes in {self.hidden_size}; "
+                f"{self.model_type} has no projection between the two."
+            )
+
+    @property
+    def family(self) -> Family:
+        """What this encoder is one of."""
+        return FAMILIES[self.model_type]
+
+    @property
+    def takes_token_types(self) -> bool:
+        """Whether token types are an input: only where there is a choice of them."""
+        return self.type_vocab_size > 1
+
+    @property
+    def max_length(self) -> int:
+        """Longest sequence the position table can serve, in tokens."""
+        lost = self.pad_token_id + 1 if self.family.positions_follow_padding else 0
+        return self.max_position_embeddings - lost
+
+    def sides(self, layer: LayerShape) -> dict[Side, int]:
+        """How long each side of a weight is in a layer of that shape."""
+        return {
+            "hidden": self.hidden_size,
+            "heads": layer.num_heads * self.head_size,
+            "activations": layer.intermediate_size,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> "Encoder":
+        """Inverse of `to_dict`; raises InputError naming what is wrong with untrusted `data`."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(data, Mapping) or set(data) != names:
+            came = sorted(data) if isinstance(data, Mapping) else type(data).__name__
+            raise InputError(f"An encoder description has {came}; expected {sorted(names)}.")
+        return cls(**data)
+
+
+_MAY_BE_ZERO = {"type_vocab_size", "pad_token_id"}
