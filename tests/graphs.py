@@ -70,6 +70,21 @@ def onnx_logits(graph: onnx.ModelProto | Path | onnxruntime.InferenceSession, in
     return start, end
 
 
+def all_values(model: onnx.ModelProto, names: list[str], inputs: Inputs) -> dict[str, float]:
+    """The largest absolute value that each of the tensors takes."""
+    asked = onnx.ModelProto()
+    asked.CopyFrom(model)
+    del asked.graph.output[:]
+    asked.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(asked.SerializeToString(), options)
+    return {
+        name: float(np.abs(values).max(initial=0))
+        for name, values in zip(names, session.run(names, inputs), strict=True)
+    }
+
+
 def assert_equal_logits(found: Logits, expected: Logits, context: str = "") -> None:
     """Equal to float32's rounding, both outputs, in shape and in numbers."""
     for output, mine, theirs in zip(OUTPUTS, found, expected, strict=True):

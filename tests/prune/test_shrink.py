@@ -1,4 +1,4 @@
-"""Cutting: the cut model computes what the gated one does, for every architecture and any plan."""
+"""Cutting: which rows and columns stay, what else stays as it is, and what is refused."""
 
 import copy
 
@@ -10,45 +10,12 @@ from hypothesis import strategies as st
 
 from prune.errors import InputError
 from prune.families.layers import layers_of, shape_of
-from prune.gates import GatedModel
 from prune.plan import Kept, Plan, keep_all
 from prune.shape import LayerShape, ModelShape
 from prune.shrink import resize, shrink
 
 every_architecture = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
 few = settings(max_examples=8, deadline=None)
-
-
-@every_architecture
-@given(
-    plan=tiny.plans(), seed=st.integers(0, 99), lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4)
-)
-@few
-def test_gated_is_cut(model_type: str, plan: Plan, seed: int, lengths: list[int]) -> None:
-    for dtype, tolerance in ((torch.float32, 2e-5), (torch.float64, 1e-13)):
-        model = tiny.model(model_type, seed=seed).to(dtype)
-        batch = tiny.batch_for(model, tuple(lengths), seed=seed)
-        with GatedModel(model) as gated:
-            gated.set_plan(plan)
-            expected = tiny.logits(gated, batch)
-        cut = shrink(model, plan)
-        assert shape_of(cut) == plan.shape
-        torch.testing.assert_close(tiny.logits(cut, batch), expected, rtol=0, atol=tolerance)
-
-
-@every_architecture
-@pytest.mark.parametrize(
-    "plan", [tiny.UNEVEN, tiny.EMPTY, keep_all(tiny.WHOLE)], ids=["uneven", "empty", "whole"]
-)
-def test_padding_and_batch_change_no_answer_of_a_cut_model(model_type: str, plan: Plan) -> None:
-    cut = shrink(tiny.model(model_type), plan).double()
-    lengths = (9, 4, 1)
-    together = tiny.logits(cut, tiny.batch_for(cut, lengths))
-    for row, length in enumerate(lengths):
-        alone = {name: value[row : row + 1, :length] for name, value in tiny.batch_for(cut, lengths).items()}
-        torch.testing.assert_close(
-            tiny.logits(cut, alone)[:, 0], together[:, row, :length], rtol=0, atol=1e-13
-        )
 
 
 @every_architecture

@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import tiny
-from graphs import NOTHING_LEFT, UNEQUAL, Inputs, inputs_of, onnx_session, torch_logits
+from graphs import NOTHING_LEFT, UNEQUAL, all_values, inputs_of, onnx_session, torch_logits
 from numpy.typing import NDArray
 from onnx import TensorProto
 
@@ -171,21 +170,6 @@ def test_half_the_bytes(dialect: str) -> None:
         for written, precision in (("portable", "fp32"), (dialect, "fp16"))
     ]
     assert 0.5 < sizes[1] / sizes[0] < 0.65
-
-
-def all_values(model: onnx.ModelProto, names: list[str], inputs: Inputs) -> dict[str, float]:
-    """The largest absolute value of each of the tensors."""
-    asked = onnx.ModelProto()
-    asked.CopyFrom(model)
-    del asked.graph.output[:]
-    asked.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(asked.SerializeToString(), options)
-    return {
-        name: float(np.abs(values).max(initial=0))
-        for name, values in zip(names, session.run(names, inputs), strict=True)
-    }
 
 
 @pytest.mark.parametrize("factor", [1, 30])
