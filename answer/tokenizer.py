@@ -11,24 +11,17 @@ from typing import Any
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 
 from prune.errors import InputError
+from prune.families import FAMILIES
 from prune.families.encoder import Encoder
+from prune.families.family import TokenizerClass
 from prune.qa.json_file import read_json
 from prune.qa.reader import Reader
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
 
-_USUAL_CLASSES = {
-    "bert": "BertTokenizer",
-    "electra": "ElectraTokenizer",
-    "distilbert": "DistilBertTokenizer",
-    "roberta": "RobertaTokenizer",
-}
-"""What transformers takes where tokenizer_config.json names no class."""
-_LIKE_BERT = {"BertTokenizer", "ElectraTokenizer", "DistilBertTokenizer"}
-_LIKE_ROBERTA = {"RobertaTokenizer"}
-_GIVES_NO_TYPES = {"DistilBertTokenizer", "TokenizersBackend"}
-"""Classes that hand out no token types unless told to. The second is what transformers 5 calls a tokenizer
-of no class in particular; 4 called it PreTrainedTokenizerFast, and there it did."""
+_OF_NO_CLASS = TokenizerClass("TokenizersBackend", gives_token_types=False)
+"""What transformers 5 calls a tokenizer of no class in particular; 4 called it PreTrainedTokenizerFast, and gave
+token types."""
 
 
 def load_reader(folder: Path, encoder: Encoder) -> Reader:
@@ -44,7 +37,7 @@ def load_reader(folder: Path, encoder: Encoder) -> Reader:
             "not the .onnx file alone."
         )
     config = _config(folder / CONFIG_FILE)
-    kind = _kind(config, encoder)
+    kind = _class(config, encoder)
     try:
         backend = Tokenizer.from_file(str(file))
         _settle(backend, kind, config)
@@ -76,18 +69,19 @@ def _config(path: Path) -> Mapping[str, Any]:
     return config
 
 
-def _kind(config: Mapping[str, Any], encoder: Encoder) -> str:
-    """The tokenizer's class, without the "Fast" that some versions write; '' where there is no telling."""
+def _class(config: Mapping[str, Any], encoder: Encoder) -> TokenizerClass:
+    """The tokenizer's class, which some versions of transformers write with a "Fast" behind."""
     named = config.get("tokenizer_class")
-    return (
-        named.removesuffix("Fast") if isinstance(named, str) else _USUAL_CLASSES.get(encoder.model_type, "")
-    )
+    if not isinstance(named, str):
+        return encoder.family.tokenizer
+    known = (_OF_NO_CLASS, *(family.tokenizer for family in FAMILIES.values()))
+    return {each.name: each for each in known}.get(named.removesuffix("Fast"), TokenizerClass())
 
 
-def _settle(backend: Tokenizer, kind: str, config: Mapping[str, Any]) -> None:
+def _settle(backend: Tokenizer, kind: TokenizerClass, config: Mapping[str, Any]) -> None:
     """Set what the class takes from its config, or from its own defaults, whatever tokenizer.json says."""
     normalizer, splitter = backend.normalizer, backend.pre_tokenizer
-    if kind in _LIKE_BERT and isinstance(normalizer, normalizers.BertNormalizer):
+    if kind.resets == "BertNormalizer" and isinstance(normalizer, normalizers.BertNormalizer):
         strip_accents = config.get("strip_accents")
         backend.normalizer = normalizers.BertNormalizer(
             clean_text=normalizer.clean_text,
@@ -95,16 +89,16 @@ def _settle(backend: Tokenizer, kind: str, config: Mapping[str, Any]) -> None:
             strip_accents=None if strip_accents is None else bool(strip_accents),
             lowercase=bool(config.get("do_lower_case", True)),
         )
-    elif kind in _LIKE_ROBERTA and isinstance(splitter, pre_tokenizers.ByteLevel):
+    elif kind.resets == "ByteLevel" and isinstance(splitter, pre_tokenizers.ByteLevel):
         splitter.add_prefix_space = bool(config.get("add_prefix_space", False))
         backend.pre_tokenizer = splitter
 
 
-def _has_token_types(config: Mapping[str, Any], kind: str, encoder: Encoder) -> bool:
+def _has_token_types(config: Mapping[str, Any], kind: TokenizerClass, encoder: Encoder) -> bool:
     names = config.get("model_input_names")
     if isinstance(names, list):
         return "token_type_ids" in names
-    if kind in _GIVES_NO_TYPES:
+    if not kind.gives_token_types:
         return False
     # A tokenizer that goes with its model gives types just where the graph takes them. Where it gives none to
     # a graph that does take them, that is given zeros, as transformers' models do for themselves.

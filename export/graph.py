@@ -10,17 +10,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from export.dialects import DIALECTS
+from export.blocks import block_of, bounds_of
 from export.nodes import Graph
 from export.ports import ATTENTION_MASK, INPUT_IDS, OUTPUTS, TOKEN_TYPE_IDS, input_names
 from export.precision.arithmetic import (
     Arithmetic,
     HalfPrecision,
     SinglePrecision,
-    unsafe_in_half,
-    unsafe_norms,
 )
-from export.precision.largest import largest_values
 from prune.errors import InputError
 from prune.families.encoder import Encoder
 from prune.families.tensors import tensors_of
@@ -47,8 +44,9 @@ def build_graph(
     precision, for fp16 in a dialect that has none, and for weights that are missing or have
     another shape.
     """
-    if dialect not in DIALECTS:
-        raise InputError(f"The graph dialect is {dialect!r}; expected one of {', '.join(sorted(DIALECTS))}.")
+    dialects = block_of(encoder).dialects
+    if dialect not in dialects:
+        raise InputError(f"The graph dialect is {dialect!r}; expected one of {', '.join(sorted(dialects))}.")
     _check_precision(precision, dialect)
     for name, tensor in tensors_of(encoder, shape).items():
         if name not in weights or weights[name].shape != tensor.shape:
@@ -58,7 +56,7 @@ def build_graph(
     arithmetic: Arithmetic = SinglePrecision(graph)
     if precision == "fp16":
         arithmetic = HalfPrecision(graph, kept_in_single(encoder, shape, weights, dialect))
-    write = DIALECTS[dialect](graph, encoder, arithmetic)
+    write = dialects[dialect](graph, encoder, arithmetic)
     hidden = write.embeddings(INPUT_IDS, TOKEN_TYPE_IDS if TOKEN_TYPE_IDS in input_names(encoder) else None)
     mask = write.mask(ATTENTION_MASK) if shape.num_heads else ""
     for index, layer in enumerate(shape.layers):
@@ -72,9 +70,9 @@ def kept_in_single(
     encoder: Encoder, shape: ModelShape, weights: Mapping[str, NDArray[Any]], dialect: str
 ) -> tuple[str, ...]:
     """What a graph in fp16 computes in float32 as it could overflow: products and, where they are in half, norms."""
-    largest = largest_values(encoder, shape, weights)
-    products = unsafe_in_half(encoder, shape, weights, largest)
-    return products if dialect == "portable" else products + unsafe_norms(encoder, shape, weights, largest)
+    bounds = bounds_of(encoder, shape, weights)
+    products = bounds.unsafe_products()
+    return products if dialect == "portable" else products + bounds.unsafe_norms()
 
 
 def _check_precision(precision: str, dialect: str) -> None:

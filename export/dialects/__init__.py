@@ -1,15 +1,6 @@
 """Ways to write the same graph: one set of operators for every runtime, two for ONNX Runtime."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Protocol
-
-from export.dialects.onnxruntime import FusedDialect
-from export.dialects.onnxruntime_fp16 import HalfDialect
-from export.dialects.portable import PortableDialect
-from export.nodes import Graph
-from export.precision.arithmetic import Arithmetic
-from prune.families.encoder import Encoder
 
 
 class Dialect(Protocol):
@@ -30,11 +21,3 @@ class Dialect(Protocol):
     def feed_forward(self, name: str, hidden: str, intermediate_size: int) -> str:
         """The feed-forward sublayer, with its residual and norm."""
         ...
-
-
-DIALECTS: dict[str, Callable[[Graph, Encoder, Arithmetic], Dialect]] = {
-    "onnxruntime": FusedDialect,
-    "onnxruntime-fp16": HalfDialect,
-    "onnxruntime-int8": partial(FusedDialect, packed=False),
-    "portable": PortableDialect,
-}

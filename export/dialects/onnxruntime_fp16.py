@@ -15,8 +15,8 @@ MASKED_HALF = np.finfo(np.float16).min
 class HalfDialect(PortableDialect):
     """As the portable dialect, but what passes from kernel to kernel is in half precision.
 
-    Where onnxruntime has a fused kernel, scores never leave it; where it has none, they pass in float16, which
-    `unsafe_in_half` bounds. Softmax and LayerNormalization compute in float32 what they read and write in float16.
+    Where onnxruntime has a fused kernel, scores never leave it; where it has none, they pass in float16, where
+    their bounds allow it. Softmax and LayerNormalization compute in float32 what they read and write in float16.
     Whatever could overflow is as in the portable dialect.
     """
 

@@ -1,7 +1,7 @@
 """BERT; other families are like it but for a few things."""
 
 from prune.families.block import POST_NORM
-from prune.families.family import Family
+from prune.families.family import Family, TokenizerClass
 
 BERT = Family(
     model_type="bert",
@@ -27,4 +27,5 @@ BERT = Family(
         "ffn/norm": "output.LayerNorm",
     },
     attention="attention.self",
+    tokenizer=TokenizerClass("BertTokenizer", resets="BertNormalizer"),
 )

@@ -1,7 +1,7 @@
 """DistilBERT: BERT without token types, under names of its own; the attention projects its own context."""
 
 from prune.families.block import POST_NORM
-from prune.families.family import ConfigKeys, Family
+from prune.families.family import ConfigKeys, Family, TokenizerClass
 
 DISTILBERT = Family(
     model_type="distilbert",
@@ -29,4 +29,5 @@ DISTILBERT = Family(
     head_counts=("n_heads", "dim"),
     keys=ConfigKeys("dim", "n_layers", "n_heads", "hidden_dim", "activation"),
     norm_eps=1e-12,
+    tokenizer=TokenizerClass("DistilBertTokenizer", resets="BertNormalizer", gives_token_types=False),
 )

@@ -11,4 +11,5 @@ ELECTRA = replace(
     classes="Electra",
     encoder="electra",
     embeddings={**BERT.embeddings, "project": "embeddings_project"},
+    tokenizer=replace(BERT.tokenizer, name="ElectraTokenizer"),
 )

@@ -5,6 +5,7 @@ Strings and numbers only, no torch: the graph writers and the light commands rea
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from prune.families.block import Block
 
@@ -18,6 +19,17 @@ class ConfigKeys:
     num_heads: str = "num_attention_heads"
     intermediate_size: str = "intermediate_size"
     activation: str = "hidden_act"
+
+
+@dataclass(frozen=True)
+class TokenizerClass:
+    """What is special to a class of tokenizers in transformers."""
+
+    name: str = ""
+    resets: Literal["BertNormalizer", "ByteLevel"] | None = None
+    """What it sets anew from tokenizer_config.json, whatever tokenizer.json says."""
+    gives_token_types: bool = True
+    """Whether it hands out token types unless told not to."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,8 @@ class Family:
     """The pad token of a config that names none."""
     norm_eps: float | None = None
     """A LayerNorm epsilon fixed in code; None: the config's layer_norm_eps."""
+    tokenizer: TokenizerClass = TokenizerClass()
+    """What transformers takes where tokenizer_config.json names no class."""
 
     @property
     def model_class(self) -> str:

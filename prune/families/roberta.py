@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from prune.families.bert import BERT
+from prune.families.family import TokenizerClass
 
 ROBERTA = replace(
     BERT,
@@ -12,6 +13,7 @@ ROBERTA = replace(
     encoder="roberta",
     positions_follow_padding=True,
     pad_token_id=1,
+    tokenizer=TokenizerClass("RobertaTokenizer", resets="ByteLevel"),
 )
 
 XLM_ROBERTA = replace(
@@ -19,6 +21,7 @@ XLM_ROBERTA = replace(
     model_type="xlm-roberta",
     module="transformers.models.xlm_roberta.modeling_xlm_roberta",
     classes="XLMRoberta",
+    tokenizer=TokenizerClass("XLMRobertaTokenizer"),
 )
 
 CAMEMBERT = replace(
@@ -26,4 +29,5 @@ CAMEMBERT = replace(
     model_type="camembert",
     module="transformers.models.camembert.modeling_camembert",
     classes="Camembert",
+    tokenizer=TokenizerClass("CamembertTokenizer"),
 )

@@ -11,11 +11,11 @@ from graphs import NOTHING_LEFT, UNEQUAL, all_values, inputs_of, onnx_session, t
 from numpy.typing import NDArray
 from onnx import TensorProto
 
+from export.blocks import bounds_of
 from export.dialects.onnxruntime_fp16 import MASKED_HALF
 from export.graph import HALF_DIALECTS, build_graph, random_weights
 from export.ports import OUTPUTS
-from export.precision.arithmetic import SAFE, unsafe_in_half, unsafe_norms
-from export.precision.largest import largest_values
+from export.precision.bounds import SAFE
 from export.weights import weights_of
 from prune.errors import InputError
 from prune.shape import ModelShape
@@ -177,7 +177,7 @@ def test_half_the_bytes(dialect: str) -> None:
 def test_no_value_is_above_its_bound_and_the_bounds_are_not_far(model_type: str, factor: float) -> None:
     encoder = tiny.encoder(model_type)
     weights = large(model_type, WHOLE, factor)
-    bounds = largest_values(encoder, WHOLE, weights)
+    bounds = bounds_of(encoder, WHOLE, weights).largest
     graph = build_graph(encoder, WHOLE, weights, dialect="portable")
     mask = [[1] * encoder.max_length] * 16
     seen: dict[str, float] = dict.fromkeys(bounds, 0.0)
@@ -209,7 +209,7 @@ def test_bounds_of_a_layer_worked_out_by_hand() -> None:
     weights["layer.0/ffn/intermediate/bias"] = np.array([-7], np.float32)
     weights["layer.0/ffn/output/weight"] = np.array([[2], [-3]], np.float32)
     root = 2**0.5
-    bounds = largest_values(encoder, shape, weights)
+    bounds = bounds_of(encoder, shape, weights).largest
     expected = {
         "embeddings/norm": 4 * root + 1,
         "layer.0/attention/query": 4 * root + 1,
@@ -230,7 +230,7 @@ def test_bounds_of_a_layer_worked_out_by_hand() -> None:
 def test_what_could_overflow_stays_single_and_the_logits_are_right(model_type: str, dialect: str) -> None:
     encoder = tiny.encoder(model_type)
     weights = large(model_type, WHOLE, 3000)
-    unsafe = unsafe_in_half(encoder, WHOLE, weights)
+    unsafe = bounds_of(encoder, WHOLE, weights).unsafe_products()
     assert {"layer.0/attention/scores", "layer.2/ffn/output"} <= set(unsafe)
     model = half_graph(model_type, WHOLE, weights, dialect)
     types = types_of(model)
@@ -249,11 +249,11 @@ def test_what_could_overflow_stays_single_and_the_logits_are_right(model_type: s
 def test_norms_that_could_overflow_stay_single() -> None:
     encoder = tiny.encoder()
     weights = random_weights(encoder, WHOLE)
-    assert unsafe_norms(encoder, WHOLE, weights) == ()
+    assert bounds_of(encoder, WHOLE, weights).unsafe_norms() == ()
     weights["layer.1/attention/norm/bias"][0] = 0.9 * SAFE  # is written, and read by the next sum
-    update = largest_values(encoder, WHOLE, weights)["layer.1/ffn/output"]
+    update = bounds_of(encoder, WHOLE, weights).largest["layer.1/ffn/output"]
     assert update > SAFE / 10
-    assert unsafe_norms(encoder, WHOLE, weights) == ("layer.1/ffn/norm",)
+    assert bounds_of(encoder, WHOLE, weights).unsafe_norms() == ("layer.1/ffn/norm",)
     model = half_graph("bert", WHOLE, weights, "onnxruntime-fp16")
     types = types_of(model)
     norms = {
@@ -299,19 +299,22 @@ def test_of_an_empty_sublayer_the_bias_counts() -> None:
     encoder = tiny.encoder()
     weights = random_weights(encoder, UNEQUAL)
     weights["layer.1/ffn/output/bias"][0] = -SAFE
-    assert unsafe_norms(encoder, UNEQUAL, weights) == ("layer.1/ffn/norm",)
+    assert bounds_of(encoder, UNEQUAL, weights).unsafe_norms() == ("layer.1/ffn/norm",)
 
 
 def test_only_what_could_overflow_stays_single() -> None:
     encoder = tiny.encoder()
-    assert unsafe_in_half(encoder, WHOLE, random_weights(encoder, WHOLE)) == ()
+    assert bounds_of(encoder, WHOLE, random_weights(encoder, WHOLE)).unsafe_products() == ()
     weights = large("bert", WHOLE, 30000, only="layer.1/ffn/output")
-    assert unsafe_in_half(encoder, WHOLE, weights) == ("layer.1/ffn/output",)
+    assert bounds_of(encoder, WHOLE, weights).unsafe_products() == ("layer.1/ffn/output",)
     weights = large("bert", WHOLE, 10000, only="layer.1/ffn/intermediate")
-    bound = largest_values(encoder, WHOLE, weights)["layer.1/ffn/intermediate"]
+    bound = bounds_of(encoder, WHOLE, weights).largest["layer.1/ffn/intermediate"]
     assert bound > SAFE
     # what reads too large a number is as unsafe as what computes it
-    assert unsafe_in_half(encoder, WHOLE, weights) == ("layer.1/ffn/intermediate", "layer.1/ffn/output")
+    assert bounds_of(encoder, WHOLE, weights).unsafe_products() == (
+        "layer.1/ffn/intermediate",
+        "layer.1/ffn/output",
+    )
 
 
 def test_an_embedding_past_half_precision_stays_single() -> None:
@@ -327,8 +330,8 @@ def test_a_projection_past_half_precision_is_added_in_single() -> None:
     encoder = tiny.encoder("electra")
     weights = random_weights(encoder, WHOLE)
     weights["embeddings/project/bias"][0] = 2 * SAFE
-    assert "embeddings/project" in unsafe_in_half(encoder, WHOLE, weights)
-    assert unsafe_norms(encoder, WHOLE, weights)[0] == "layer.0/attention/norm"
+    assert "embeddings/project" in bounds_of(encoder, WHOLE, weights).unsafe_products()
+    assert bounds_of(encoder, WHOLE, weights).unsafe_norms()[0] == "layer.0/attention/norm"
     inputs = inputs_of(encoder, MASKS[1])
     for found in onnx_session(half_graph("electra", WHOLE, weights, "onnxruntime-fp16")).run(
         list(OUTPUTS), inputs

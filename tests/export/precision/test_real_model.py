@@ -5,10 +5,10 @@ import pytest
 from graphs import onnx_session
 from real_data import REAL_DATA, REAL_MODEL, needs_real_data, needs_real_model
 
+from export.blocks import bounds_of
 from export.graph import HALF_DIALECTS, build_graph, kept_in_single
 from export.on_onnxruntime import graph_runner, open_session
 from export.ports import graph_inputs
-from export.precision.largest import largest_values
 from export.precision.quantizer import Quantizer
 from export.target import Scheme
 from export.weights import weights_of
@@ -50,7 +50,7 @@ def test_nothing_can_overflow_and_nothing_does(subject: Subject, f1_in_fp32: flo
     encoder, _ = encoder_and_original(subject.model)
     shape, weights = shape_of(subject.model), weights_of(subject.model)
     assert kept_in_single(encoder, shape, weights, dialect) == ()
-    largest = max(largest_values(encoder, shape, weights).values())
+    largest = max(bounds_of(encoder, shape, weights).largest.values())
     assert 500 < largest < 10_000  # far from what half precision ends at, 65,504
     graph = build_graph(encoder, shape, weights, dialect=dialect, precision="fp16")
     session = onnx_session(graph)

@@ -27,9 +27,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import prune
+from export.blocks import bounds_of
 from export.graph import HALF_DIALECTS, build_graph
 from export.parity import check_parity
-from export.precision.largest import largest_values
 from export.weights import weights_of
 from export.write import write_onnx
 from prune.checkpoint import save
@@ -284,7 +284,7 @@ def test_half_precision_is_the_model_but_for_rounding_and_nothing_passes_its_bou
             tmp_path / "half.onnx",
         )
         assert check_parity(cut, tmp_path / "half.onnx", "fp16").max_relative < 5e-3
-        bounds = largest_values(encoder, plan.shape, weights)
+        bounds = bounds_of(encoder, plan.shape, weights).largest
         seen = all_values(graph_of(cut, "portable"), list(bounds), padded(encoder))
         assert [name for name, value in seen.items() if value > bounds[name] * (1 + 1e-5)] == []
         assert all(np.isfinite(bound) for bound in bounds.values())
