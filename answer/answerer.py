@@ -13,6 +13,7 @@ from answer.tokenizer import load_reader
 from export.metadata import read_metadata
 from export.provenance import cpu_runtime_in
 from export.target import CpuRuntime
+from prune.bounds import MOST_THREADS, check_whole
 from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.answer import Progress, Run, run_batches
@@ -56,7 +57,9 @@ def open_answerer(
     chosen = settings or _settings(folder)
     if null_threshold is not None:
         chosen = replace(chosen, null_threshold=null_threshold)
-    threads = available_cores() if threads is None else _at_least_one("threads", threads)
+    if threads is None:
+        threads = available_cores()
+    check_whole("threads", threads, 1, MOST_THREADS)
     return Answerer.of(
         load_reader(folder, encoder),
         open_engine(path, metadata, threads),
@@ -93,6 +96,7 @@ class Answerer:
         """
         if not 0 <= max_padding < 1:
             raise InputError(f"max_padding is {max_padding!r}; expected a share, from 0 to below 1.")
+        check_whole("max_batch_tokens", max_batch_tokens, 1)
         return cls(
             windower=Windower.of(
                 reader,
@@ -103,7 +107,7 @@ class Answerer:
             run=run,
             pad_token_id=pad_token_id_of(reader),
             settings=settings,
-            max_batch_tokens=_at_least_one("max_batch_tokens", max_batch_tokens),
+            max_batch_tokens=max_batch_tokens,
             max_padding=max_padding,
         )
 
@@ -123,7 +127,7 @@ class Answerer:
         `progress` is called with (windows done, windows in all). Raises InputError where a text is no Unicode
         text, or the engine fails or gives logits that are not finite.
         """
-        _at_least_one("top_k", top_k)
+        check_whole("top_k", top_k, 1)
         for question in questions:
             check_texts(question)
         windows = self.windower.windows(questions)
@@ -158,7 +162,7 @@ class Answerer:
         each question waits for the answer before it. `progress` is called with how many are answered, about.
         Raises InputError as `answer_all` does; what came before an error of `questions` itself is answered.
         """
-        _at_least_one("chunk", chunk)
+        check_whole("chunk", chunk, 1)
         answered = 0
 
         def report(done: int, total: int) -> None:
@@ -227,9 +231,3 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _at_least_one(name: str, value: int) -> int:
-    if type(value) is not int or value < 1:
-        raise InputError(f"{name} is {value!r}; expected a whole number, 1 or more.")
-    return value

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from export.outputs import parts_of
 from export.target import CpuRuntime
+from prune.bounds import MOST, MOST_LOGIT, MOST_THREADS, check_number, check_whole
 from prune.errors import InputError
 from prune.qa.settings import ALWAYS_ANSWER
 from prune.staging import check_file, check_no_input
@@ -60,13 +61,15 @@ class Request:
             )
         if self.never_refuse and self.null_threshold is not None:
             raise InputError("--never-refuse and --null-threshold contradict each other; give one of them.")
-        for name, number in (
-            ("--top-k", self.top_k),
-            ("--threads", self.threads),
-            ("--max-batch-tokens", self.max_batch_tokens),
+        if self.null_threshold is not None:
+            check_number("--null-threshold", self.null_threshold, -MOST_LOGIT, MOST_LOGIT)
+        for name, number, most in (
+            ("--top-k", self.top_k, MOST),
+            ("--threads", self.threads, MOST_THREADS),
+            ("--max-batch-tokens", self.max_batch_tokens, MOST),
         ):
-            if number is not None and number < 1:
-                raise InputError(f"{name} is {number}; give 1 or more.")
+            if number is not None:
+                check_whole(name, number, 1, most)
         inputs = parts_of(self.model) + ([self.squad] if self.squad else [])
         for option, path in (("--out", self.out), ("--na-probs", self.na_probs)):
             if path:

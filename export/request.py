@@ -1,12 +1,12 @@
 """What the user asked prune-export for, checked for contradictions before any work is done."""
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from export.flags import called_by_flag
 from export.outputs import COMPANIONS, check_folder, parts_of
 from export.target import GraphPrecision, Target, dialect_of
+from prune.bounds import MOST_EPOCHS, MOST_SEED, MOST_WEIGHT, check_number, check_whole
 from prune.choose import Method
 from prune.choose.gate_settings import GateSettings
 from prune.errors import InputError
@@ -69,10 +69,9 @@ class Request:
         self._check_data()
         self._check_training()
         self._check_precision()
-        if self.multiple_of is not None and self.multiple_of < 1:
-            raise InputError(f"--multiple-of is {self.multiple_of}; expected a whole number of at least 1.")
-        if self.seed < 0:
-            raise InputError(f"--seed is {self.seed}; expected a whole number of at least 0.")
+        if self.multiple_of is not None:
+            check_whole("--multiple-of", self.multiple_of, 1)
+        check_whole("--seed", self.seed, 0, MOST_SEED)
 
     def _check_amount(self) -> None:
         fractions = {"--prune-heads": self.prune_heads, "--prune-ffn": self.prune_ffn}
@@ -81,8 +80,8 @@ class Request:
                 raise InputError(f"{flag} is {fraction:g}; expected a fraction of at least 0 and below 1.")
         weights = {"--lambda-heads": self.lambda_heads, "--lambda-ffn": self.lambda_ffn}
         for flag, weight in weights.items():
-            if weight is not None and not (math.isfinite(weight) and weight >= 0):
-                raise InputError(f"{flag} is {weight:g}; expected a number of at least 0.")
+            if weight is not None:
+                check_number(flag, weight, 0, MOST_WEIGHT)
         amounts = fractions | weights | {"--shape": self.shape, "--plan": self.plan}
         given = [flag for flag, value in amounts.items() if value is not None]
         for first, second in (("--prune-heads", "--lambda-heads"), ("--prune-ffn", "--lambda-ffn")):
@@ -101,8 +100,7 @@ class Request:
 
     def _check_precision(self) -> None:
         dialect_of(self.target, self.precision)
-        if self.int8_windows < 1:
-            raise InputError(f"--int8-windows is {self.int8_windows}; expected a whole number of at least 1.")
+        check_whole("--int8-windows", self.int8_windows, 1)
         if self.engine and self.target != "tensorrt":
             raise InputError(
                 f"--engine builds with TensorRT, which does not read what --target {self.target} writes; add "
@@ -114,8 +112,8 @@ class Request:
         limit = self.max_f1_loss
         if limit is None:
             return
-        if not limit >= 0:
-            raise InputError(f"--max-f1-loss is {limit:g}; expected points of F1, 0 or more.")
+        if not 0 <= limit <= 100:
+            raise InputError(f"--max-f1-loss is {limit:g}; expected points of F1, 0 to 100.")
         if self.precision != "int8" or not self.dev:
             missing = ["--precision int8"] * (self.precision != "int8") + ["--dev FILE"] * (not self.dev)
             raise InputError(
@@ -141,10 +139,9 @@ class Request:
                 raise InputError(f"{flag} is about gates, which {self.method} has none of; add --method l0.")
 
     def _check_data(self) -> None:
-        if self.train_questions < 0:
-            raise InputError(f"--train-questions is {self.train_questions}; expected 0 (all) or more.")
-        if self.train_length is not None and self.train_length < _SHORTEST:
-            raise InputError(f"--train-length is {self.train_length}; expected at least {_SHORTEST} tokens.")
+        check_whole("--train-questions", self.train_questions, 0)
+        if self.train_length is not None:
+            check_whole("--train-length", self.train_length, _SHORTEST)
         if not 0 <= self.null_share <= 1:
             raise InputError(f"--null-share is {self.null_share:g}; expected a fraction from 0 to 1.")
         if self.no_prune and self.calibration:
@@ -157,8 +154,8 @@ class Request:
 
     def _check_training(self) -> None:
         for flag, epochs in (("--retrain", self.retrain), ("--distill", self.distill)):
-            if epochs is not None and not (math.isfinite(epochs) and epochs > 0):
-                raise InputError(f"{flag} is {epochs:g}; expected a number of epochs above 0.")
+            if epochs is not None:
+                check_number(flag, epochs, 0, MOST_EPOCHS, above=True)
         if self.retrain is not None and self.distill is not None:
             raise InputError("--retrain and --distill are two ways to go on training; give one of them.")
         flag = "--retrain" if self.retrain is not None else "--distill"

@@ -16,6 +16,7 @@ import torch
 from transformers import (
     AutoConfig,
     AutoTokenizer,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -24,6 +25,7 @@ from transformers.utils import logging
 from prune.errors import InputError
 from prune.families.config import config_of
 from prune.families.encoder import Encoder
+from prune.families.layers import encoder_and_original, shape_of
 from prune.qa.json_file import write_json
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY, Source, open_source
@@ -32,6 +34,16 @@ from prune.stock import stock_class
 
 _SAYS_NOTHING = {"_name_or_path", "transformers_version", "architectures"}
 """Of a config: what may differ between equal models."""
+
+_CHANGES_THE_FORM = {
+    "return_dict",
+    "use_return_dict",
+    "output_attentions",
+    "output_hidden_states",
+    "torchscript",
+    "chunk_size_feed_forward",
+}
+"""Of a config: how outputs come, and how much is computed at once; never what is computed."""
 
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe.model", "spiece.model")
 
@@ -57,27 +69,53 @@ def weights_digest(model: PreTrainedModel) -> str:
     return digest.hexdigest()
 
 
+def checked_config(source: Source) -> PretrainedConfig:
+    """transformers' own config of an already checked model directory. Raises InputError where it will not have it.
+
+    What would change the form of a model's outputs, or cut its computation into pieces, is left out.
+    """
+    plain = {key: value for key, value in source.config.items() if key not in _CHANGES_THE_FORM}
+    try:
+        kind = type(AutoConfig.for_model(source.encoder.model_type))
+        config: PretrainedConfig = kind.from_dict(plain)
+        return config
+    except Exception as error:  # anything from its own validation errors to AttributeError
+        raise _unbuildable(source, error) from error
+
+
 def load_source(source: Source) -> PreTrainedModel:
     """Load the weights of an already checked model directory, in float32 and eval mode.
 
-    Raises InputError where transformers will not have the rest of its config.
+    Raises InputError where transformers will not have the rest of its config, or builds another model by it.
     """
+    config = checked_config(source)
     try:
-        config = AutoConfig.from_pretrained(source.directory, trust_remote_code=False)
-        config.return_dict = True  # outputs are read by name
         loaded: PreTrainedModel = stock_class(source.encoder.family).from_pretrained(
             source.directory, config=config, use_safetensors=True, dtype=torch.float32, local_files_only=True
         )
-    except Exception as error:  # anything from its own validation errors to AttributeError
+        built = (*encoder_and_original(loaded), shape_of(loaded))
+    except Exception as error:
+        raise _unbuildable(source, error) from error
+    if built != (source.encoder, source.original_shape, source.shape):
         raise InputError(
-            f"transformers cannot build the model that {source.directory} describes ({_reason(error)}); "
-            "restore its config.json from the model's source."
-        ) from error
+            f"transformers reads other sizes than these from {source.directory / 'config.json'}, as of a field that "
+            "stands there under two names; restore it from the model's source."
+        )
     return loaded
 
 
-def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
-    """The model's own tokenizer. Raises InputError where the directory holds none that works."""
+def _unbuildable(source: Source, error: Exception) -> InputError:
+    return InputError(
+        f"transformers cannot build the model that {source.directory} describes ({_reason(error)}); "
+        "restore its config.json from the model's source."
+    )
+
+
+def load_tokenizer(directory: Path, config: PretrainedConfig | None = None) -> PreTrainedTokenizerBase:
+    """The model's own tokenizer. Raises InputError where the directory holds none that works.
+
+    `config` is the model's, where it is known already: a fault of config.json is then none of the tokenizer's.
+    """
     if not any((directory / name).is_file() for name in _VOCABULARIES):  # transformers 5 would make one up
         raise InputError(
             f"{directory} holds no tokenizer; copy tokenizer.json and tokenizer_config.json from the "
@@ -85,7 +123,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
         )
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            directory, local_files_only=True, trust_remote_code=False
+            directory, config=config, local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # transformers raises anything from OSError to its backend's own panics
         raise InputError(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from prune.bounds import check_whole
 from prune.errors import InputError
 
 MOST_LAYERS = 1024
@@ -24,8 +25,7 @@ class LayerShape:
     def __post_init__(self) -> None:
         for name in ("num_heads", "intermediate_size"):
             value = getattr(self, name)
-            if type(value) is not int or value < 0:
-                raise InputError(f"A layer's {name} is {value!r}; it must be a whole number of at least 0.")
+            check_whole(f"A layer's {name}", value, 0)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Nothing here runs code from a checkpoint or unpickles anything; torch is not imp
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,23 @@ SHAPE_KEY = "espalier_shape"
 PROVENANCE_FILE = "provenance.json"
 """Lies in a cut model's directory: what it was cut from, and how."""
 
+_VALUES = ("F32", "F16", "BF16", "F64")
+"""Types whose numbers are the weights themselves, by safetensors' names."""
+
 _CONVERT = (
     'python -c "import torch, safetensors.torch as s; '
     "w = torch.load('pytorch_model.bin', weights_only=True); "
     "s.save_file({k: v.clone() for k, v in w.items()}, 'model.safetensors', metadata={'format': 'pt'})\""
 )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a safetensors header says of one tensor."""
+
+    dtype: str
+    """As safetensors calls it: F32, I64, F8_E4M3 ..."""
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -119,7 +132,7 @@ def check_directory(directory: Path, name: str) -> Source:
         shape = ModelShape.from_dict(config[SHAPE_KEY])
         shape.check_within(original_shape)
     weight_files = _weight_files(directory)
-    found: dict[str, tuple[int, ...]] = {}
+    found: dict[str, Stored] = {}
     for path in weight_files:
         found |= _read_header(path)
     if "qa_outputs.weight" not in found:
@@ -149,10 +162,19 @@ def _read_config(directory: Path) -> dict[str, Any]:
 
 
 def _check_loading(config: dict[str, Any]) -> None:
-    """Raise InputError for what would make transformers read other files than the ones checked here."""
+    """Raise InputError for what would make transformers read other files, or another config, than are checked here."""
     for key in ("quantization_config", "transformers_weights"):
         if config.get(key) is not None:
             raise InputError(f"The model's config has a {key}; only plain float weights are supported.")
+    if config.get("pruned_heads"):
+        raise InputError(
+            "The model's config has pruned_heads, which some versions of transformers cut off and others do not; "
+            "give a model that is saved without."
+        )
+    if "attribute_map" in config:
+        raise InputError(
+            "The model's config has an attribute_map, which renames its other fields; remove it."
+        )
     for key in ("attn_implementation", "_attn_implementation"):  # may name code on the hub
         if config.get(key) not in (None, "eager", "sdpa"):
             raise InputError(f"The model's config has {key} {config[key]!r}; supported are eager and sdpa.")
@@ -179,11 +201,14 @@ def _weight_files(directory: Path) -> tuple[Path, ...]:
     raise InputError(f"{directory} holds no model.safetensors; give a directory with safetensors weights.")
 
 
-def _read_header(path: Path) -> dict[str, tuple[int, ...]]:
+def _read_header(path: Path) -> dict[str, Stored]:
     try:
         with safe_open(path, framework="np") as file:
-            names = file.keys()
-            return {_modern(name): tuple(file.get_slice(name).get_shape()) for name in names}
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (it is no mapping)
+            return {
+                _modern(name): Stored(str(part.get_dtype()), tuple(part.get_shape()))
+                for name, part in slices.items()
+            }
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path} is truncated or no safetensors file ({error}); fetch it again.") from error
 
@@ -195,15 +220,26 @@ def _modern(key: str) -> str:
     )
 
 
-def _check_tensors(encoder: Encoder, shape: ModelShape, found: dict[str, tuple[int, ...]], name: str) -> None:
+def _check_tensors(encoder: Encoder, shape: ModelShape, found: dict[str, Stored], name: str) -> None:
+    """Only weights are held against the table: buffers beside them, such as position_ids, are whole numbers."""
     for tensor in tensors_of(encoder, shape).values():
         if tensor.key not in found:
             raise InputError(f"The weights of {name} lack {tensor.key}, which its config.json calls for.")
-        if found[tensor.key] != tensor.shape:
+        stored = found[tensor.key]
+        if stored.shape != tensor.shape:
             raise InputError(
                 f"The weights of {name} and its config.json disagree: {tensor.key} is "
-                f"{list(found[tensor.key])}, the config calls for {list(tensor.shape)}."
+                f"{list(stored.shape)}, the config calls for {list(tensor.shape)}."
             )
+        if stored.dtype not in _VALUES:
+            raise InputError(
+                f"The weights of {name} are not plain numbers: {tensor.key} is of type {stored.dtype}, which stands "
+                f"for something only with a scale or a scheme beside it; give the model in {_one_of(_VALUES)}."
+            )
+
+
+def _one_of(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _fetch(model: str, revision: str | None) -> Path:

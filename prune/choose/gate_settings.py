@@ -4,6 +4,15 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from prune.bounds import (
+    LEAST_TEMPERATURE,
+    MOST_EPOCHS,
+    MOST_RATE,
+    MOST_SEED,
+    MOST_STEP,
+    check_number,
+    check_whole,
+)
 from prune.errors import InputError
 
 GateLoss = Literal["task", "distill"]
@@ -28,20 +37,19 @@ class GateSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("epochs", 0), ("learning_rate", 0), ("temperature", 0)):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > least):
-                raise InputError(f"The gates' {name} is {value}; expected a number above {least}.")
+        for name, low, high in (
+            ("epochs", 0.0, MOST_EPOCHS),
+            ("learning_rate", 0.0, MOST_RATE),
+            ("temperature", 0.0, MOST_RATE),
+        ):
+            check_number(f"The gates' {name}", getattr(self, name), low, high, above=True)
+        check_number("The gates' temperature", self.temperature, LEAST_TEMPERATURE, MOST_RATE)
         for name in ("batch_size", "micro_batch_size"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"The gates' {name} is {value}; expected a whole number of at least 1.")
-        if not math.isfinite(self.initial_log_alpha):
-            raise InputError(
-                f"The gates' initial_log_alpha is {self.initial_log_alpha}; expected a finite number."
-            )
-        if self.seed < 0:
-            raise InputError(f"The gates' seed is {self.seed}; expected a whole number of at least 0.")
+            if not (value is None and name == "micro_batch_size"):
+                check_whole(f"The gates' {name}", value, 1, MOST_STEP)
+        check_number("The gates' initial_log_alpha", self.initial_log_alpha, -MOST_RATE, MOST_RATE)
+        check_whole("The gates' seed", self.seed, 0, MOST_SEED)
         if not 0 <= self.warmup <= 1:
             raise InputError(f"The gates' warmup is {self.warmup}; expected a fraction from 0 to 1.")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from prune.bounds import check_whole
 from prune.errors import InputError
 from prune.families import family_of
 from prune.families.encoder import Encoder
@@ -44,11 +45,8 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
     for field in fields(keys):
         if field.name == "activation":
             continue
-        value = config.get(getattr(keys, field.name))
-        if type(value) is not int or value < 1:
-            raise InputError(
-                f"The model's config has {getattr(keys, field.name)} {value!r}; expected a positive number."
-            )
+        value: Any = config.get(getattr(keys, field.name))
+        check_whole(f"The config's {getattr(keys, field.name)}", value, 1)
         sizes[field.name] = value
     hidden_size, num_heads = sizes["hidden_size"], sizes["num_heads"]
     if hidden_size % num_heads:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from prune.bounds import check_whole
 from prune.errors import InputError
 from prune.families import FAMILIES, family_of
 from prune.families.block import Side
@@ -38,10 +39,18 @@ class Encoder:
             if field.name == "layer_norm_eps":
                 if not isinstance(value, float) or not 0 < value < 1:
                     raise InputError(f"The encoder's layer_norm_eps is {value!r}; expected a small number.")
-            elif type(value) is not int or value < (0 if field.name in _MAY_BE_ZERO else 1):
-                raise InputError(
-                    f"The encoder's {field.name} is {value!r}; expected a positive whole number."
-                )
+            else:
+                check_whole(f"The encoder's {field.name}", value, 0 if field.name in _MAY_BE_ZERO else 1)
+        if self.pad_token_id >= self.vocab_size:
+            raise InputError(
+                f"The encoder's pad_token_id is {self.pad_token_id}, and it has embeddings for {self.vocab_size} "
+                "tokens only."
+            )
+        if self.max_length < 1:
+            raise InputError(
+                f"The encoder's max_position_embeddings are {self.max_position_embeddings}, which leaves none for a "
+                f"text: positions begin behind the pad token's id, {self.pad_token_id}."
+            )
         if self.embedding_size != self.hidden_size and not self.family.projects_embeddings:
             raise InputError(
                 f"The encoder embeds in {self.embedding_size} dimensions and computes in {self.hidden_size}; "

@@ -1,18 +1,18 @@
 """How a model's logits become answers: the settings that travel beside the model."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from prune.bounds import MOST_LOGIT, check_number, check_whole
 from prune.errors import InputError
 from prune.qa.json_file import read_json, write_json
 
 DECODING_FILE = "decoding.json"
 """Name under which the settings lie in a model directory."""
 
-ALWAYS_ANSWER = 1e30
+ALWAYS_ANSWER = MOST_LOGIT
 """A null threshold above every odds a model can give: no question is refused. Finite, to be valid JSON."""
 
 _LEAST = {"max_length": 8, "stride": 0, "max_answer_length": 1, "max_question_length": 1}
@@ -35,16 +35,8 @@ class DecodingSettings:
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if type(value) is not int or value < least:
-                raise InputError(
-                    f"The decoding setting {name} is {value!r}; expected a whole number of at least {least}."
-                )
-        threshold = self.null_threshold
-        if type(threshold) not in (int, float) or not math.isfinite(threshold):
-            raise InputError(
-                f"The decoding setting null_threshold is {threshold!r}; expected a finite number."
-            )
+            check_whole(f"The decoding setting {name}", getattr(self, name), least)
+        check_number("The decoding setting null_threshold", self.null_threshold, -MOST_LOGIT, MOST_LOGIT)
 
     def clipped(self, longest: int) -> "DecodingSettings":
         """These settings for a model that takes at most `longest` tokens.

@@ -1,9 +1,19 @@
 """How a model goes on training; everything has a value that is usual for the task."""
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from prune.bounds import (
+    LEAST_TEMPERATURE,
+    MOST,
+    MOST_EPOCHS,
+    MOST_RATE,
+    MOST_SEED,
+    MOST_STEP,
+    MOST_WEIGHT,
+    check_number,
+    check_whole,
+)
 from prune.errors import InputError
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
@@ -48,39 +58,36 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("epochs", 0.0, None),
-            ("learning_rate", 0.0, None),
+            ("epochs", 0.0, MOST_EPOCHS),
+            ("learning_rate", 0.0, MOST_RATE),
             ("warmup", 0.0, 1.0),
-            ("weight_decay", 0.0, None),
-            ("max_grad_norm", 0.0, None),
-            ("temperature", 0.0, None),
+            ("weight_decay", 0.0, MOST_RATE),
+            ("max_grad_norm", 0.0, MOST_WEIGHT),
+            ("temperature", 0.0, MOST_RATE),
             ("task_weight", 0.0, 1.0),
-            ("hidden_weight", 0.0, None),
+            ("hidden_weight", 0.0, MOST_WEIGHT),
             ("held_out", 0.0, 0.5),
-            ("evaluate_every", 0.0, None),
-            ("save_every", 0.0, None),
+            ("evaluate_every", 0.0, MOST_EPOCHS),
+            ("save_every", 0.0, MOST_EPOCHS),
             ("dropout", 0.0, 0.9),
         ):
-            self._check_number(name, low, high)
-        for name, least in (("batch_size", 1), ("micro_batch_size", 1), ("patience", 1), ("seed", 0)):
             value = getattr(self, name)
-            if not (value is None and name in _OPTIONAL) and (type(value) is not int or value < least):
-                raise InputError(f"{name} is {value!r}; expected a whole number of at least {least}.")
+            if not (value is None and name in _OPTIONAL):
+                check_number(name, value, low, high, above=name in _ABOVE_ZERO)
+        check_number("temperature", self.temperature, LEAST_TEMPERATURE, MOST_RATE)
+        for name, least, most in (
+            ("batch_size", 1, MOST_STEP),
+            ("micro_batch_size", 1, MOST_STEP),
+            ("patience", 1, MOST),
+            ("seed", 0, MOST_SEED),
+        ):
+            value = getattr(self, name)
+            if not (value is None and name in _OPTIONAL):
+                check_whole(name, value, least, most)
         if self.mixed_precision not in ("auto", "no", "bf16", "fp16"):
             raise InputError(f"mixed_precision is {self.mixed_precision!r}; expected auto, no, bf16 or fp16.")
         if self.patience is not None and not self.held_out:
             raise InputError("patience needs windows to look at; set held_out above 0, or leave it out.")
-
-    def _check_number(self, name: str, low: float, high: float | None) -> None:
-        value: Any = getattr(self, name)
-        if value is None and name in _OPTIONAL:
-            return
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        above = " above 0" if name in _ABOVE_ZERO else f" of at least {low:g}"
-        if not is_number or value < low or (name in _ABOVE_ZERO and value == low):
-            raise InputError(f"{name} is {value!r}; expected a number{above}.")
-        if high is not None and value > high:
-            raise InputError(f"{name} is {value!r}; expected at most {high:g}.")
 
     def accumulation(self, num_ranks: int) -> tuple[int, int]:
         """(windows that a device takes at once, how often in one step), their product a rank's share.

@@ -19,7 +19,7 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     # how much
     "fraction of 1": (("--prune-heads", "1"), "--prune-heads is 1; expected a fraction of at least 0"),
     "fraction below 0": (("--prune-ffn", "-0.5"), "--prune-ffn is -0.5; expected a fraction"),
-    "negative λ": ((*L0, "--lambda-heads", "-1"), "--lambda-heads is -1; expected a number of at least 0."),
+    "negative λ": ((*L0, "--lambda-heads", "-1"), "--lambda-heads is -1.0; expected a number of at least 0."),
     "infinite λ": ((*L0, "--lambda-ffn", "inf"), "--lambda-ffn is inf; expected a number"),
     "λ of gain": (("--lambda-heads", "1"), "weigh gates of --method l0, not gain; add --method l0."),
     "λ of random": (("--method", "random", "--lambda-ffn", "1"), "of --method l0, not random"),
@@ -67,16 +67,47 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
         ("--prune-ffn", "0.1", "--calibration", "c.json"),
         "--calibration guides the search for how much to remove, and you said how much",
     ),
-    "negative questions": (("--train-questions", "-1"), "--train-questions is -1; expected 0 (all) or more."),
-    "no length": ((*RETRAIN, "--train-length", "0"), "--train-length is 0; expected at least 16 tokens."),
-    "a negative length": ((*RETRAIN, "--train-length", "-3"), "--train-length is -3; expected at least"),
+    **{
+        f"too much of {flag}": ((*more, flag, value), f"{flag} is {shown}; expected at most {most}")
+        for flag, value, shown, most, more in (
+            ("--retrain", "1e300", r"1e+300", "10000", ("--train", "t.json")),
+            ("--distill", "1e5", "100000.0", "10000", ("--train", "t.json")),
+            ("--seed", str(2**32), str(2**32), str(2**32 - 1), ()),
+            ("--train-questions", str(2**63), str(2**63), str(2**31 - 1), ()),
+            ("--train-length", "9" * 30, "9" * 30, str(2**31 - 1), ()),
+            ("--int8-windows", str(2**31), str(2**31), str(2**31 - 1), ()),
+            ("--multiple-of", str(10**20), str(10**20), str(2**31 - 1), ()),
+            ("--temperature", "1e300", r"1e+300", "1000", DISTILL),
+            ("--learning-rate", "1e300", r"1e+300", "1000", RETRAIN),
+            ("--hidden-weight", "1e300", r"1e+300", "1e+09", DISTILL),
+            ("--evaluate-every", "1e300", r"1e+300", "10000", RETRAIN),
+            ("--batch-size", "65537", "65537", "65536", RETRAIN),
+            ("--patience", str(2**40), str(2**40), str(2**31 - 1), RETRAIN),
+            ("--gate-epochs", "1e300", r"1e+300", "10000", L0),
+            ("--gate-learning-rate", "1e300", r"1e+300", "1000", L0),
+            ("--lambda-heads", "1e300", r"1e+300", "1e+09", L0),
+            ("--lambda-ffn", "1e10", "10000000000.0", "1e+09", L0),
+        )
+    },
+    "negative questions": (
+        ("--train-questions", "-1"),
+        "--train-questions is -1; expected a whole number",
+    ),
+    "no length": (
+        (*RETRAIN, "--train-length", "0"),
+        "--train-length is 0; expected a whole number of at least 16.",
+    ),
+    "a negative length": (
+        (*RETRAIN, "--train-length", "-3"),
+        "--train-length is -3; expected a whole number of",
+    ),
     "nulls below 0": (("--null-share", "-0.1"), "--null-share is -0.1; expected a fraction from 0 to 1."),
     "nulls above 1": (("--null-share", "2"), "--null-share is 2; expected a fraction from 0 to 1."),
     "nulls that are no number": (("--null-share", "nan"), "--null-share is nan; expected a fraction"),
     # training
-    "no retraining": (("--train", "t.json", "--retrain", "0"), "--retrain is 0; expected a number of epochs"),
-    "backwards": (("--train", "t.json", "--distill", "-1"), "--distill is -1; expected a number of epochs"),
-    "for ever": (("--train", "t.json", "--retrain", "inf"), "--retrain is inf; expected a number of epochs"),
+    "no retraining": (("--train", "t.json", "--retrain", "0"), "--retrain is 0.0; expected a number above 0"),
+    "backwards": (("--train", "t.json", "--distill", "-1"), "--distill is -1.0; expected a number above 0"),
+    "for ever": (("--train", "t.json", "--retrain", "inf"), "--retrain is inf; expected a number above 0"),
     "both ways": (
         (*RETRAIN, "--distill", "1"),
         "--retrain and --distill are two ways to go on training; give one of them.",

@@ -171,6 +171,69 @@ def test_what_transformers_refuses_in_a_config_is_one_sentence(directory: Path) 
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"output_attentions": True},
+        {"output_hidden_states": True},
+        {"return_dict": False},
+        {"torchscript": True},
+        {"chunk_size_feed_forward": 3},
+        {"chunk_size_feed_forward": -1},
+        {"output_attentions": True, "output_hidden_states": True, "return_dict": False, "torchscript": True},
+        {"output_attentions": "yes", "output_hidden_states": [1], "chunk_size_feed_forward": "all"},
+    ],
+)
+@pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
+def test_the_form_of_outputs_is_ours_whatever_a_config_says(
+    model_type: str, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    model = tiny.model(model_type)
+    model.save_pretrained(tmp_path / "model")
+    loaded = prune.load(configure(tmp_path / "model", **changes))
+    batch = tiny.batch_for(model, (7, 4))
+    assert torch.equal(tiny.logits(loaded, batch), tiny.logits(model, batch))
+    assert list(loaded(**batch)) == ["start_logits", "end_logits"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"pruned_heads": {"0": [1]}}, "has pruned_heads, which some versions"),
+        ({"attribute_map": {"hidden_size": "vocab_size"}}, "has an attribute_map, which renames"),
+        (
+            {"max_position_embeddings": 10**12},
+            "max_position_embeddings is 1000000000000; expected at most 2147483647",
+        ),
+        ({"vocab_size": 10**15}, "vocab_size is 1000000000000000; expected at most"),
+        ({"pad_token_id": 2**63}, "pad_token_id is 9223372036854775808; expected at most"),
+        ({"pad_token_id": 150}, "pad_token_id is 150, and it has embeddings for 150 tokens only"),
+        ({"pad_token_id": -1}, "pad_token_id is -1; expected a whole number of at least 0"),
+        ({"hidden_size": 0}, "hidden_size is 0; expected a whole number of at least 1"),
+        ({"hidden_size": -16}, "hidden_size is -16; expected a whole number"),
+        ({"hidden_size": True}, "hidden_size is True; expected a whole number"),
+        ({"hidden_size": 16.0}, "hidden_size is 16.0; expected a whole number"),
+        ({"hidden_size": "16"}, "hidden_size is '16'; expected a whole number"),
+        ({"num_hidden_layers": 10**9}, "has 1000000000 layers"),
+        ({"type_vocab_size": 1e300}, r"type_vocab_size is 1e\+300; expected a whole number"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps is nan; expected a small number"),
+        ({"layer_norm_eps": "1e-12"}, "layer_norm_eps is '1e-12'; expected a small number"),
+    ],
+)
+def test_numbers_that_no_model_has_are_refused(
+    directory: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    refused(configure(directory, **changes), sentence)
+
+
+def test_a_size_under_two_names_is_refused(tmp_path: Path) -> None:
+    """DistilBERT's layers are n_layers to us and either name to transformers: the one that stands last counts."""
+    tiny.model("distilbert").save_pretrained(tmp_path / "model")
+    configure(tmp_path / "model", num_hidden_layers=1)
+    with pytest.raises(InputError, match=r"reads other sizes than these|cannot build the model"):
+        prune.load(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
     ("shape", "sentence"),
     [
         ("small", "A model shape is a str; expected"),
@@ -219,6 +282,45 @@ def test_tensors_missing_or_of_another_size_are_named(directory: Path) -> None:
     )
     rewrite(directory, lambda weights: weights.update({"qa_outputs.bias": torch.zeros(3)}))
     refused(directory, r"qa_outputs.bias is \[3\], the config calls for \[2\]")
+
+
+WEIGHT = "bert.encoder.layer.1.output.dense.weight"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float32])
+def test_weights_of_every_floating_type_are_read(directory: Path, dtype: torch.dtype) -> None:
+    rewrite(directory, lambda weights: weights.update({WEIGHT: weights[WEIGHT].to(dtype)}))
+    stored = load_file(directory / "model.safetensors")[WEIGHT]
+    loaded = prune.load(directory).get_parameter(WEIGHT)
+    assert (stored.dtype, loaded.dtype) == (dtype, torch.float32)
+    assert torch.equal(loaded, stored.float())
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [
+        (torch.bool, "BOOL"),
+        (torch.uint8, "U8"),
+        (torch.int8, "I8"),
+        (torch.int16, "I16"),
+        (torch.int32, "I32"),
+        (torch.int64, "I64"),
+        (torch.float8_e4m3fn, "F8_E4M3"),
+        (torch.float8_e5m2, "F8_E5M2"),
+        (torch.complex64, "C64"),
+    ],
+)
+def test_weights_of_another_type_are_refused_by_name(directory: Path, dtype: torch.dtype, name: str) -> None:
+    rewrite(directory, lambda weights: weights.update({WEIGHT: weights[WEIGHT].to(dtype)}))
+    refused(directory, rf"{WEIGHT} is of type {name}, .*; give the model in F32, F16, BF16 or F64\.")
+
+
+def test_buffers_beside_the_weights_may_be_whole_numbers(directory: Path) -> None:
+    def add(weights: dict[str, torch.Tensor]) -> None:
+        weights["bert.embeddings.position_ids"] = torch.arange(64)[None]
+
+    model = prune.load(rewrite(directory, add))
+    assert tiny.same_weights(model, tiny.model())
 
 
 @pytest.mark.parametrize("kept", [0, 4, 200, -1])

@@ -34,9 +34,9 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         ({"stride": -1}, "stride is -1"),
         ({"max_answer_length": True}, "max_answer_length is True"),
         ({"max_question_length": "64"}, "max_question_length is '64'"),
-        ({"null_threshold": None}, "null_threshold is None; expected a finite number"),
-        ({"null_threshold": float("inf")}, "null_threshold is inf; expected a finite number"),
-        ({"null_threshold": float("nan")}, "null_threshold is nan; expected a finite number"),
+        ({"null_threshold": None}, "null_threshold is None; expected a number"),
+        ({"null_threshold": float("inf")}, "null_threshold is inf; expected a number"),
+        ({"null_threshold": float("nan")}, "null_threshold is nan; expected a number"),
         ({"beam": 3}, r"The decoding settings have \['beam', "),
     ],
 )
@@ -67,3 +67,12 @@ def test_a_shorter_model_clips_the_windows(longest: int, sizes: tuple[int, int, 
     clipped = DecodingSettings(null_threshold=-3.0).clipped(longest)
     assert (clipped.max_length, clipped.stride, clipped.max_question_length) == sizes
     assert (clipped.max_answer_length, clipped.null_threshold) == (30, -3.0)
+
+
+@pytest.mark.parametrize("digits", [31, 400, 4000])
+def test_thresholds_of_many_digits_are_refused_by_their_size(digits: int) -> None:
+    for threshold in (10**digits, -(10**digits)):
+        with pytest.raises(InputError, match=r"null_threshold is -?1000.*; expected") as caught:
+            DecodingSettings(null_threshold=threshold)
+        assert len(str(caught.value)) < 200
+    assert DecodingSettings(null_threshold=ALWAYS_ANSWER).null_threshold == 1e30

@@ -68,7 +68,7 @@ def test_each_step_moves_and_none_beyond_the_peak(warmup: float, steps: int) -> 
         ({"micro_batch_size": 0}, "micro_batch_size is 0; expected a whole number of at least 1"),
         ({"warmup": 1.1}, "warmup is 1.1; expected a fraction from 0 to 1"),
         ({"warmup": float("nan")}, "warmup is nan"),
-        ({"initial_log_alpha": float("inf")}, "initial_log_alpha is inf; expected a finite number"),
+        ({"initial_log_alpha": float("inf")}, "initial_log_alpha is inf; expected a number"),
         ({"seed": -1}, "seed is -1; expected a whole number of at least 0"),
     ],
 )

@@ -36,10 +36,10 @@ def test_a_config_that_leaves_the_pad_token_out_means_its_default(model_type: st
         ({"position_embedding_type": "relative_key"}, "position embeddings are 'relative_key'"),
         ({"is_decoder": True}, "configured as a decoder"),
         ({"add_cross_attention": True}, "cross-attention"),
-        ({"num_attention_heads": 0}, "num_attention_heads 0; expected a positive number"),
+        ({"num_attention_heads": 0}, "num_attention_heads is 0; expected a whole number of at least 1"),
         ({"num_attention_heads": 3}, "hidden size 16 is no multiple of its 3 heads"),
-        ({"intermediate_size": "12"}, "intermediate_size '12'"),
-        ({"num_hidden_layers": None}, "num_hidden_layers None"),
+        ({"intermediate_size": "12"}, "intermediate_size is '12'"),
+        ({"num_hidden_layers": None}, "num_hidden_layers is None"),
         ({"vocab_size": -5}, "vocab_size is -5"),
         ({"max_position_embeddings": 1.5}, "max_position_embeddings is 1.5"),
         ({"layer_norm_eps": 2.0}, "layer_norm_eps is 2.0"),
@@ -58,7 +58,7 @@ def test_what_would_be_computed_wrongly_is_refused_by_name(changes: dict[str, An
 def test_distilberts_own_names_are_read() -> None:
     with pytest.raises(InputError, match="activation is 'relu'"):
         encoder_of(config("distilbert", activation="relu"))
-    with pytest.raises(InputError, match="n_heads 0"):
+    with pytest.raises(InputError, match="n_heads is 0"):
         encoder_of(config("distilbert", n_heads=0))
 
 
