@@ -55,6 +55,21 @@ def test_what_would_be_computed_wrongly_is_refused_by_name(changes: dict[str, An
         encoder_of(config(**changes))
 
 
+@pytest.mark.parametrize(
+    ("model_type", "longest"),
+    [
+        ("bert", 64),
+        ("electra", 64),
+        ("distilbert", 64),
+        ("roberta", 62),
+        ("xlm-roberta", 62),
+        ("camembert", 62),
+    ],
+)
+def test_positions_that_follow_padding_leave_less_room_for_tokens(model_type: str, longest: int) -> None:
+    assert tiny.encoder(model_type).max_length == longest
+
+
 def test_distilberts_own_names_are_read() -> None:
     with pytest.raises(InputError, match="activation is 'relu'"):
         encoder_of(config("distilbert", activation="relu"))
