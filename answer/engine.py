@@ -30,7 +30,6 @@ def open_onnxruntime(path: Path, metadata: Metadata, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     session = load_session(path, options)
     _check_graph(
         path,

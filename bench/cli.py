@@ -3,13 +3,10 @@
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench import run as runs
 from bench.compare_cli import NAME as COMPARE
@@ -23,8 +20,8 @@ from bench.outputs import Outputs, json_text
 from bench.page import result_page
 from bench.report import print_report
 from bench.request import Request, parse_numbers, parse_words
-from bench.result import Tested
-from bench.spec import Device, Effort, Runtime, Timing, Workload
+from bench.result import Tested, oversubscribed
+from bench.spec import AIM, Device, Effort, Runtime, Timing, Workload
 from export.doctor import findings, sentences, this_installation
 from export.outputs import parts_of
 from export.target import GraphPrecision
@@ -32,6 +29,7 @@ from prune.command import UNREAD, end_cleanly_when_told_to
 from prune.command import run as run_command
 from prune.cores import available_cores
 from prune.errors import InputError
+from prune.progress import shown
 from prune.qa.task import TaskName
 from prune.share import parse_share
 from prune.terminal import Terminal, say
@@ -52,7 +50,7 @@ heads, 65 % of activations removed) is compared with the whole BERT-base.
 
 Each engine runs in a process of its own. The two take turns, A B B A, the idle one stopped, and the speed-up is
 the ratio of neighbouring turns, over several launches, with its 95 % interval. After five launches it is decided
-how many more the interval needs to be as narrow as --precision-goal, within --max-time.
+how many more the interval needs to be as narrow as --precision-goal, as far as the time goes (--max-time).
 
 bench compare OLD.json NEW.json says what changed between two results.
 """
@@ -171,11 +169,14 @@ def bench(
         str, typer.Option(metavar="SHARE", help="How far the speed-up's interval may reach to either side.")
     ] = "2%",
     max_time: Annotated[
-        float,
+        float | None,
         typer.Option(
-            metavar="SECONDS", help="To aim at per operating point; slow calls get fewer blocks, 3 at least."
+            metavar="SECONDS",
+            help="Limit for each operating point: what does not fit is made with fewer launches, blocks and questions "
+            "of --lengths, or refused.",
+            show_default="no limit; 150 are aimed at",
         ),
-    ] = 150.0,
+    ] = None,
     launches: Annotated[int, typer.Option(help="Starts of both engines before the rest is planned.")] = 5,
     blocks: Annotated[int, typer.Option(help="Most blocks per launch, two turns of each engine.")] = 6,
     doctor: Annotated[
@@ -219,7 +220,13 @@ def bench(
             ),
             clients=clients,
             timing=timing,
-            effort=Effort(launches, blocks, parse_share("--precision-goal", precision_goal), max_time),
+            effort=Effort(
+                launches,
+                blocks,
+                parse_share("--precision-goal", precision_goal),
+                AIM if max_time is None else max_time,
+                firm=max_time is not None,
+            ),
             dev=dev,
             task=task,
             min_speedup=min_speedup,
@@ -227,7 +234,9 @@ def bench(
             tested=test,
             command=shlex.join(["bench", *sys.argv[1:]]),
         )
-        with tempfile.TemporaryDirectory(prefix="bench-") as scratch, _progress(errors) as progress:
+        if max(request.threads) > (cores := available_cores()):
+            say(errors, _NAME, oversubscribed(max(request.threads), cores), 0)
+        with tempfile.TemporaryDirectory(prefix="bench-") as scratch, shown(errors) as progress:
             result = runs.run(request, Path(scratch), progress)
         print_report(result, Terminal(stderr=outputs.take_stdout))
         outputs.write(result.to_dict())
@@ -264,17 +273,3 @@ def main() -> None:
     if sys.argv[1:2] == ["compare"]:
         run_command(COMPARE, compare_app, sys.argv[2:])
     run_command(_NAME, app)
-
-
-@contextmanager
-def _progress(errors: Terminal) -> Iterator[runs.Progress]:
-    """A progress bar on stderr, gone when it is done; nothing where stderr is no terminal."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("starting", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

@@ -51,6 +51,8 @@ COLUMNS = {
 """Every column, in order, and what stands in it."""
 
 _FORMULA = ("=", "+", "-", "@")
+_CONTROL = ("\t", "\r", "\n")
+"""After which spreadsheets still see a formula, or begin one by themselves."""
 
 
 def csv_text(result: dict[str, Any]) -> str:
@@ -119,4 +121,5 @@ def _safe(value: str | float | None) -> str | float | None:
     if not isinstance(value, str):
         return value
     text = value.replace("\r", " ")  # alone it ends a line for some readers, quoted or not
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    begins = value.startswith(_CONTROL) or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if begins else text

@@ -2,12 +2,15 @@
 
 import contextlib
 import json
+import math
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,18 +28,31 @@ class WorkerDiedError(RuntimeError):
     """A worker ended by itself: says whose, how, and its last words."""
 
 
+class TimeUpError(RuntimeError):
+    """A worker had not answered when its time was up."""
+
+
 class EngineProcess:
     """A loaded engine; a context manager that leaves no process behind.
 
     Outside of its own calls the worker is in SIGSTOP: idle threads of an inference runtime spin, and would
     steal the cores from whoever is being measured. During its turn it spins as its users have it.
 
-    Every method raises WorkerDiedError where the worker ends, and InputError where it says what to mend.
+    Every method raises WorkerDiedError where the worker ends, InputError where it says what to mend, and TimeUpError
+    where it has not answered by the deadline; then it is of no use any more.
     """
 
-    def __init__(self, engine: Engine, role: Role, worker: str = WORKER) -> None:
-        """`worker` is the module that serves, see bench.worker."""
+    def __init__(
+        self,
+        engine: Engine,
+        role: Role,
+        worker: str = WORKER,
+        *,
+        deadline: float = math.inf,
+    ) -> None:
+        """`worker` is the module that serves, see bench.worker; `deadline` is time.monotonic's."""
         self.role = role
+        self._deadline = deadline
         self.device_bytes: int | None = None
         """What it has taken of a GPU's memory for all that it was prepared for; None: it runs on none."""
         self._clients = engine.clients
@@ -131,6 +147,7 @@ class EngineProcess:
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
+        self._await_answer()
         line = self._process.stdout.readline()
         if not line:
             raise self._died()
@@ -140,6 +157,13 @@ class EngineProcess:
         if "fault" in answer:
             raise self._died(answer["fault"])
         return answer
+
+    def _await_answer(self) -> None:
+        """Until there is something to read, the end of its answers included."""
+        assert self._process.stdout is not None
+        left = None if self._deadline == math.inf else max(0.0, self._deadline - time.monotonic())
+        if not select.select([self._process.stdout], [], [], left)[0]:
+            raise TimeUpError(f"The {self.role}'s process had not answered in time.")
 
     def _died(self, fault: str | None = None) -> WorkerDiedError:
         """`fault` is what it told of its end; what follows on stderr may be a library's own last line."""

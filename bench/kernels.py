@@ -101,7 +101,6 @@ def _onnxruntime(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = available_cores()
-        options.log_severity_level = 3
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(scratch) / "profile")
         session = load_session(file, options)

@@ -2,7 +2,7 @@
 
 import glob
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -126,6 +126,8 @@ class Opener:
     timing: Timing = "call"
     precision: GraphPrecision = "fp32"
     """Of the paper's pair; what the user names has its own."""
+    tell: Callable[[str], None] = lambda what: None
+    """Called with what is being done where that takes a while."""
 
     def open(self, name: str, *, dialect: str | None = None) -> Model:
         """The model that the user named. Raises InputError where it is none that can be measured.
@@ -240,6 +242,7 @@ class Opener:
             ) from error
 
         quiet()
+        self.tell(f"writing the graph of {source.name}")
         model = load_source(source)
         path = self.scratch / f"{len(list(self.scratch.iterdir()))}.onnx"
         write_graph(source.encoder, source.shape, weights_of(model), form, path)
@@ -258,6 +261,7 @@ class Opener:
             path = self.scratch / f"random-{alike}.onnx"
             if not path.is_file():  # a sweep asks for it with every runtime and number of threads
                 _check_size(name, encoder, shape)
+                self.tell(f"writing the graph of {name}")
                 weights = random_weights(encoder, shape)
                 write_graph(encoder, shape, weights, form, path)
             path = self._runnable(path, encoder, form)

@@ -32,7 +32,6 @@ def matmul_peak(precision: str, threads: int) -> float | None:
         return None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
     best = 0.0
     for rows, inner, columns in SIZES:
         model, left = _product(precision, rows, inner, columns)

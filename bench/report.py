@@ -27,6 +27,10 @@ def print_report(result: Result, console: Console) -> None:
         console.print(_start_table(comparison))
         for point in comparison.points:
             console.print(Text(_verdict(point), style="bold"), highlight=False)
+            for warning in point.warnings(result.effort):
+                console.print(Text(f"  ⚠ {warning}", style="bold yellow"), highlight=False)
+        for warning in comparison.warnings(result.environment.cores):
+            console.print(Text(f"  ⚠ {warning}", style="bold yellow"), highlight=False)
         if comparison.accuracy:
             console.print(_accuracy_table(comparison.accuracy))
     for note in result.notes():

@@ -11,7 +11,7 @@ from bench.inputs import DESCRIPTION
 from bench.measure import Samples
 from bench.models import Model
 from bench.peak import IMPOSSIBLE
-from bench.spec import ROLES, Effort, Load, Role, Timing, Workload
+from bench.spec import MIN_BLOCKS, ROLES, Effort, Load, Role, Timing, where_of
 from bench.stats import Latency, Speedup, latency, outliers, speedup
 from page.words import times
 from prune.cost import multiply_adds, parameters
@@ -48,11 +48,7 @@ class Point:
     @property
     def where(self) -> str:
         """The operating point, in words."""
-        load, other = self.loads["candidate"], self.loads["baseline"]
-        if isinstance(load, Workload):
-            return f"batch {load.batch}, seq {load.seq}"
-        instead = "" if isinstance(other, Workload) or other == load else f", baseline {other.arrangement}"
-        return f"{load.arrangement}{instead}"
+        return where_of(self.loads)
 
     @property
     def multiply_add_ratio(self) -> float:
@@ -94,22 +90,34 @@ class Point:
             "launches": [launch.to_dict() for launch in self.samples.launches],
         }
 
-    def notes(self, name: str) -> list[str]:
-        """What a reader must know of these samples."""
+    def notes(self, name: str, effort: Effort) -> list[str]:
+        """What a reader must know of these samples, warnings included."""
         notes = []
         for launch, block, off in list(outliers(self.samples.log_ratios))[:3]:
             notes.append(
                 f"{name}, {self.where}: block {block + 1} of launch {launch + 1} is an outlier, its ratio {times(off)} "
                 "the median of its launch, which alone counts."
             )
+        return [*notes, *(f"{name}, {self.where}: {each}" for each in self.warnings(effort))]
+
+    def warnings(self, effort: Effort) -> list[str]:
+        """What makes its speed-up worth less than it looks, or nothing."""
+        warnings = []
+        blocks = min(len(launch.blocks) for launch in self.samples.launches)
+        if effort.firm and (self.speedup.launches < effort.launches or blocks < MIN_BLOCKS):
+            warnings.append(
+                f"--max-time {effort.max_time:g} allowed {self.speedup.launches} launches of {blocks} "
+                f"{'block' if blocks == 1 else 'blocks'}, where {effort.launches} of {MIN_BLOCKS} or more are usual: "
+                "the interval is the wider for it."
+            )
         for role in ROLES:
             share = self.of_peak(role)
             if share and share > IMPOSSIBLE:
-                notes.append(
-                    f"{name}, {self.where}: the {role} seems to multiply {times(share)} as fast as this machine's "
+                warnings.append(
+                    f"the {role} seems to multiply {times(share)} as fast as this machine's "
                     "fastest matrix product, which cannot be: an error of measurement."
                 )
-        return notes
+        return warnings
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,21 @@ class Comparison:
     def of_itself(self) -> bool:
         """Whether a model is compared with itself, given its work in another arrangement."""
         return self.models["candidate"] is self.models["baseline"]
+
+    def warnings(self, cores: int) -> list[str]:
+        """What its speed-ups must not be read without, on a machine of so many cores."""
+        candidate, baseline = self.models["candidate"], self.models["baseline"]
+        warnings = []
+        if candidate.engine.threads > cores:
+            warnings.append(oversubscribed(candidate.engine.threads, cores))
+        if candidate.engine.shape == baseline.engine.shape and not self.of_itself:
+            warnings.append(f"{candidate.name} and {baseline.name} have the same shape: nothing was removed.")
+        if candidate.dialect != baseline.dialect:
+            warnings.append(
+                f"The two graphs are in different dialects (candidate {candidate.dialect}, baseline "
+                f"{baseline.dialect}): the speed-up is not the cut's alone."
+            )
+        return warnings
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -172,6 +195,8 @@ class Result:
     effort: Effort
     comparisons: list[Comparison]
     gates: list[Gate]
+    shortened: Sequence[str] = ()
+    """What the time allowed less of than is usual, a sentence each."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -181,22 +206,24 @@ class Result:
             "environment": self.environment.to_dict(),
             "disturbance": self.disturbance.to_dict(),
             "settings": {"inputs": DESCRIPTION, **self.effort.to_dict()},
-            "comparisons": [comparison.to_dict() for comparison in self.comparisons],
+            "comparisons": [self._with_warnings(comparison) for comparison in self.comparisons],
             "gates": [gate.to_dict() for gate in self.gates],
             "notes": self.notes(),
+            "warnings": [*self.disturbance.notes(), *self.shortened],
         }
+
+    def _with_warnings(self, comparison: Comparison) -> dict[str, Any]:
+        """The comparison's plain values, with what each figure must not be read without."""
+        data = comparison.to_dict()
+        points = [
+            {**point, "warnings": found.warnings(self.effort)}
+            for point, found in zip(data["points"], comparison.points, strict=True)
+        ]
+        return {**data, "points": points, "warnings": comparison.warnings(self.environment.cores)}
 
     def notes(self) -> list[str]:
         """What a reader of the figures must know, one sentence each."""
-        notes = [*self.environment.notes(), *self.disturbance.notes()]
-        cores = self.environment.cores
-        threads = max(
-            (model.engine.threads for one in self.comparisons for model in one.models.values()), default=1
-        )
-        if threads > cores:
-            notes.append(
-                f"{threads} threads share {cores} cores; engines are usually fastest with --threads {cores}."
-            )
+        notes = [*self.environment.notes(), *self.disturbance.notes(), *self.shortened]
         for one in self.comparisons:
             notes += [
                 _ON_A_GPU[model.engine.timing]
@@ -216,7 +243,8 @@ class Result:
             )
         for comparison in self.comparisons:
             for point in comparison.points:
-                notes += point.notes(comparison.models["candidate"].name)
+                notes += point.notes(comparison.models["candidate"].name, self.effort)
+            notes += comparison.warnings(self.environment.cores)
             notes += _notes_on(comparison)
         return list(dict.fromkeys(notes))
 
@@ -292,21 +320,20 @@ def check_gates(
     return found
 
 
+def oversubscribed(threads: int, cores: int) -> str:
+    """What it means that there are more threads than cores."""
+    shared = "core" if cores == 1 else "cores"
+    return f"{threads} threads share {cores} {shared}; engines are usually fastest with --threads {cores}."
+
+
 def found_in_words(limit: str, found: float) -> str:
     """What was found, in the unit of the limit of that name."""
     return times(found) if limit == "min-speedup" else f"{found:.2f} points"
 
 
 def _notes_on(comparison: Comparison) -> list[str]:
-    candidate, baseline = comparison.models["candidate"], comparison.models["baseline"]
-    notes = []
-    if candidate.engine.shape == baseline.engine.shape and not comparison.of_itself:
-        notes.append(f"{candidate.name} and {baseline.name} have the same shape: nothing was removed.")
-    if candidate.dialect != baseline.dialect:
-        notes.append(
-            f"The two graphs are in different dialects (candidate {candidate.dialect}, baseline "
-            f"{baseline.dialect}): the speed-up is not the cut's alone."
-        )
+    baseline = comparison.models["baseline"]
+    notes: list[str] = []
     accuracy = comparison.accuracy
     if accuracy:
         notes += filter(None, [warning(accuracy.questions)])

@@ -15,8 +15,9 @@ from bench.peak import matmul_peak
 from bench.request import Request
 from bench.result import Comparison, Result, check_gates, summarize
 from bench.runners import runner
-from bench.spec import BERT_BASE, ROLES, Load, Role
+from bench.spec import BERT_BASE, ROLES, Effort, Load, Role
 from prune.families.encoder import Encoder
+from prune.progress import duration
 from prune.qa.task import Exam
 
 Progress = Callable[[str, int, int], None]
@@ -35,15 +36,15 @@ def run(request: Request, scratch: Path, progress: Progress) -> Result:
         runner(runtime).check(request.device)
     place = environment(gpu=request.device != "cpu")
     exam = read_exam(request.task, request.dev) if request.dev else None
-    progress("opening models", 0, 1)
-    compared = list(_compared(request, scratch))
+    shortened: list[str] = []
+    compared = list(_compared(request, scratch, progress, shortened))
     watch, own_seconds = Watch(), list[float | None]()
     comparisons = []
-    for models, loads in compared:
+    for number, (models, loads) in enumerate(compared, 1):
         candidate, baseline = models["candidate"], models["baseline"]
         peaks = {role: _peak(model) for role, model in models.items()}
-        timing = partial(progress, f"timing {candidate.label}")
-        measured = measure(candidate.engine, baseline.engine, loads, request.effort, timing)
+        stage = _stage(candidate, len(loads), request.effort, f"{number} of {len(compared)}")
+        measured = measure(candidate.engine, baseline.engine, loads, request.effort, partial(progress, stage))
         own_seconds.append(measured.cpu_seconds)
         points = [
             summarize(load, samples, models, peaks)
@@ -61,23 +62,48 @@ def run(request: Request, scratch: Path, progress: Progress) -> Result:
         effort=request.effort,
         comparisons=comparisons,
         gates=check_gates(comparisons, request.min_speedup, request.max_f1_loss, request.tested),
+        shortened=shortened,
     )
 
 
-def _compared(request: Request, scratch: Path) -> Iterator[tuple[Models, list[dict[Role, Load]]]]:
+def _stage(candidate: Model, points: int, effort: Effort, which: str) -> str:
+    """What is measured, and how long that will take, as far as it can be known before the first call."""
+    engine = candidate.engine
+    where = "1 operating point" if points == 1 else f"{points} operating points"
+    most = f"{'within' if effort.firm else 'about'} {duration(points * effort.max_time)}"
+    return (
+        f"timing {which}, {candidate.name}, {engine.runtime}, {candidate.precision}, {engine.threads} threads: "
+        f"{where}, {most}{'' if effort.firm else ', more where calls are slow'}"
+    )
+
+
+def _compared(
+    request: Request, scratch: Path, progress: Progress, shortened: list[str]
+) -> Iterator[tuple[Models, list[dict[Role, Load]]]]:
     """Which models are compared, and what both are asked for, operating point by operating point.
+
+    What the time allows less of than is usual is told in `shortened`.
 
     Where lengths are unequal, what arranging them brings is measured as well: a candidate against itself.
     """
     seen = set()
-    for models in _pairs(request, scratch):
+    for models in _pairs(request, scratch, progress):
         if not request.lengths:
             yield models, [dict.fromkeys(ROLES, workload) for workload in request.workloads]
             continue
-        from bench.traffic import arrangements, read_lengths  # loads onnx
+        from bench.traffic import affordable, arrangements, read_lengths  # loads onnx
 
         candidate = models["candidate"]
         lengths = read_lengths(candidate, request.lengths)
+        if request.effort.firm:
+            progress(f"trying how long a window takes {models['baseline'].name}", 0, 1)
+            asked = affordable(lengths, models["baseline"].engine, request.effort)
+            if asked < len(lengths):
+                shortened.append(
+                    f"{asked} of {len(lengths)} questions were served: --max-time {request.effort.max_time:g} allows "
+                    "no more."
+                )
+            lengths = lengths[:asked]
         ways = arrangements(lengths, max(workload.batch for workload in request.workloads))
         yield models, [dict.fromkeys(ROLES, way) for way in ways]
         if candidate not in seen:
@@ -93,13 +119,20 @@ def _peak(model: Model) -> float | None:
     return matmul_peak(model.precision, engine.threads) if engine.device == "cpu" else None
 
 
-def _pairs(request: Request, scratch: Path) -> Iterator[Models]:
+def _pairs(request: Request, scratch: Path, progress: Progress) -> Iterator[Models]:
     """Candidates with their baselines, all of them fit for what is asked of them."""
     for runtime in request.runtimes:
         for threads in request.threads:
             for precision in request.precisions:
                 opener = Opener(
-                    runtime, request.device, threads, scratch, request.clients, request.timing, precision
+                    runtime,
+                    request.device,
+                    threads,
+                    scratch,
+                    request.clients,
+                    request.timing,
+                    precision,
+                    lambda what: progress(what, 0, 1),
                 )
                 yield from _pairs_of(request, opener)
 

@@ -27,6 +27,8 @@ MIN_LAUNCHES = 2
 MOST_ROWS, MOST_TOKENS = 2**16, 2**16
 """In a call, and in a row of it: far more than any model serves, and few enough to be told so in time."""
 MOST_LAUNCHES, MOST_BLOCKS = 1000, 1_000_000
+AIM = 150.0
+"""Seconds that a measurement at one operating point is to take where no limit is given."""
 LONGEST = 7 * 24 * 3600
 """Seconds at one operating point."""
 
@@ -116,6 +118,15 @@ Load = Workload | Traffic
 """What an engine is asked for in one timed unit."""
 
 
+def where_of(loads: Mapping[Role, Load]) -> str:
+    """The operating point, in words."""
+    load, other = loads["candidate"], loads["baseline"]
+    if isinstance(load, Workload):
+        return f"batch {load.batch}, seq {load.seq}"
+    instead = "" if isinstance(other, Workload) or other == load else f", baseline {other.arrangement}"
+    return f"{load.arrangement}{instead}"
+
+
 def load_from_dict(data: Mapping[str, Any]) -> Load:
     """Inverse of both `to_dict`."""
     if "batch" in data:
@@ -201,8 +212,10 @@ class Effort:
     """Most blocks per launch; a block is two turns of each engine."""
     goal: float = 0.02
     """How far the interval of the speed-up may reach to either side (0.02: 2 %)."""
-    max_time: float = 150.0
+    max_time: float = AIM
     """Seconds to aim at per operating point; slow calls get fewer blocks, never under MIN_BLOCKS."""
+    firm: bool = False
+    """Whether that is a limit: then there may be fewer launches and blocks still, or none, which is refused."""
 
     def __post_init__(self) -> None:
         launches = "how often both engines start; the interval rests on how these differ"

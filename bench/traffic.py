@@ -1,18 +1,27 @@
 """Questions as they come, of unequal lengths, and the ways to put them together for an engine."""
 
 import random
+import time
 from collections.abc import Sequence
+from itertools import accumulate
 
 from answer.batching import batches_by_length
 from bench.accuracy import settings_of, tokenizer_of
+from bench.engine_process import EngineProcess, TimeUpError
 from bench.models import Model
-from bench.spec import Traffic
+from bench.spec import Effort, Engine, Traffic, Workload
 from prune.errors import InputError
 from prune.qa.squad import read_squad
 from prune.qa.windows import Windower
 
 QUESTIONS = 32
 """Drawn from the data set: what is served in one timed unit."""
+FEWEST = 4
+"""Questions with which arranging them still makes a difference."""
+ARRANGEMENTS = 3
+UNITS, FEW_LAUNCHES = 12, 3
+"""How often both engines together serve all questions in a launch of one block, its warm-up included; and launches that
+the time should do for."""
 
 
 def read_lengths(model: Model, data: str, *, count: int = QUESTIONS, seed: int = 0) -> list[list[int]]:
@@ -36,6 +45,37 @@ def read_lengths(model: Model, data: str, *, count: int = QUESTIONS, seed: int =
     if not any(lengths):
         raise InputError(f"{data} holds no questions.")
     return lengths
+
+
+def affordable(lengths: Sequence[Sequence[int]], engine: Engine, effort: Effort) -> int:
+    """How many of the questions whose windows have these `lengths` fit into the time of `effort`, FEWEST at least.
+
+    `engine`, the slower one, is started and serves one window as long as the longest of all. Raises InputError where
+    that alone takes all the time.
+    """
+    longest = max(length for each in lengths for length in each)
+    began = time.monotonic()
+    try:
+        with EngineProcess(engine, "baseline", deadline=began + effort.max_time) as worker:
+            loading = time.monotonic() - began
+            window = min(worker.prepare(Workload(1, longest)))
+    except TimeUpError:
+        raise InputError(
+            f"--max-time {effort.max_time:g} was over before an engine had started and served one window of {longest} "
+            "tokens; give more time."
+        ) from None
+    return questions_within(effort, 2 * loading / ARRANGEMENTS, window, [len(each) for each in lengths])
+
+
+def questions_within(effort: Effort, loading: float, window: float, windows: Sequence[int]) -> int:
+    """How many of the questions that have so many `windows` each can be served within `effort`, FEWEST at least.
+
+    A launch at one operating point takes `loading` seconds and UNITS times all windows of `window` seconds.
+    """
+    spare = effort.max_time / FEW_LAUNCHES - loading
+    served = int(spare / (UNITS * window))
+    within = sum(total <= served for total in accumulate(windows))
+    return min(len(windows), max(FEWEST, within))
 
 
 def arrangements(lengths: Sequence[Sequence[int]], batch: int) -> list[Traffic]:

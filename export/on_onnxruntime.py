@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from prune.qa.answer import Logits, Run
     from prune.qa.windows import Batch
 
+_FATAL = 4
+"""Of onnxruntime's log: what is wrong comes as an exception as well, and is told in a sentence of ours."""
+_LOGITS = ("tensor(float)", "tensor(float16)", "tensor(bfloat16)", "tensor(double)")
 _CPU, _GPU = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
@@ -32,6 +35,7 @@ def import_onnxruntime(package: str = "onnxruntime") -> ModuleType:
             f"onnxruntime is not installed; install it: pip install {package}."
         ) from error
     module: ModuleType = onnxruntime
+    module.set_default_logger_severity(_FATAL)
     return module
 
 
@@ -44,10 +48,18 @@ def preload_cuda(onnxruntime: ModuleType) -> None:
 def load_session(path: Path, options: Any, *, providers: Sequence[str] = (_CPU,), **how: Any) -> Any:
     """An InferenceSession of the file at `path`, given `how` as it stands; InputError where it does not load."""
     onnxruntime = import_onnxruntime()
+    options.log_severity_level = _FATAL
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=list(providers), **how)
+        session = onnxruntime.InferenceSession(str(path), options, providers=list(providers), **how)
     except Exception as error:  # the runtime's own classes share no public base
         raise InputError(f"onnxruntime does not load {path}: {first_line(error)}") from error
+    for output in session.get_outputs():
+        if output.name in OUTPUTS and output.type not in _LOGITS:
+            raise InputError(
+                f"{path} gives {output.name} as {output.type}, expected one of {', '.join(_LOGITS)}: it is no "
+                "question-answering model of prune-export's; export it again."
+            )
+    return session
 
 
 def open_session(file: Path | bytes) -> Any:
@@ -60,7 +72,7 @@ def open_session(file: Path | bytes) -> Any:
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = available_cores()
-    options.log_severity_level = 3
+    options.log_severity_level = _FATAL
     options.add_session_config_entry("session.x64quantprecision", "1")
     return onnxruntime.InferenceSession(file, options, providers=[_CPU])
 
@@ -75,7 +87,7 @@ def open_gpu_session(file: Path | bytes) -> Any | None:
         return None
     preload_cuda(onnxruntime)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = _FATAL
     try:
         # by itself it would go on on the CPU, of which nobody would hear
         session = onnxruntime.InferenceSession(file, options, providers=[_GPU, _CPU], enable_fallback=0)

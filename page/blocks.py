@@ -86,6 +86,12 @@ def bullets(items: Iterable[str], class_: str | None = None) -> Markup:
     return element("ul", *(element("li", item) for item in items), class_=class_)
 
 
+def warnings(items: Iterable[str]) -> Markup:
+    """What a figure must not be read without; nothing where there is nothing."""
+    told = [f"⚠ {item}" for item in items]
+    return bullets(told, "warnings") if told else Markup()
+
+
 def facts(pairs: Iterable[tuple[str, str | None]]) -> Markup:
     """Terms with what is known of them; those of which nothing is known are left out."""
     known = [

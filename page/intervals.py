@@ -10,6 +10,8 @@ from page.words import fit
 
 _ROW, _HEADING = 34.0, 22.0
 _ROOM = WIDTH / LETTER
+_RATIO, _POINTS = 2.0, 4.0
+"""What the axis spans at least, of ratios or of points: a small difference is to look like one."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ def intervals(
     """Estimates by group, each group below its heading. Filled marks: the interval leaves `reference` out."""
     rows = [row for _, each in groups for row in each]
     lows, highs = [row.low for row in rows], [row.high for row in rows]
-    scale = around(min(reference, *lows), max(reference, *highs), 8, WIDTH - 8, log=log)
+    low, high = min(reference, *lows), max(reference, *highs)
+    scale = around(low, high, 8, WIDTH - 8, log=log, least=_RATIO if log else _POINTS)
     parts: list[Markup] = []
     y = 4.0
     for heading, each in groups:
@@ -48,14 +51,16 @@ def intervals(
         for row in each:
             parts += _row(row, scale, y, reference)
             y += _ROW
-    dividing = line((scale(reference), 4), (scale(reference), y), "reference")
-    return chart(label, y + 34, *x_axis(scale, y, 4, axis), dividing, *parts)
+    return chart(label, y + 34, *x_axis(scale, y, y, axis), *parts)
 
 
 def _row(row: Estimate, scale: Scale, y: float, reference: float) -> list[Markup]:
     middle = y + 23
     ends: tuple[Point, Point] = ((scale(row.low), middle), (scale(row.high), middle))
+    # Upright lines stay between the lines of words: through a minus or a 1 they would change what is read.
+    upright = [(scale(value), "grid") for value in scale.ticks()] + [(scale(reference), "reference")]
     return [
+        *(line((x, middle - 6), (x, middle + 9), class_) for x, class_ in upright),
         text(8, y + 13, fit(row.label, int(_ROOM - len(row.reading)) - 4)),
         text(WIDTH - 8, y + 13, row.reading, anchor="end", class_="reading"),
         line(*ends, "interval"),

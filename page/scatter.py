@@ -7,16 +7,26 @@ from page.markup import Markup
 from page.pareto import pareto_front
 from page.scale import around
 from page.svg import LETTER, WIDTH, Kind, Point, chart, curve, line, mark, text, x_axis, y_axis
+from page.words import fit
 
 LEFT, TOP, BOTTOM = 38.0, 24.0, 240.0
-_AROUND = ((8.0, -7.0), (-8.0 - LETTER, -7.0), (8.0, 15.0), (-8.0 - LETTER, 15.0))
+_AROUND = tuple(
+    (side, down) for down in (-7.0, 15.0, -19.0, 27.0, -31.0, 39.0, -43.0, 51.0) for side in (8.0, -8.0)
+)
+_NAME = 20
+"""Letters of a name that there is room for."""
+_RATIO, _POINTS = 2.0, 10.0
+"""What the axes span at least: a small difference is to look like one."""
+
+_BREAK = ((0.0, 0.0), (0.0, 4.0), (-4.0, 6.0), (4.0, 10.0), (0.0, 12.0), (0.0, 16.0))
+"""At the foot of an upright axis that does not begin at 0."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """One mark: two figures, larger is better in both, the intervals where there are any, and a letter."""
+    """One mark: two figures, larger is better in both, the intervals where there are any, and whose it is."""
 
-    letter: str
+    name: str
     kind: Kind
     x: float
     y: float
@@ -24,22 +34,12 @@ class Model:
     y_interval: tuple[float, float] | None = None
 
 
-def letters(index: int) -> str:
-    """A, B, ..., Z, AA, AB, ...: what the mark of that index (from 0) is called."""
-    name = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, 26)
-        name = chr(ord("A") + rest) + name
-    return name
-
-
 def scatter(label: str, models: Sequence[Model], *, x_title: str, y_title: str) -> Markup:
     """Marks by their figures (x by ratios). Filled ones are on the front, which is drawn as a dashed stair."""
     across = [x for each in models for x in (each.x, *(each.x_interval or ()))]
     up = [y for each in models for y in (each.y, *(each.y_interval or ()))]
-    x = around(min(across), max(across), LEFT, WIDTH - 10, log=True)
-    y = around(min(up), max(up), BOTTOM, TOP)
+    x = around(min(across), max(across), LEFT, WIDTH - 10, log=True, least=_RATIO)
+    y = around(min(up), max(up), BOTTOM, TOP, least=_POINTS)
     places = [(x(each.x), y(each.y)) for each in models]
     front = pareto_front([(each.x, each.y) for each in models])
     crosses = []
@@ -54,15 +54,17 @@ def scatter(label: str, models: Sequence[Model], *, x_title: str, y_title: str) 
         mark(place, each.kind, hollow=index not in front)
         for index, (each, place) in enumerate(zip(models, places, strict=True))
     ]
+    words = [fit(each.name, _NAME) for each in models]
     names = [
-        text(*place, each.letter, class_="letter")
-        for each, place in zip(models, _beside(places), strict=True)
+        text(*place, name, class_="label")
+        for name, place in zip(words, _beside(places, [LETTER * len(name) for name in words]), strict=True)
     ]
     return chart(
         label,
         BOTTOM + 34,
         *y_axis(y, LEFT, WIDTH - 10, y_title),
         *x_axis(x, BOTTOM, TOP, x_title),
+        *([curve([(LEFT + a, BOTTOM - b) for a, b in _BREAK], "break")] if y.low > 0 else []),
         curve(_stair([places[index] for index in front]), "front"),
         *crosses,
         *marks,
@@ -79,22 +81,38 @@ def _stair(points: Sequence[Point]) -> list[Point]:
     return [*stair, (last, BOTTOM)]
 
 
-def _beside(places: Sequence[Point]) -> list[Point]:
-    """Where each mark's letter goes: the first corner that is free of marks and of the letters so far."""
-    taken = list(places)
+def _beside(places: Sequence[Point], widths: Sequence[float]) -> list[Point]:
+    """Where each mark's name of that width begins: the first place beside it that is free of marks and other names."""
+    taken = [_Box(x - 6, x + 6, y - 6, y + 6) for x, y in places]
     found: list[Point] = []
-    for x, y in places:
-        corners = [(x + right, y + down) for right, down in _AROUND]
-        free = (
-            corner
-            for corner in corners
-            if all(
-                abs(corner[0] + LETTER / 2 - a) > 7 or abs(corner[1] - 4 - b) > 8
-                for a, b in taken
-                if (a, b) != (x, y)
-            )
-        )
-        chosen = next(free, corners[0])
-        found.append(chosen)
-        taken.append((chosen[0] + LETTER / 2, chosen[1] - 4))
+    for (x, y), width in zip(places, widths, strict=True):
+        starts = [(x + side if side > 0 else x + side - width, y + down) for side, down in _AROUND]
+        boxes = [_Box(left, left + width, base - 9, base + 2) for left, base in starts]
+        within = [
+            each for each, box in zip(starts, boxes, strict=True) if box.left >= 0 and box.right <= WIDTH
+        ]
+        free = [
+            each
+            for each, box in zip(starts, boxes, strict=True)
+            if each in within and not any(box.meets(other) for other in taken)
+        ]
+        left, base = (free or within or starts)[0]
+        found.append((left, base))
+        taken.append(_Box(left, left + width, base - 9, base + 2))
     return found
+
+
+@dataclass(frozen=True)
+class _Box:
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    def meets(self, other: "_Box") -> bool:
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )

@@ -11,6 +11,9 @@ WIDTH = 360.0
 LETTER = 6.5
 """What a letter takes of a line, in wide type."""
 
+_DIGIT = 7.4
+"""What a digit takes, and some air."""
+
 Kind = Literal["baseline", "candidate", "other"]
 """Whose a figure is. Told by colour, and by shape, dash and filling: see `mark`, and the style sheet."""
 
@@ -86,13 +89,19 @@ def x_axis(
     for value in scale.ticks() if ticks is None else ticks:
         parts += [
             line((scale(value), top), (scale(value), y), "grid"),
-            text(scale(value), y + 13, digits(value), anchor="middle"),
+            text(_within(scale(value), digits(value)), y + 13, digits(value), anchor="middle"),
         ]
     return [
         *parts,
         line((scale.start, y), (scale.end, y), "axis"),
         text(scale.end, y + 28, title, anchor="end"),
     ]
+
+
+def _within(x: float, words: str) -> float:
+    """Where the middle of the words goes that are to stand at `x`, and not beyond the picture."""
+    half = _DIGIT * len(words) / 2
+    return min(max(x, half), WIDTH - half)
 
 
 def y_axis(
@@ -105,7 +114,7 @@ def y_axis(
             line((x, scale(value)), (right, scale(value)), "grid"),
             text(x - 4, scale(value) + 4, digits(value), anchor="end"),
         ]
-    return [*parts, text(0, scale.end - 8, title)]
+    return [*parts, text(0, scale.end - 12, title)]
 
 
 PATTERNS = element(

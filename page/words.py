@@ -68,5 +68,14 @@ def short_names(names: Sequence[str]) -> dict[str, str]:
     return short
 
 
+def without_common_end(names: Sequence[str]) -> list[str]:
+    """Names without the file's name, where all that are of files, two or more, have the same: "light/model.onnx"."""
+    parts = [name.partition(" (") for name in names]  # how it is run stands behind it
+    ends = [path.rpartition("/")[2] for path, _, _ in parts if "/" in path]
+    if len(ends) < 2 or len(set(ends)) > 1:
+        return list(names)
+    return ["".join((path.removesuffix(f"/{ends[0]}"), *how)) for path, *how in parts]
+
+
 def _ends_with(name: str, end: str) -> bool:
     return f"/{name.rstrip('/')}".endswith(f"/{end}")

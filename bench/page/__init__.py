@@ -30,7 +30,7 @@ def result_page(result: Mapping[str, Any]) -> str:
         tradeoff_section(compared),
         accuracy_section(compared),
         layers_section(compared),
-        latency_section(compared),
+        latency_section(compared, result.get("warnings", ())),
         distribution_section(compared),
         models_section(compared),
         notes_section(result["notes"]),

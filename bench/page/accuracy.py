@@ -25,6 +25,34 @@ def accuracy_section(compared: Sequence[Compared]) -> Section:
     return Section("accuracy", "Accuracy", beside(_changes(measured), found))
 
 
+def accuracy_headings(compared: Sequence[Compared]) -> tuple[str, str]:
+    """Of what stands beside the speed: the first measure, of both models, and its change."""
+    names = {metrics[0]["name"] for each in compared if (metrics := _metrics(each.data))}
+    first = next(iter(names)) if len(names) == 1 else "accuracy"
+    return (f"{first}, %", "change in points, 95 % interval")
+
+
+def accuracy_cells(comparison: Mapping[str, Any]) -> tuple[str, str]:
+    """What stands below `accuracy_headings`."""
+    metrics = _metrics(comparison)
+    if not metrics:
+        return ("not measured", "")
+    values, change = metrics[0]["values"], metrics[0]["change"]
+    changed = f"{change['points']:+.1f} ({change['low']:+.1f} to {change['high']:+.1f})" if change else ""
+    return (" → ".join(f"{values[role]:.1f}" if role in values else "none" for role in ROLES), changed)
+
+
+def asked(compared: Sequence[Compared]) -> str:
+    """How many questions that was found with; nothing where none were asked."""
+    numbers = {each.data["accuracy"]["questions"] for each in compared if each.data["accuracy"]}
+    return f"; {' or '.join(f'{number:,}' for number in sorted(numbers))} questions" if numbers else ""
+
+
+def _metrics(comparison: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    accuracy = comparison["accuracy"]
+    return accuracy["metrics"] if accuracy else ()
+
+
 def accuracy_sentence(comparison: Mapping[str, Any]) -> str:
     """What stands beside the speed: the first measure of both models and its change, or that there is none."""
     accuracy = comparison["accuracy"]

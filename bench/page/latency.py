@@ -7,7 +7,7 @@ from bench.page.distribution import seconds_of
 from bench.page.names import Compared
 from bench.spec import ROLES, Role
 from page.bars import Pair, bars
-from page.blocks import Section, figure, gallery, grouped_table
+from page.blocks import Section, figure, gallery, grouped_table, warnings
 from page.lines import Series, lines
 from page.markup import Markup, join
 from page.words import digits, milliseconds
@@ -29,12 +29,12 @@ _HEADINGS = (
 Point = Mapping[str, Any]
 
 
-def latency_section(compared: Sequence[Compared]) -> Section:
-    """Curves where batch or length was swept, bars where not, and every figure in a table."""
+def latency_section(compared: Sequence[Compared], disturbed: Sequence[str] = ()) -> Section:
+    """What `disturbed` the times, curves where batch or length was swept, bars where not, a table of all figures."""
     pictures = gallery(picture for each in compared for picture in _pictures(each))
     rows = [(each.title, [_row(point, role) for point in each.points for role in ROLES]) for each in compared]
     found = grouped_table("Latency", _HEADINGS, rows, names=2)
-    return Section("latency", "Latency by batch and length", join([pictures, found]))
+    return Section("latency", "Latency by batch and length", join([warnings(disturbed), pictures, found]))
 
 
 def _pictures(compared: Compared) -> Iterator[Markup]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.page.accuracy import accuracy_sentence
+from bench.page.accuracy import accuracy_cells, accuracy_headings, accuracy_sentence, asked
 from bench.page.names import Compared
 from bench.result import found_in_words
-from page.blocks import Section, bullets, table, verdict
+from page.blocks import Section, bullets, table, verdict, warnings
 from page.markup import Markup, element, join
 from page.words import interval, times
 
@@ -27,14 +27,39 @@ def lead(result: Mapping[str, Any], compared: Sequence[Compared]) -> list[Markup
     where = " · ".join(
         part for part in (place["gpu"], place["cpu"], f"{place['cores']} cores", place["date"]) if part
     )
+    told = [warning for each in compared for warning in each.warnings]
     gates = result["gates"]
     met = sum(gate["met"] for gate in gates)
     said = verdict(met == len(gates), f"{met} of {len(gates)} limits") if gates else None
     return [
-        element("div", bullets([_sentence(each) for each in compared]), class_="lead"),
+        element("div", _head(compared), warnings(told), class_="lead"),
         element("p", said) if said else Markup(),
         element("p", where, class_="soft"),
     ]
+
+
+def _head(compared: Sequence[Compared]) -> Markup:
+    """Speed and accuracy side by side: a sentence for one comparison, a table for several."""
+    if len(compared) == 1:
+        return bullets([_sentence(compared[0])])
+    baselines = list(dict.fromkeys(each.names["baseline"] for each in compared))
+    against = baselines[0] if len(baselines) == 1 else "its baseline"
+    headings = ("model", f"as fast as {against}", "95 % intervals within", *accuracy_headings(compared))
+    rows = [(_named(each, len(baselines)), *_speeds(each), *accuracy_cells(each.data)) for each in compared]
+    caption = f"How fast and how well, over all operating points{asked(compared)}"
+    return table(caption, headings, rows)
+
+
+def _named(compared: Compared, baselines: int) -> str:
+    return compared.names["candidate"] if baselines == 1 else compared.title
+
+
+def _speeds(compared: Compared) -> tuple[str, str]:
+    """The least and the most, and from where to where all intervals reach."""
+    found = sorted((point["speedup"] for point in compared.points), key=lambda one: float(one["estimate"]))
+    said = list(dict.fromkeys(times(one["estimate"]) for one in (found[0], found[-1])))
+    low, high = min(one["low"] for one in found), max(one["high"] for one in found)
+    return " to ".join(said), interval(low, high, found[0]["estimate"])
 
 
 def _sentence(compared: Compared) -> Markup:

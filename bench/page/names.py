@@ -34,6 +34,14 @@ class Compared:
         points: Sequence[Mapping[str, Any]] = self.data["points"]
         return points
 
+    @property
+    def warnings(self) -> list[str]:
+        """What its speed-ups must not be read without, a sentence each."""
+        of_points = [
+            f"{point['where']}: {warning}" for point in self.points for warning in point.get("warnings", ())
+        ]
+        return [f"{self.names['candidate']}: {each}" for each in (*self.data.get("warnings", ()), *of_points)]
+
     def by_role(self) -> Iterator[tuple[Role, str, Mapping[str, Any]]]:
         """(role, name, what is known) of its two models."""
         for role in ROLES:

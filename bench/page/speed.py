@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.page.names import Compared
-from page.blocks import Section, beside, figure, grouped_table
+from page.blocks import Section, beside, figure, grouped_table, warnings
 from page.intervals import Estimate, intervals
+from page.markup import join
 from page.words import interval, times
 
 
@@ -34,9 +35,12 @@ def speed_section(compared: Sequence[Compared]) -> Section:
         "blocks",
         "multiply-adds",
     )
+    told = warnings(warning for each in compared for warning in each.warnings)
     rows = [(each.title, [_row(point) for point in each.points]) for each in compared]
     return Section(
-        "speed", "Speed-up", beside(figure(picture, caption), grouped_table("Speed-ups", headings, rows))
+        "speed",
+        "Speed-up",
+        join([told, beside(figure(picture, caption), grouped_table("Speed-ups", headings, rows))]),
     )
 
 
@@ -50,7 +54,7 @@ def _row(point: Mapping[str, Any]) -> tuple[str, ...]:
     found = point["speedup"]
     return (
         point["where"],
-        times(found["estimate"]),
+        ("⚠ " if point.get("warnings") else "") + times(found["estimate"]),
         interval(found["low"], found["high"], found["estimate"]),
         found["verdict"],
         str(found["launches"]),

@@ -12,11 +12,11 @@ from bench.page.names import Compared
 from page.blocks import Section, figure, gallery, grouped_table
 from page.markup import Markup, element, join
 from page.pareto import pareto_front
-from page.scatter import Model, letters, scatter
-from page.words import interval, times
+from page.scatter import Model, scatter
+from page.words import interval, times, without_common_end
 
 _MEASURES = ("F1", "F1, long answers", "F1, short answers")
-_HEADINGS = ("mark", "model", "as fast as the baseline", "accuracy, %", "on the front")
+_HEADINGS = ("model", "as fast as the baseline", "accuracy, %", "on the front")
 _TIMED_ALIKE = (
     "encoder",
     "shape",
@@ -57,12 +57,12 @@ def tradeoff_section(compared: Sequence[Compared]) -> Section | None:
     if not charts:
         return None
     words = (
-        "Farther right and higher is better. No other model beats those on the dashed front (filled marks) in both, "
-        "going by the estimates. Lines through the marks: 95 % intervals of the speed-up and of the change from the "
-        "baseline."
+        "Farther right and higher is better; the upright axis does not begin at 0 where it is broken. No other model "
+        "beats those on the dashed front (filled marks) in both, going by the estimates. Lines through the marks: 95 % "
+        "intervals of the speed-up and of the change from the baseline."
     )
     rows = [(each.title, _rows(each)) for each in charts]
-    found = grouped_table("Speed-up and accuracy", _HEADINGS, rows, names=2)
+    found = grouped_table("Speed-up and accuracy", _HEADINGS, rows)
     pictures = gallery(_picture(each) for each in charts)
     return Section("tradeoff", "Accuracy against speed", join([element("p", words), pictures, found]))
 
@@ -90,7 +90,8 @@ def _models(group: Sequence[Compared], where: str, measure: str) -> list[tuple[s
         if "candidate" in values:
             found[each.names["candidate"]] = _candidate(point["speedup"], values, metric["change"])
     first = sorted(found.items(), key=lambda item: item[1].kind != "baseline")
-    return [(name, replace(model, letter=letters(index))) for index, (name, model) in enumerate(first)]
+    shown = without_common_end([name for name, _ in first])
+    return [(name, replace(model, name=short)) for (name, model), short in zip(first, shown, strict=True)]
 
 
 def _candidate(
@@ -107,7 +108,7 @@ def _candidate(
 def _picture(chart: _Chart) -> Markup:
     front = _front(chart)
     said = "; ".join(
-        f"{model.letter} {name}: {times(model.x)} as fast, {chart.measure} {model.y:.2f}"
+        f"{name}: {times(model.x)} as fast, {chart.measure} {model.y:.2f}"
         f"{', on the front' if index in front else ''}"
         for index, (name, model) in enumerate(chart.models)
     )
@@ -124,7 +125,6 @@ def _rows(chart: _Chart) -> list[tuple[str, ...]]:
     front = _front(chart)
     return [
         (
-            model.letter,
             name,
             _speed(model),
             _with(f"{model.y:.2f}", model.y_interval),

@@ -14,8 +14,8 @@ from bench.runners import Bind, Logits, Run
 from bench.spec import Device, Engine
 from export.engine import cuda
 from export.on_onnxruntime import import_onnxruntime, load_session, preload_cuda
-from export.ports import OUTPUTS
-from prune.errors import InstallationError
+from export.ports import OUTPUTS, input_names
+from prune.errors import InputError, InstallationError
 
 _PROVIDERS: dict[Device, list[str]] = {
     "cpu": ["CPUExecutionProvider"],
@@ -49,6 +49,17 @@ def load(engine: Engine) -> Run:
     """
     session = _session(engine)
     names = _inputs_of(session)
+    missing = {*OUTPUTS}.difference(output.name for output in session.get_outputs())
+    unknown = {*names}.difference(input_names(engine.encoder))
+    if missing or unknown:
+        what = (
+            f"no {', '.join(sorted(missing))}"
+            if missing
+            else f"inputs that are not fed ({', '.join(sorted(unknown))})"
+        )
+        raise InputError(
+            f"{engine.path} has {what}: it is no question-answering model of prune-export's; export it again."
+        )
 
     def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
         start, end = session.run(list(OUTPUTS), {name: inputs[name] for name in names})
@@ -123,7 +134,6 @@ def _session(engine: Engine, provider_options: Mapping[str, Mapping[str, str]] |
     options.intra_op_num_threads = engine.threads
     options.inter_op_num_threads = 1
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = 3
     if engine.device != "cpu":
         preload_cuda(onnxruntime)
     providers = _PROVIDERS[engine.device]

@@ -16,7 +16,7 @@ from prune.checkpoint import random_model, save
 from prune.shape import ModelShape
 
 BENCH = Path(sys.executable).with_name("bench")
-QUICK = ("--launches", "2", "--max-time", "1", "--threads", "1", "--seq", "32")
+QUICK = ("--launches", "2", "--blocks", "3", "--precision-goal", "99%", "--threads", "1", "--seq", "32")
 
 Bench = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -42,13 +42,22 @@ def bench(tmp_path: Path) -> Bench:
     return run
 
 
+def _without_beats(said: str) -> list[str]:
+    """Lines without those that only say, on a busy machine, that something still goes on."""
+    return [line for line in said.splitlines() if not line.endswith((" s so far", " left"))]
+
+
 def test_a_file_against_its_twin(bench: Bench, make_file, tmp_path: Path) -> None:
     path, result = make_file(), tmp_path / "result.json"
     done = bench(path, *QUICK, "--batch", "1,2", "--json", result, "--min-speedup", "0.01")
     assert done.returncode == 0, done.stderr
     assert f"baseline: unpruned twin of {path}" in done.stdout
     assert "--min-speedup 0.01: met" in done.stdout
-    assert done.stderr == ""
+    said = _without_beats(done.stderr)
+    assert said[0] == f"writing the graph of unpruned twin of {path}"
+    assert said[1].startswith(
+        f"timing 1 of 1, {path}, onnxruntime, fp32, 1 threads: 2 operating points, about 5 min, more"
+    )
     found = json.loads(result.read_text())
     (comparison,) = found["comparisons"]
     assert [point["candidate"]["load"]["batch"] for point in comparison["points"]] == [1, 2]
@@ -115,16 +124,17 @@ def test_a_disk_that_takes_no_more_is_one_sentence_and_exit_2(bench: Bench, make
 
     done = bench(make_file(), *QUICK, preexec_fn=limit)
     assert done.returncode == 2
-    assert "File too large" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    *progress, said = _without_beats(done.stderr)
+    assert "File too large" in said
+    assert all(line.startswith("writing the graph of ") for line in progress)
 
 
 def test_a_twin_larger_than_memory_is_one_sentence_and_exit_2(bench: Bench, make_file) -> None:
-    monster = ModelShape.uniform(3, num_heads=4, intermediate_size=2**44)
+    monster = ModelShape.uniform(3, num_heads=4, intermediate_size=2**30)
     done = bench(make_file(original=monster), *QUICK)
     assert done.returncode == 2
     assert "GiB of weights, and this machine has" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert len(_without_beats(done.stderr)) == 1
 
 
 def _not_onnx(folder: Path, whole: Path) -> Path:
@@ -167,7 +177,7 @@ def test_a_bad_model_is_one_sentence_and_exit_2(bench: Bench, make_file, tmp_pat
     done = bench(make(tmp_path, make_file()), *QUICK)
     assert done.returncode == 2
     assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert len(_without_beats(done.stderr)) == 1
     assert done.stdout == ""
 
 

@@ -57,7 +57,9 @@ def test_what_is_not_known_or_does_not_apply_is_empty() -> None:
     assert baseline["launches"] == "2"
 
 
-@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t=", " -"])
+@pytest.mark.parametrize(
+    "begins", ["=", "+", "-", "@", "\t=", " -", "\t", "\n", "\n@", "\u3000=", "-cmd|", "\x0b="]
+)
 def test_no_name_is_computed_by_a_spreadsheet(begins: str) -> None:
     rows = _read(csv_text(plain_result([-LOG2], [-LOG2], name=f"{begins}1+1")))
     assert rows[1]["model"] == f"'{begins}1+1"
@@ -68,3 +70,10 @@ def test_commas_quotes_and_lines_in_names_stay_in_their_cell() -> None:
     assert [row["model"] for row in _read(text)] == ["twin", 'a,"b"\nc d']
     assert "\r" not in text
     assert text.endswith("\n")
+
+
+def test_a_carriage_return_begins_no_formula_and_numbers_stay_numbers() -> None:
+    rows = _read(csv_text(plain_result([-LOG2], [-LOG2], name="\rSUM(1)")))
+    assert rows[1]["model"] == "' SUM(1)"
+    assert float(rows[1]["speedup"]) == pytest.approx(0.5)
+    assert not [cell for row in rows for cell in row.values() if cell.startswith("'") and cell != "' SUM(1)"]

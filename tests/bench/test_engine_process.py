@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.engine_process import EngineProcess, WorkerDiedError
+from bench.engine_process import EngineProcess, TimeUpError, WorkerDiedError
 from bench.spec import Engine, Traffic, Workload
 from bench.worker import serve
 from prune.errors import InputError
@@ -37,6 +37,19 @@ def _gone(pid: int, within: float = 20) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def test_a_worker_that_does_not_answer_in_time_is_given_up(make_engine) -> None:
+    began = time.monotonic()
+    with pytest.raises(TimeUpError, match="had not answered in time"):
+        EngineProcess(make_engine(), "candidate", deadline=began + 0.01)
+    with EngineProcess(make_engine(), "candidate", deadline=began + 600) as worker:
+        worker.prepare(Workload(1, 16))
+        worker._deadline = time.monotonic() + 0.2
+        with pytest.raises(TimeUpError):
+            worker.turns(1, calls=10**7, full_wake=True)
+        pid = worker.pid
+    assert _gone(pid)
 
 
 def test_a_worker_is_stopped_whenever_it_is_idle(make_engine) -> None:

@@ -144,7 +144,7 @@ def test_half_precision_is_built_for_gpus_alone() -> None:
 
 
 def test_a_twin_of_absurd_size_is_refused(opener: Opener, make_file) -> None:
-    for wide in (2**44, 2**60, 10**400):
+    for wide in (2**30, 2**31 - 1):
         monster = ModelShape.uniform(3, num_heads=4, intermediate_size=wide)
         with pytest.raises(InputError, match=r"GiB of weights, and this machine has \d+ GiB of memory; give"):
             opener.unpruned_twin(opener.open(str(make_file(original=monster))))

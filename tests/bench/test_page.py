@@ -123,7 +123,7 @@ def test_a_model_against_itself_is_in_no_accuracy_and_no_front() -> None:
     of_itself["points"][0]["baseline"]["load"] = {"batch": 16, "seq": 384}  # its work in another arrangement
     page = _page(result([comparison(side, Side("whole", WHOLE, f1=61.0)), of_itself]))
     assert "m.onnx against m.onnx" not in page.by_id("accuracy").text
-    assert [row[1] for row in _table(page, "tradeoff")[2:]] == ["whole", "m.onnx"]
+    assert [row[0] for row in _table(page, "tradeoff")[2:]] == ["whole", "m.onnx"]
     page = _page(result([comparison(side, side)]))  # the same file, named twice
     assert "m.onnx against m.onnx" in page.by_id("accuracy").text
 
@@ -167,7 +167,7 @@ def test_the_front_is_of_models_over_one_baseline() -> None:
     rows = _table(page, "tradeoff")
     assert [row[-1] for row in rows if len(row) > 1] == ["on the front", "yes", "yes", "no", "yes", "yes"]
     assert len(page.by_id("tradeoff").all("svg")) == 2
-    assert rows[3][:4] == ["B", "a.onnx (2 threads)", "2.00× (1.96 to 2.04)", "59.00 (57.10 to 60.80)"]
+    assert rows[3][:3] == ["a.onnx (2 threads)", "2.00× (1.96 to 2.04)", "59.00 (57.10 to 60.80)"]
 
 
 def test_random_twins_share_a_baseline_and_have_no_accuracy_of_their_own() -> None:
@@ -175,7 +175,7 @@ def test_random_twins_share_a_baseline_and_have_no_accuracy_of_their_own() -> No
     page = _page(
         result([comparison(Side("a.onnx", f1=59.0), TWIN), comparison(Side("b.onnx", f1=60.0), other)])
     )
-    assert [row[1] for row in _table(page, "tradeoff")[2:]] == ["a.onnx", "b.onnx"]
+    assert [row[0] for row in _table(page, "tradeoff")[2:]] == ["a.onnx", "b.onnx"]
     alone = _page(result([comparison(Side("a.onnx", f1=59.0), TWIN)]))
     assert not [section for section in alone.all("section") if section.attributes["id"] == "tradeoff"]
     assert ["F1", "", "59.00", "", "", "1378"] in _table(alone, "accuracy")
@@ -269,7 +269,8 @@ def test_drawing_needs_no_runtime() -> None:
 
 
 def test_the_command_writes_a_page(make_file, tmp_path: Path) -> None:
-    arguments = ["--threads", "1", "--seq", "16", "--launches", "3", "--blocks", "3", "--max-time", "1"]
+    arguments = ["--threads", "1", "--seq", "16", "--launches", "3", "--blocks", "3"]
+    arguments += ["--precision-goal", "99%"]
     place = tmp_path / "page.html"
     bench = Path(sys.executable).with_name("bench")
     done = subprocess.run(
@@ -296,3 +297,35 @@ def test_a_page_that_cannot_be_written_is_refused_before_measuring(make_file, tm
         assert done.returncode == 2
         assert said in done.stderr
         assert done.stdout == ""
+
+
+def test_accuracy_stands_beside_speed_in_the_head() -> None:
+    """One line for each model, of both; the operating points' least and most."""
+    head = _page(realistic()).one("header")
+    rows = [[cell.text for cell in row.children] for row in head.one("table").all("tr")]
+    assert rows[0][1:] == [
+        "as fast as minilm-squad2",
+        "95 % intervals within",
+        "F1, %",
+        "change in points, 95 % interval",
+    ]
+    assert rows[2] == ["half/model.onnx", "1.74×", "1.69 to 1.79", "60.3 → 59.6", "-0.7 (-2.6 to +1.1)"]
+    assert "1,378 questions" in head.one("caption").text
+
+
+def test_warnings_stand_at_the_figures_that_they_void() -> None:
+    data = realistic()
+    data["warnings"] = ["Other processes took 23% of the time."]
+    data["comparisons"][1]["warnings"] = ["The two graphs are in different dialects."]
+    data["comparisons"][2]["points"][1]["warnings"] = ["an error of measurement."]
+    page = _page(data)
+    said = [
+        "⚠ half/model.onnx: The two graphs are in different dialects.",
+        "⚠ paper/model.onnx: batch 1, seq 384: an error of measurement.",
+    ]
+    for place in (page.one("header"), page.by_id("speed")):
+        assert [item.text for item in place.one("ul", "warnings").all("li")] == said
+    marked = [row for row in _table(page, "speed") if any(cell.startswith("⚠") for cell in row)]
+    assert [row[:2] for row in marked] == [["batch 1, seq 384", "⚠ 2.09×"]]
+    assert page.by_id("latency").one("ul", "warnings").text == "⚠ Other processes took 23% of the time."
+    assert not _page(realistic()).all("ul", "warnings")

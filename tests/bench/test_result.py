@@ -185,7 +185,7 @@ def test_notes_say_what_a_reader_must_know(comparison: Comparison, encoder, whol
     assert "busy before the start (load 1.5 on 1 cores)" in busy[0]
     assert "2 processors share 1 cores" in busy[1]
     assert "governor powersave" in busy[2]
-    assert "2 threads share 1 cores" in busy[3]
+    assert "2 threads share 1 core;" in busy[3]
     noisy = " ".join(_result(comparison, disturbance=Disturbance(0.5, 0.1, 3, 1.25)).notes())
     for said in (
         "Other processes took 50%",

@@ -88,7 +88,8 @@ def test_lengths_are_those_of_the_models_windows(file: Path, data: Path, tmp_pat
 def test_bench_serves_them_in_three_ways_and_says_what_each_brings(
     file: Path, data: Path, tmp_path: Path
 ) -> None:
-    arguments = [file, "--lengths", data, "--batch", 4, "--threads", 1, "--launches", 2, "--max-time", 1]
+    arguments = [file, "--lengths", data, "--batch", 4, "--threads", 1, "--launches", 2]
+    arguments += ["--blocks", 3, "--precision-goal", "99%"]
     result = CliRunner().invoke(app, [*map(str, arguments), "--json", str(tmp_path / "found.json")])
     assert result.exit_code == 0, result.output
     against_twin, against_itself = json.loads((tmp_path / "found.json").read_bytes())["comparisons"]

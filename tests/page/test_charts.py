@@ -9,7 +9,7 @@ from page.intervals import Estimate, intervals
 from page.layers import layers, layers_figure, layers_rows
 from page.lines import BOTTOM, TOP, Series, lines
 from page.scale import Scale
-from page.scatter import Model, letters, scatter
+from page.scatter import Model, scatter
 from page.svg import mark
 
 
@@ -139,26 +139,47 @@ def test_marks_on_the_front_are_filled_and_joined() -> None:
     across, up = picture.all("line", "interval")
     assert across.number("x1") < on.number("cx") < across.number("x2")
     assert up.number("y2") < on.number("cy") < up.number("y1")
-    assert [text.text for text in picture.all("text", "letter")] == ["A", "B", "C"]
+    assert [text.text for text in picture.all("text", "label")] == ["A", "B", "C"]
 
 
 def test_equal_models_can_be_drawn() -> None:
-    models = [Model(letters(index), "candidate", 2.0, 50.0) for index in range(3)]
-    found = _picture(scatter("what it shows", models, x_title="times", y_title="F1")).all("text", "letter")
+    models = [Model(f"model {index}", "candidate", 2.0, 50.0) for index in range(3)]
+    found = _picture(scatter("what it shows", models, x_title="times", y_title="F1")).all("text", "label")
     places = {(text.number("x"), text.number("y")) for text in found}
     assert len(places) == 3
 
 
-def test_letters_go_on_after_z() -> None:
-    assert [letters(index) for index in (0, 25, 26, 51, 52, 701, 702)] == [
-        "A",
-        "Z",
-        "AA",
-        "AZ",
-        "BA",
-        "ZZ",
-        "AAA",
+def test_names_lie_beside_their_marks_and_on_no_other() -> None:
+    models = [
+        Model(f"a-long-name-{index}", "candidate", 1 + index / 10, 50 + index / 5) for index in range(5)
     ]
+    found = _picture(scatter("what it shows", models, x_title="times", y_title="F1")).all("text", "label")
+    assert [text.text for text in found] == [model.name for model in models]
+    boxes = [(text.number("x"), text.number("y"), 6.5 * len(text.text)) for text in found]
+    for (x, y, width), (other, base, wide) in itertools.combinations(boxes, 2):
+        assert abs(y - base) >= 11 or x + width <= other or other + wide <= x
+
+
+def test_small_differences_look_small_and_a_cut_off_axis_is_broken() -> None:
+    models = [Model("a", "baseline", 1.0, 60.0), Model("b", "candidate", 1.01, 59.9)]
+    picture = _picture(scatter("what it shows", models, x_title="times", y_title="F1"))
+    assert len(picture.all("path", "break")) == 1
+    one, other = picture.one("rect", "mark"), picture.one("circle", "mark")
+    assert abs(one.number("y") + 4.5 - other.number("cy")) < 4  # a tenth of a point of ten or more
+    assert abs(one.number("x") + 4.5 - other.number("cx")) < 8
+    from_zero = [Model("a", "baseline", 1.0, 0.0), Model("b", "candidate", 2.0, 100.0)]
+    assert not _picture(scatter("what it shows", from_zero, x_title="times", y_title="F1")).all(
+        "path", "break"
+    )
+
+
+def test_no_upright_line_goes_through_words() -> None:
+    rows = [Estimate(f"F1 {index}", -1.0, -2.0, 0.5, "-1.00 (-2.00 to +0.50)") for index in range(3)]
+    picture = _picture(intervals("what it shows", [("a model", rows)], reference=0.0, axis="points"))
+    bases = [text.number("y") for text in picture.all("text")]
+    for upright in picture.all("line", "grid") + picture.all("line", "reference"):
+        top, bottom = sorted((upright.number("y1"), upright.number("y2")))
+        assert not [base for base in bases if top < base and base - 8 < bottom and top != bottom]
 
 
 def test_kinds_differ_in_shape() -> None:

@@ -43,3 +43,24 @@ def test_every_scale_has_some_ticks_and_not_too_many(low: float, times: float, l
 def test_a_single_figure_is_in_the_middle(log: bool) -> None:
     assert around(2, 2, 0, 100, log=log)(2) == pytest.approx(50)
     assert around(0, 0, 0, 100)(0) == 50
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "log", "least", "ends"),
+    [
+        (56.1, 60.3, False, None, (55.0, 61.0)),
+        (59.9, 60.0, False, 10.0, (50.0, 70.0)),
+        (-1.2, 0.9, False, 4.0, (-3.0, 3.0)),
+        (0.3, 6.0, False, None, (0.0, 8.0)),
+        (1.0, 2.9, True, 2.0, (0.7, 4.0)),
+        (1.0, 1.01, True, 2.0, (0.5, 1.5)),
+        (128.0, 384.0, True, None, (100.0, 500.0)),
+    ],
+)
+def test_a_scale_ends_at_round_figures_and_spans_enough(
+    low: float, high: float, log: bool, least: float | None, ends: tuple[float, float]
+) -> None:
+    scale = around(low, high, 0, 300, log=log, least=least)
+    assert (scale.low, scale.high) == ends
+    assert scale.low < low
+    assert high < scale.high

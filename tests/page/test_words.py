@@ -1,6 +1,6 @@
 import pytest
 
-from page.words import as_fast, digits, fit, mebibytes, milliseconds, short_names, times
+from page.words import as_fast, digits, fit, mebibytes, milliseconds, short_names, times, without_common_end
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,10 @@ def test_a_ratio_of_speeds_has_one_unit_and_its_interval_lies_around_it(
 ) -> None:
     assert as_fast(estimate, low, high) == said
     assert times(estimate) == said.split(" ")[0]
+
+
+def test_what_all_names_end_with_tells_none_from_another() -> None:
+    names = ["minilm", "light/m.onnx", "half/m.onnx (int8)"]
+    assert without_common_end(names) == ["minilm", "light", "half (int8)"]
+    assert without_common_end(["a/m.onnx", "b/n.onnx"]) == ["a/m.onnx", "b/n.onnx"]
+    assert without_common_end(["minilm", "light/m.onnx"]) == ["minilm", "light/m.onnx"]

@@ -9,7 +9,7 @@ from bench.paper.speed import measure_speeds, read_speeds
 from prune.errors import InputError
 from prune.shape import ModelShape
 
-QUICK = ("--launches", "2", "--max-time", "1", "--threads", "1")
+QUICK = ("--launches", "2", "--blocks", "3", "--precision-goal", "99%", "--threads", "1")
 
 
 @pytest.fixture
