@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from answer.answers import Answer
@@ -17,10 +18,11 @@ from prune.bounds import MOST_THREADS, check_whole
 from prune.cores import available_cores
 from prune.errors import InputError
 from prune.qa.answer import Progress, Run, run_batches
+from prune.qa.pool import Pace, pooled
 from prune.qa.questions import Question
 from prune.qa.reader import Reader
 from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.qa.windows import Windower, collate, pad_token_id_of
+from prune.qa.windows import Windower, pad_token_id_of
 
 CHUNK_QUESTIONS, CHUNK_CHARACTERS = 512, 1 << 20
 """At most so many questions of a stream, and about so much text of theirs, are in memory at once."""
@@ -124,25 +126,27 @@ class Answerer:
     ) -> list[Answer]:
         """Answer all questions, in their order; windows of like length are run together.
 
+        Memory holds few windows at a time, however long the contexts are, as long as there is white space in them.
         `progress` is called with (windows done, windows in all). Raises InputError where a text is no Unicode
         text, or the engine fails or gives logits that are not finite.
         """
         check_whole("top_k", top_k, 1)
         for question in questions:
             check_texts(question)
-        windows = self.windower.windows(questions)
-        batches = batches_by_length(
-            [len(window.input_ids) for window in windows],
-            max_tokens=self.max_batch_tokens,
-            max_padding=self.max_padding,
+        pace = Pace(questions)
+        batches = pooled(
+            pace.watch(self.windower.each(questions)),
+            partial(batches_by_length, max_tokens=self.max_batch_tokens, max_padding=self.max_padding),
         )
-        padded = ((each, collate([windows[index] for index in each], self.pad_token_id)) for each in batches)
-        start_logits, end_logits = run_batches(windows, self.run, padded, progress)
+        read = run_batches(
+            batches,
+            self.run,
+            pad_token_id=self.pad_token_id,
+            progress=progress and (lambda done: progress(done, pace.total)),
+        )
         return decode(
             questions,
-            windows,
-            start_logits,
-            end_logits,
+            read,
             max_answer_length=self.settings.max_answer_length,
             null_threshold=self.settings.null_threshold,
             top_k=top_k,

@@ -4,7 +4,7 @@ The best one is that of prune.qa.spans.best_spans, to the tie; this adds what fo
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,94 +21,118 @@ Ints = NDArray[np.int64]
 
 def decode(
     questions: Sequence[Question],
-    windows: Sequence[Window],
-    start_logits: Sequence[NDArray[np.floating]],
-    end_logits: Sequence[NDArray[np.floating]],
+    read: Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]],
     *,
     max_answer_length: int,
     null_threshold: float,
     top_k: int = 1,
 ) -> list[Answer]:
-    """Answer each question from the logits of its windows, one array of [length] or longer per window.
+    """Answer each question from its windows with their start and end logits, [length] or longer each.
 
-    Spans of different windows or tokens that stand for the same characters are one, with its best score.
-    Raises InputError where a logit is not finite.
+    They may come one by one, those of one question in the order of its context: of each question are kept its
+    `top_k` best spans, and those that the next window may hold as well. Spans of different windows or tokens
+    that stand for the same characters are one, with its best score. Raises InputError where a logit is not finite.
     """
-    of_question: list[list[int]] = [[] for _ in questions]
-    for place, window in enumerate(windows):
-        of_question[window.question].append(place)
-    return [
-        _answer(
-            question,
-            [
-                _scored(question, windows[place], start_logits[place], end_logits[place], max_answer_length)
-                for place in places
-            ],
-            null_threshold,
-            top_k,
-        )
-        for question, places in zip(questions, of_question, strict=True)
-    ]
+    answers: dict[int, Answer] = {}
+    begun: dict[int, _Found] = {}
+    for window, raw_start, raw_end in read:
+        question = questions[window.question]
+        start, end = (finite_logits(each, window, question) for each in (raw_start, raw_end))
+        found = begun.setdefault(window.question, _Found(top_k))
+        found.add(window, start, end, max_answer_length)
+        if window.is_last:
+            answers[window.question] = begun.pop(window.question).answer(question, null_threshold)
+    return [answers[index] for index in range(len(questions))]
 
 
 @dataclass(frozen=True, eq=False)
-class _Scored:
-    """The spans of a window, the earliest first, and of those that start alike the shortest."""
+class _Spans:
+    """Arrays of [spans]."""
 
     scores: Floats
-    """[spans]"""
     begins: Ints
-    """[spans]: the first character of each."""
+    """The first character of each."""
     ends: Ints
-    """[spans]: the character after the last one."""
-    null_score: float
-    """Of "no answer"."""
+    """The character after the last one."""
+    places: Ints
+    """How many came before it."""
+
+    def __getitem__(self, chosen: NDArray[np.bool_] | Ints | slice) -> "_Spans":
+        return _Spans(self.scores[chosen], self.begins[chosen], self.ends[chosen], self.places[chosen])
+
+    def __add__(self, others: "_Spans") -> "_Spans":
+        return _Spans(
+            np.concatenate((self.scores, others.scores)),
+            np.concatenate((self.begins, others.begins)),
+            np.concatenate((self.ends, others.ends)),
+            np.concatenate((self.places, others.places)),
+        )
+
+    def best_first(self) -> "_Spans":
+        """Of equals the one that came first."""
+        return self[np.lexsort((self.places, -self.scores))]
+
+    def once(self) -> "_Spans":
+        """Best first, and only the best of those that stand for the same characters."""
+        ordered = self.best_first()
+        characters = ordered.begins * (ordered.ends.max(initial=0) + 1) + ordered.ends
+        return ordered[np.sort(np.unique(characters, return_index=True)[1])]
 
 
-def _scored(
-    question: Question,
-    window: Window,
-    start_logits: NDArray[np.floating],
-    end_logits: NDArray[np.floating],
-    max_answer_length: int,
-) -> _Scored:
-    start, end = (finite_logits(each, window, question) for each in (start_logits, end_logits))
-    scores = span_scores(start, end, window.offsets[:, 0] >= 0, max_answer_length)
-    first, extent = np.nonzero(scores > -np.inf)
-    offsets = window.offsets.astype(np.int64)
-    return _Scored(
-        scores[first, extent],
-        offsets[first, 0],
-        offsets[first + extent, 1],
-        float(start[NULL_POSITION] + end[NULL_POSITION]),
-    )
+_BEYOND = np.iinfo(np.int32).max
+_NONE = _Spans(np.empty(0), *(np.empty(0, np.int64) for _ in range(3)))
 
 
-def _answer(question: Question, scored: Sequence[_Scored], null_threshold: float, top_k: int) -> Answer:
-    scores, begins, ends = _ranked(scored)
-    null_score = min(each.null_score for each in scored)
-    everything = np.logaddexp.reduce(np.append(scores, null_score))
-    spans = tuple(
-        Span(question.context[begin:end], begin, end, score, math.exp(score - everything))
-        for score, begin, end in zip(*(each[:top_k].tolist() for each in (scores, begins, ends)), strict=True)
-    )
-    null_odds = null_score - (spans[0].score if spans else -math.inf)
-    return Answer(
-        id=question.id,
-        spans=spans,
-        null_odds=null_odds,
-        null_probability=math.exp(null_score - everything),
-        refused=null_odds > null_threshold,
-    )
+class _Found:
+    """What is known of one question."""
 
+    def __init__(self, top_k: int) -> None:
+        self._top_k = top_k
+        self._count = 0
+        """Spans that came."""
+        self._null_score = math.inf
+        """Of "no answer"."""
+        self._best = _NONE
+        """Best first, none of them open."""
+        self._open = _NONE
+        """Spans that a later window may hold as well."""
+        self._everything = -math.inf
+        """Log of the sum of exp(score), of all spans that are not open."""
 
-def _ranked(scored: Sequence[_Scored]) -> tuple[Floats, Ints, Ints]:
-    """The spans of all windows, best first, and only once for the same characters."""
-    scores = np.concatenate([each.scores for each in scored])
-    begins = np.concatenate([each.begins for each in scored])
-    ends = np.concatenate([each.ends for each in scored])
-    order = np.argsort(-scores, kind="stable")
-    # of those that stand for the same characters, the place of the first in that order, which is the best
-    places = begins[order] * (ends.max(initial=0) + 1) + ends[order]
-    order = order[np.sort(np.unique(places, return_index=True)[1])]
-    return scores[order], begins[order], ends[order]
+    def add(self, window: Window, start: Floats, end: Floats, max_answer_length: int) -> None:
+        """Take in the next window: its spans from the first token on, of those that start alike the shortest first."""
+        self._null_score = min(self._null_score, float(start[NULL_POSITION] + end[NULL_POSITION]))
+        inside = window.offsets[:, 0] >= 0
+        self._close(self._open.begins < window.offsets[inside, 0].min(initial=_BEYOND))
+        scores = span_scores(start, end, inside, max_answer_length)
+        first, extent = np.nonzero(scores > -np.inf)
+        offsets = window.offsets.astype(np.int64)
+        places = np.arange(self._count, self._count + len(first))
+        self._open += _Spans(scores[first, extent], offsets[first, 0], offsets[first + extent, 1], places)
+        self._count += len(first)
+
+    def answer(self, question: Question, null_threshold: float) -> Answer:
+        """What to say, once no window follows."""
+        self._close(np.full(len(self._open.scores), True))
+        everything = np.logaddexp(self._everything, self._null_score)
+        best = self._best
+        spans = tuple(
+            Span(question.context[begin:end], begin, end, score, math.exp(score - everything))
+            for score, begin, end in zip(
+                best.scores.tolist(), best.begins.tolist(), best.ends.tolist(), strict=True
+            )
+        )
+        null_odds = self._null_score - (spans[0].score if spans else -math.inf)
+        return Answer(
+            id=question.id,
+            spans=spans,
+            null_odds=null_odds,
+            null_probability=math.exp(self._null_score - everything),
+            refused=null_odds > null_threshold,
+        )
+
+    def _close(self, chosen: NDArray[np.bool_]) -> None:
+        closed = self._open[chosen].once()
+        self._open = self._open[~chosen]
+        self._everything = np.logaddexp(self._everything, np.logaddexp.reduce(closed.scores))
+        self._best = (self._best + closed[: self._top_k]).best_first()[: self._top_k]

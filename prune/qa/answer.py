@@ -1,6 +1,6 @@
 """Questions in, answers out, with any engine that turns a batch into logits."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from prune.errors import InputError
 from prune.qa.metrics import SquadScore, best_threshold, per_question, score
+from prune.qa.pool import Pace, pooled
 from prune.qa.questions import Question
 from prune.qa.reader import AnyTokenizer
 from prune.qa.settings import ALWAYS_ANSWER, DecodingSettings
 from prune.qa.spans import Prediction, best_spans
-from prune.qa.windows import BATCH_SIZE, Batch, Window, batches, make_windows, pad_token_id_of
+from prune.qa.windows import BATCH_SIZE, Batch, Window, Windower, collate, longest_first, pad_token_id_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Logits = NDArray[np.floating]
 Run = Callable[[Batch], tuple[Logits, Logits]]
 """An engine: one Batch to (start logits, end logits), [batch, longest] each."""
+Read = tuple[Window, Logits, Logits]
+"""A window that an engine has read, with its start and end logits, [length] each."""
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
 
@@ -35,62 +38,65 @@ def answer(
 ) -> list[Prediction]:
     """Answer all questions, in their order. `settings.max_length` must be within what the model takes.
 
+    Memory holds few windows at a time, however many questions there are and however long their contexts.
     Raises InputError where `make_windows` or `best_spans` does, or the engine's logits have a wrong shape.
     """
-    windows = make_windows(
-        questions,
+    windower = Windower.of(
         tokenizer,
         max_length=settings.max_length,
         stride=settings.stride,
         max_question_length=settings.max_question_length,
     )
-    start_logits, end_logits = run_windows(
-        windows, run, pad_token_id=pad_token_id_of(tokenizer), batch_size=batch_size, progress=progress
+    pace = Pace(questions)
+    read = run_windows(
+        pace.watch(windower.each(questions)),
+        run,
+        pad_token_id=pad_token_id_of(tokenizer),
+        batch_size=batch_size,
+        progress=progress and (lambda done: progress(done, pace.total)),
     )
-    return best_spans(
-        questions, windows, start_logits, end_logits, max_answer_length=settings.max_answer_length
-    )
+    return best_spans(questions, read, max_answer_length=settings.max_answer_length)
 
 
 def run_windows(
-    windows: Sequence[Window],
+    windows: Iterable[Window],
     run: Run,
     *,
     pad_token_id: int,
     batch_size: int = BATCH_SIZE,
-    progress: Progress | None = None,
-) -> tuple[list[Logits], list[Logits]]:
-    """Start and end logits of each window, [length] each, in the order of `windows`."""
-    return run_batches(windows, run, batches(windows, batch_size, pad_token_id), progress)
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Read]:
+    """Each window with its logits, [length] each: those of one question in order, else the longer ones first."""
+    batched = pooled(windows, lambda lengths: longest_first(lengths, batch_size))
+    return run_batches(batched, run, pad_token_id=pad_token_id, progress=progress)
 
 
 def run_batches(
-    windows: Sequence[Window],
+    batched: Iterable[Sequence[Window]],
     run: Run,
-    batched: Iterable[tuple[Sequence[int], Batch]],
-    progress: Progress | None = None,
-) -> tuple[list[Logits], list[Logits]]:
-    """The same, for (indices into `windows`, their Batch) that hold each window once.
+    *,
+    pad_token_id: int,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Read]:
+    """Each window with its logits, in the order of the batches; `progress` is called with windows done.
 
     Raises InputError where the engine's logits have a wrong shape.
     """
-    start_logits: list[Logits] = [np.empty(0)] * len(windows)
-    end_logits: list[Logits] = [np.empty(0)] * len(windows)
     done = 0
-    for indices, batch in batched:
+    for windows in batched:
+        batch = collate(windows, pad_token_id)
         start, end = run(batch)
         if start.shape != batch.input_ids.shape or end.shape != batch.input_ids.shape:
             raise InputError(
                 f"The model gave start and end logits of shape {start.shape} and {end.shape} for token ids "
                 f"of shape {batch.input_ids.shape}; a question-answering model gives one of each per token."
             )
-        for row, index in enumerate(indices):
-            length = len(windows[index].input_ids)
-            start_logits[index], end_logits[index] = start[row, :length], end[row, :length]
-        done += len(indices)
+        done += len(windows)
         if progress:
-            progress(done, len(windows))
-    return start_logits, end_logits
+            progress(done)
+        for row, window in enumerate(windows):
+            length = len(window.input_ids)
+            yield window, start[row, :length], end[row, :length]
 
 
 def torch_runner(model: "PreTrainedModel") -> Run:

@@ -1,6 +1,6 @@
 """From logits to answers: the best span of each question, and how much likelier no answer is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from prune.errors import InputError
 from prune.qa.questions import Question
 from prune.qa.windows import NULL_POSITION, Window
+
+_LARGEST = float(np.finfo(np.float32).max)
+"""Of a logit: sums of two are then finite as well."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,13 @@ class Prediction:
 
 def best_spans(
     questions: Sequence[Question],
-    windows: Sequence[Window],
-    start_logits: Sequence[NDArray[np.floating]],
-    end_logits: Sequence[NDArray[np.floating]],
+    read: Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]],
     *,
     max_answer_length: int = 30,
 ) -> list[Prediction]:
-    """Decode the logits of all windows, one array of [length] or longer per window, to one answer a question.
+    """Decode windows with their start and end logits, [length] or longer each, to one answer a question.
+
+    They may come one by one, those of one question in the order of its context.
 
     A span scores start logit plus end logit; all spans of at most `max_answer_length` context tokens are
     considered, and of equals the first window's, then the earliest, then the shortest wins. "No answer"
@@ -47,7 +50,7 @@ def best_spans(
     null_score = np.full(len(questions), np.inf)
     best_text = [""] * len(questions)
     best_start = [-1] * len(questions)
-    for window, raw_start, raw_end in zip(windows, start_logits, end_logits, strict=True):
+    for window, raw_start, raw_end in read:
         question = questions[window.question]
         start, end = (finite_logits(raw, window, question) for raw in (raw_start, raw_end))
         null_score[window.question] = min(
@@ -69,7 +72,7 @@ def best_spans(
 def finite_logits(logits: NDArray[np.floating], window: Window, question: Question) -> NDArray[np.float64]:
     """The logits of the tokens of `window`, [length]; raises InputError where one is not finite."""
     values = np.asarray(logits[: len(window.input_ids)], np.float64)
-    if not np.isfinite(values).all():
+    if not (np.abs(values) <= _LARGEST).all():
         raise InputError(f"The model gave logits that are not finite numbers for question {question.id!r}.")
     return values
 

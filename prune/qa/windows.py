@@ -1,7 +1,7 @@
 """Questions and contexts as windows of tokens: what a model reads, and where each token came from."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prune.errors import InputError
+from prune.qa.pieces import PIECE, pieces
 from prune.qa.questions import Question
 from prune.qa.reader import NULL_POSITION as NULL_POSITION
 from prune.qa.reader import AnyTokenizer, Reader, reader_of
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 
-_CHUNK = 256  # questions encoded at once
+_CHUNK, _CHUNK_CHARACTERS = 256, 1 << 19  # questions encoded at once, and about so much of their text
+_LONG = 4 * PIECE  # characters of a context that is read in pieces
 
 _WHITE_SPACE = np.array([code for code in range(0x10000) if chr(code).isspace()], np.uint32)
 
@@ -40,6 +42,8 @@ class Window:
     """Token at which the first annotated answer starts; NULL_POSITION where it is not wholly in here."""
     end_position: int
     """Its last token, inclusive."""
+    is_last: bool = True
+    """Whether no window of this context follows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +92,8 @@ class Windower:
     """What `make_windows` makes ready, for those who have questions again and again; threads may share it."""
 
     reader: Reader
+    max_length: int
+    stride: int
     max_question_length: int
     pairs: "Tokenizer"
     """Cuts a question with its context into windows; `reader` serves for questions alone."""
@@ -108,16 +114,28 @@ class Windower:
         pairs = copy.deepcopy(reader.backend)
         pairs.encode_special_tokens = reader.backend.encode_special_tokens  # which copying forgets
         pairs.enable_truncation(max_length, stride=stride, strategy="only_second")
-        return cls(reader, max_question_length, pairs)
+        return cls(reader, max_length, stride, max_question_length, pairs)
 
     def windows(self, questions: Sequence[Question]) -> list[Window]:
         """See `make_windows`."""
-        limit = self.max_question_length
-        cut = [_cut_question(self.reader.backend, question.question, limit) for question in questions]
-        windows = []
-        for index, (question, first) in enumerate(
-            zip(questions, _encode(self.pairs, cut, questions), strict=True)
-        ):
+        return list(self.each(questions))
+
+    def each(self, questions: Iterable[Question]) -> Iterator[Window]:
+        """The same windows, one at a time: memory grows neither with their number nor with a context's length.
+
+        The exception are contexts with no white space that the tokenizer may be interrupted at, see `pieces`.
+        """
+        before = 0
+        for chunk in _chunks(questions):
+            long = len(chunk) == 1 and len(chunk[0].context) > _LONG
+            yield from self._long(chunk[0], before) if long else self._short(chunk, before)
+            before += len(chunk)
+
+    def _short(self, questions: Sequence[Question], before: int) -> Iterator[Window]:
+        cut = [self._cut(question) for question in questions]
+        contexts = [question.context for question in questions]
+        encoded = self.pairs.encode_batch(list(zip(cut, contexts, strict=True)))
+        for index, (question, first) in enumerate(zip(questions, encoded, strict=True), before):
             encodings = [first, *first.overflowing]
             visible = _Visible(question.context)
             for encoding in encodings:
@@ -127,8 +145,53 @@ class Windower:
                 )
                 type_ids = np.array(encoding.type_ids, np.int32) if self.reader.has_token_types else None
                 input_ids = np.array(encoding.ids, np.int32)
-                windows.append(Window(index, input_ids, type_ids, offsets, start, end))
-        return windows
+                is_last = encoding is encodings[-1]
+                yield Window(index, input_ids, type_ids, offsets, start, end, is_last)
+
+    def _long(self, question: Question, index: int) -> Iterator[Window]:
+        """Windows as the library cuts them, from the tokens of one piece of the context after another."""
+        backend, text = self.reader.backend, question.context
+        frame = self.pairs.encode(self._cut(question), "a")
+        is_context = np.array([sequence == 1 for sequence in frame.sequence_ids])
+        first, after = int(is_context.argmax()), len(is_context) - int(is_context[::-1].argmax())
+        room = self.max_length - first - (len(is_context) - after)
+        ids, offsets = np.empty(0, np.int32), np.empty((0, 2), np.int32)
+
+        def window(size: int, *, is_first: bool, is_last: bool) -> Window:
+            def framed(values: Sequence[int], inner: NDArray[np.int32]) -> NDArray[np.int32]:
+                return np.concatenate((values[:first], inner, values[after:])).astype(np.int32)
+
+            edges = (np.full((each, 2), -1, np.int32) for each in (first, len(is_context) - after))
+            before, behind = edges
+            places = np.concatenate((before, offsets[:size], behind))
+            start, end = _answer_position(question, places, at_start=is_first, at_end=is_last)
+            types = framed(frame.type_ids, np.full(size, frame.type_ids[first], np.int32))
+            return Window(
+                index,
+                framed(frame.ids, ids[:size]),
+                types if self.reader.has_token_types else None,
+                places,
+                start,
+                end,
+                is_last,
+            )
+
+        is_first = True
+        for begin, end in pieces(backend, text):
+            piece = text[begin:end]
+            encoding = backend.encode(piece, add_special_tokens=False)
+            stretches = _Visible(piece).offsets(encoding, sequence=0)
+            stretches = np.where(stretches < 0, np.int32(-1), stretches + np.int32(begin))
+            ids = np.concatenate((ids, np.array(encoding.ids, np.int32)))
+            offsets = np.concatenate((offsets, stretches))
+            while len(ids) > room:
+                yield window(room, is_first=is_first, is_last=False)
+                is_first = False
+                ids, offsets = ids[room - self.stride :], offsets[room - self.stride :]
+        yield window(len(ids), is_first=is_first, is_last=True)
+
+    def _cut(self, question: Question) -> str:
+        return _cut_question(self.reader.backend, question.question, self.max_question_length)
 
 
 def collate(windows: Sequence[Window], pad_token_id: int) -> Batch:
@@ -156,13 +219,17 @@ BATCH_SIZE = 16
 """Windows that an engine is given at once, unless it is told otherwise."""
 
 
+def longest_first(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Indices into `lengths` in batches, longest first: little padding, and memory fails early."""
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    return [order[begin : begin + batch_size] for begin in range(0, len(order), batch_size)]
+
+
 def batches(
     windows: Sequence[Window], batch_size: int, pad_token_id: int
 ) -> Iterator[tuple[list[int], Batch]]:
-    """Yield (indices into `windows`, their Batch), longest first: little padding, and memory fails early."""
-    order = sorted(range(len(windows)), key=lambda index: -len(windows[index].input_ids))
-    for begin in range(0, len(order), batch_size):
-        chosen = order[begin : begin + batch_size]
+    """Yield (indices into `windows`, their Batch), see `longest_first`."""
+    for chosen in longest_first([len(window.input_ids) for window in windows], batch_size):
         yield chosen, collate([windows[index] for index in chosen], pad_token_id)
 
 
@@ -183,11 +250,23 @@ def _cut_question(backend: "Tokenizer", text: str, limit: int) -> str:
     return text
 
 
-def _encode(backend: "Tokenizer", cut: list[str], questions: Sequence[Question]) -> Iterator["Encoding"]:
-    """First window of each question with its context; the others hang on it. In chunks: they take memory."""
-    for begin in range(0, len(cut), _CHUNK):
-        contexts = [question.context for question in questions[begin : begin + _CHUNK]]
-        yield from backend.encode_batch(list(zip(cut[begin : begin + _CHUNK], contexts, strict=True)))
+def _chunks(questions: Iterable[Question]) -> Iterator[list[Question]]:
+    """Neighbours that are encoded at once, few enough for the memory; one with a long context is alone."""
+    chunk: list[Question] = []
+    characters = 0
+    for question in questions:
+        characters += len(question.context)
+        if chunk and (
+            len(chunk) == _CHUNK or characters > _CHUNK_CHARACTERS or len(question.context) > _LONG
+        ):
+            yield chunk
+            chunk, characters = [], len(question.context)
+        chunk.append(question)
+        if len(question.context) > _LONG:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
 
 
 class _Visible:
@@ -204,10 +283,10 @@ class _Visible:
         self._ends: NDArray[np.int32] = np.insert(ends, 0, 0).astype(np.int32)
         """[characters + 1]: the end of the last visible character before here."""
 
-    def offsets(self, encoding: "Encoding") -> NDArray[np.int32]:
+    def offsets(self, encoding: "Encoding", *, sequence: int = 1) -> NDArray[np.int32]:
         """[length, 2], see Window.offsets. Byte-level and SentencePiece tokens may carry a space before them."""
-        is_context = np.array([sequence == 1 for sequence in encoding.sequence_ids])
-        stretches = np.where(is_context[:, None], np.array(encoding.offsets, np.int32), 0)
+        is_context = np.array([each == sequence for each in encoding.sequence_ids])
+        stretches = np.where(is_context[:, None], np.array(encoding.offsets, np.int32).reshape(-1, 2), 0)
         starts, ends = self._starts[stretches[:, 0]], self._ends[stretches[:, 1]]
         return np.where((starts < ends)[:, None], np.stack((starts, ends), axis=1), np.int32(-1))
 

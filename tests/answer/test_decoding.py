@@ -13,7 +13,7 @@ from answer.answers import Answer, Span
 from answer.decoding import decode
 from prune.errors import InputError
 from prune.qa.questions import Question
-from prune.qa.spans import best_spans
+from prune.qa.spans import best_spans, span_scores
 from prune.qa.windows import Window, make_windows
 
 SIZES = {"max_length": 24, "stride": 6, "max_question_length": 6}
@@ -39,7 +39,8 @@ def logits_for(windows: list[Window], seed: int, step: float) -> tuple[list[np.n
 def decoded(
     questions: list[Question], windows: list[Window], logits: Any, *, top_k: int = 1, threshold: float = 0.0
 ) -> list[Answer]:
-    return decode(questions, windows, *logits, max_answer_length=4, null_threshold=threshold, top_k=top_k)
+    read = zip(windows, *logits, strict=True)
+    return decode(questions, read, max_answer_length=4, null_threshold=threshold, top_k=top_k)
 
 
 @given(
@@ -53,7 +54,7 @@ def test_the_best_is_that_of_best_spans(texts: list[str], tokenizer: Any, seed: 
     questions = [Question(f"q{index}", "Who?", text) for index, text in enumerate(texts)]
     windows = make_windows(questions, tokenizer, **SIZES)
     logits = logits_for(windows, seed, step)
-    expected = best_spans(questions, windows, *logits, max_answer_length=4)
+    expected = best_spans(questions, zip(windows, *logits, strict=True), max_answer_length=4)
     for mine, theirs, question in zip(
         decoded(questions, windows, logits, threshold=0.5), expected, questions, strict=True
     ):
@@ -86,6 +87,54 @@ def test_the_others_are_what_counting_gives(context: str, tokenizer: Any, seed: 
     assert sum(span.probability for span in found.spans) + found.null_probability == pytest.approx(1)
     (fewer,) = decoded([question], windows, (starts, ends), top_k=2)
     assert fewer.spans == found.spans[:2]
+
+
+@given(
+    texts=st.lists(contexts, min_size=1, max_size=3),
+    tokenizer=st.sampled_from(TOKENIZERS),
+    stride=st.sampled_from([0, 6, 12]),
+    seed=st.integers(0, 99),
+    step=st.sampled_from([1e-9, 0.5, 4.0]),
+    top_k=st.sampled_from([1, 2, 50]),
+)
+@settings(deadline=None, max_examples=100)
+def test_one_window_at_a_time_is_as_all_of_them_at_once(
+    texts: list[str], tokenizer: Any, stride: int, seed: int, step: float, top_k: int
+) -> None:
+    questions = [Question(f"q{index}", "Who?", text * 3) for index, text in enumerate(texts)]
+    windows = make_windows(questions, tokenizer, **SIZES | {"stride": stride})
+    logits = logits_for(windows, seed, step)
+    for index, found in enumerate(decoded(questions, windows, logits, top_k=top_k)):
+        places = [place for place, window in enumerate(windows) if window.question == index]
+        spans, null, everything = all_at_once(windows, logits, places)
+        assert [(one.score, one.start, one.end) for one in found.spans] == spans[:top_k]
+        assert found.null_odds == null - (spans[0][0] if spans else -math.inf)
+        assert found.null_probability == pytest.approx(math.exp(null - everything), rel=1e-9)
+        for one in found.spans:
+            assert one.probability == pytest.approx(math.exp(one.score - everything), rel=1e-9)
+
+
+def all_at_once(
+    windows: list[Window], logits: Any, places: list[int]
+) -> tuple[list[tuple[float, int, int]], float, float]:
+    """All spans of those windows, (score, start, end) and the best first, with the score of "no answer" and the log
+    of the sum of exp over everything: kept whole, as memory allows for a text as short as these."""
+    scores, begins, ends, nulls = [], [], [], []
+    for place in places:
+        window, start, end = windows[place], logits[0][place], logits[1][place]
+        length = len(window.input_ids)
+        table = span_scores(start[:length], end[:length], window.offsets[:, 0] >= 0, 4)
+        first, extent = np.nonzero(table > -np.inf)
+        scores.append(table[first, extent])
+        begins.append(window.offsets[first, 0])
+        ends.append(window.offsets[first + extent, 1])
+        nulls.append(float(start[0] + end[0]))
+    columns = [np.concatenate(column) for column in (scores, begins, ends)]
+    kept: dict[tuple[int, int], float] = {}
+    for row in np.argsort(-columns[0], kind="stable").tolist():
+        kept.setdefault((int(columns[1][row]), int(columns[2][row])), float(columns[0][row]))
+    spans = [(score, begin, end) for (begin, end), score in kept.items()]
+    return spans, min(nulls), float(np.logaddexp.reduce([*kept.values(), min(nulls)]))
 
 
 def test_a_refused_question_says_nothing_and_keeps_its_spans() -> None:
@@ -134,6 +183,7 @@ def test_logits_that_are_no_numbers_are_refused() -> None:
     question = Question("q7", "Who?", "Ada")
     windows = make_windows([question], TOKENIZERS[0], **SIZES)
     starts, ends = logits_for(windows, 0, 1.0)
-    ends[0][1] = np.nan
-    with pytest.raises(InputError, match="not finite numbers for question 'q7'"):
-        decoded([question], windows, (starts, ends))
+    for value in (np.nan, np.inf, -np.inf, 1e300):  # two of the last would not be finite together
+        ends[0][1] = value
+        with pytest.raises(InputError, match="not finite numbers for question 'q7'"):
+            decoded([question], windows, (starts, ends))

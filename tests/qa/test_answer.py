@@ -86,11 +86,14 @@ def test_torch_runner(
         asked("Ada", "1871", None), tokenizer, max_length=40, stride=10, max_question_length=10
     )
     assert len({len(window.input_ids) for window in windows}) > 1
-    batched = run_windows(windows, run, pad_token_id=tokenizer.pad_token_id, batch_size=5)
-    single = run_windows(windows, run, pad_token_id=tokenizer.pad_token_id, batch_size=1)
-    for one, other, window in zip(batched[0] + batched[1], single[0] + single[1], windows * 2, strict=True):
-        assert one.shape == window.input_ids.shape
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    batched = list(run_windows(windows, run, pad_token_id=tokenizer.pad_token_id, batch_size=5))
+    single = list(run_windows(windows, run, pad_token_id=tokenizer.pad_token_id, batch_size=1))
+    assert {id(window) for window, _, _ in batched} == {id(window) for window in windows}
+    for (window, *ours), (alone, *others) in zip(batched, single, strict=True):
+        assert window is alone
+        for one, other in zip(ours, others, strict=True):
+            assert one.shape == window.input_ids.shape
+            np.testing.assert_allclose(one, other, atol=1e-5)
     assert model.training, "the mode is put back"
     assert all(module.training for module in model.modules())
 
@@ -100,7 +103,7 @@ def test_token_types_reach_models_that_tell_them_apart(wordpiece: PreTrainedToke
     questions = asked("Ada")
     windows = make_windows(questions, wordpiece, max_length=40, stride=10, max_question_length=10)
     model = AutoModelForQuestionAnswering.from_config(BertConfig(**SMALL)).eval()
-    (start,), _ = run_windows(windows, torch_runner(model), pad_token_id=0)
+    ((_, start, _),) = run_windows(windows, torch_runner(model), pad_token_id=0)
     ids = torch.from_numpy(windows[0].input_ids)[None].long()
     types = torch.from_numpy(windows[0].token_type_ids)[None].long()
     with torch.no_grad():

@@ -30,7 +30,7 @@ def decode(
 ) -> list[Prediction]:
     questions = [Question(f"q{index}", "?", CONTEXT) for index in range(number)]
     arrays = [[np.array(row, np.float32) for row in rows] for rows in (starts, ends)]
-    return best_spans(questions, windows, *arrays, max_answer_length=longest)
+    return best_spans(questions, zip(windows, *arrays, strict=True), max_answer_length=longest)
 
 
 def test_the_best_span_is_a_slice_of_the_context() -> None:

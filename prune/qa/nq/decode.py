@@ -1,6 +1,6 @@
 """From logits to long and short answers, as Google's bert_joint decodes them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +14,13 @@ from prune.qa.windows import NULL_POSITION, Window
 
 def decode(
     passages: Sequence[Passage],
-    windows: Sequence[Window],
-    start_logits: Sequence[NDArray[np.floating]],
-    end_logits: Sequence[NDArray[np.floating]],
+    read: Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]],
     *,
     max_answer_length: int = 30,
 ) -> list[NqPrediction]:
-    """One prediction a passage, from the logits of all windows, one array of [length] or longer per window.
+    """One prediction a passage, from windows with their start and end logits, [length] or longer each.
+
+    They may come one by one, those of one passage in its order.
 
     A span of at most `max_answer_length` tokens scores its start and end logit less those of its window's
     CLS token; of equals the first window's wins. The best is the short answer, the first top-level candidate
@@ -29,7 +29,7 @@ def decode(
     """
     best_score = np.full(len(passages), -np.inf)
     best = [NqAnswer()] * len(passages)
-    for window, raw_start, raw_end in zip(windows, start_logits, end_logits, strict=True):
+    for window, raw_start, raw_end in read:
         passage = passages[window.question]
         start, end = (finite_logits(raw, window, passage.question) for raw in (raw_start, raw_end))
         first, last, score = best_span(start, end, window.offsets[:, 0] >= 0, max_answer_length)

@@ -62,6 +62,6 @@ def examine(
                 )
             golds[passage.gold.id] = passage.gold
         windows = windows_of(passages, tokenizer, settings)
-        start, end = run_windows(windows, run, pad_token_id=pad_token_id, batch_size=batch_size)
-        predictions += decode(passages, windows, start, end, max_answer_length=settings.max_answer_length)
+        read = run_windows(windows, run, pad_token_id=pad_token_id, batch_size=batch_size)
+        predictions += decode(passages, read, max_answer_length=settings.max_answer_length)
     return NqAnswers(tuple(golds.values()), tuple(predictions))

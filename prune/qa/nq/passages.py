@@ -12,7 +12,7 @@ from prune.qa.nq.answers import Gold, Span
 from prune.qa.nq.documents import Document, read_documents
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import DecodingSettings
-from prune.qa.windows import Window, make_windows
+from prune.qa.windows import Window, Windower
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -94,15 +94,15 @@ def read_passages(source: str, progress: Progress | None = None) -> Iterator[lis
 
 def windows_of(
     passages: Sequence[Passage], tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
-) -> list[Window]:
+) -> Iterator[Window]:
     """The windows of `passages`, in their order; raises InputError where `make_windows` does."""
-    return make_windows(
-        [passage.question for passage in passages],
+    windower = Windower.of(
         tokenizer,
         max_length=settings.max_length,
         stride=settings.stride,
         max_question_length=settings.max_question_length,
     )
+    return windower.each(passage.question for passage in passages)
 
 
 def _wanted(document: Document) -> Span | None:

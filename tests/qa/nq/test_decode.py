@@ -47,7 +47,7 @@ def test_the_answer_is_in_tokens_of_the_document(passage: Passage) -> None:
     # Words 13 and 14 are "and Will", tokens 24 to 26, within the table.
     cut = window(passage, range(18))
     start, end = logits(22, t0=0.5, t16=3), logits(22, t0=1, t17=2)
-    (found,) = decode([passage], [cut], [start], [end])
+    (found,) = decode([passage], [(cut, start, end)])
     assert found == NqPrediction("4", NqAnswer(Span(17, 32), (Span(24, 26),)), 3.5, 3.5)
 
 
@@ -55,7 +55,7 @@ def test_windows_are_compared_by_what_they_have_over_their_own_cls(passage: Pass
     first, second = window(passage, range(9)), window(passage, range(9, 18))
     starts = [logits(13, t0=4, t4=5), logits(13, t0=-1, t7=2)]
     ends = [logits(13, t0=4, t5=5), logits(13, t0=-1, t8=2)]
-    (found,) = decode([passage], [first, second], starts, ends)
+    (found,) = decode([passage], zip([first, second], starts, ends, strict=True))
     assert found.answer.short == (Span(24, 26),)
     assert (found.long_score, found.short_score) == (6, 6)
 
@@ -63,19 +63,19 @@ def test_windows_are_compared_by_what_they_have_over_their_own_cls(passage: Pass
 def test_of_equals_the_first_window_wins_and_passages_keep_their_own(passage: Passage) -> None:
     cuts = [window(passage, range(9), 1), window(passage, range(9, 18), 1), window(passage, range(9, 18), 0)]
     flat = [np.zeros(13)] * 3
-    first, second = decode([passage, passage], cuts, flat, flat)
+    first, second = decode([passage, passage], zip(cuts, flat, flat, strict=True))
     assert first.answer.short == (Span(20, 21),)
     assert second.answer.short == (Span(7, 8),)
 
 
 def test_a_span_across_candidates_is_no_long_answer(passage: Passage) -> None:
-    (found,) = decode([passage], [window(passage, range(18))], [logits(22, t11=5)], [logits(22, t12=5)])
+    (found,) = decode([passage], [(window(passage, range(18)), logits(22, t11=5), logits(22, t12=5))])
     assert found.answer == NqAnswer(None, (Span(15, 21),))
 
 
 def test_nothing_to_read_is_no_answer(passage: Passage) -> None:
     empty = window(passage, range(0))
-    (found,) = decode([passage], [empty], [logits(4, t1=9)], [logits(4, t1=9)])
+    (found,) = decode([passage], [(empty, logits(4, t1=9), logits(4, t1=9))])
     assert found == NqPrediction("4", NqAnswer(), 0, 0)
 
 
@@ -83,9 +83,9 @@ def test_nothing_to_read_is_no_answer(passage: Passage) -> None:
 def test_logits_that_are_no_numbers_are_refused(passage: Passage, value: float) -> None:
     cut = window(passage, range(2))
     with pytest.raises(InputError, match="not finite numbers for question '4'"):
-        decode([passage], [cut], [logits(6, t1=value)], [np.zeros(6)])
+        decode([passage], [(cut, logits(6, t1=value), np.zeros(6))])
     padded = logits(8, t7=value)
-    decode([passage], [cut], [padded], [padded])
+    decode([passage], [(cut, padded, padded)])
 
 
 MADE = Passage(
@@ -105,7 +105,7 @@ def test_it_is_the_best_of_all_spans_of_all_windows(begins: list[int], longest: 
     cuts = [window(MADE, range(begin, min(begin + 4, 8))) for begin in begins]
     starts = [generator.normal(size=len(cut.input_ids)) for cut in cuts]
     ends = [generator.normal(size=len(cut.input_ids)) for cut in cuts]
-    (found,) = decode([MADE], cuts, starts, ends, max_answer_length=longest)
+    (found,) = decode([MADE], zip(cuts, starts, ends, strict=True), max_answer_length=longest)
     every = [
         (start[first - begin + 3] + end[last - begin + 3] - start[0] - end[0], first, last)
         for begin, start, end in zip(begins, starts, ends, strict=True)
