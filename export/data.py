@@ -7,7 +7,7 @@ from typing import Any
 from export.request import Request
 from prune.qa.nq.task import NqExam, NqTraining
 from prune.qa.questions import Question
-from prune.qa.squad import read_squad
+from prune.qa.squad import read_squad, read_trainable
 from prune.qa.squad_task import SquadExam, SquadTraining
 from prune.qa.task import Exam, TrainingData
 
@@ -19,6 +19,8 @@ class Data:
     train: TrainingData | None
     dev: Exam[Any, Any] | None
     calibration: Sequence[Question] | None
+    skipped: str = ""
+    """On questions of --train that cannot be trained on; '' where there are none."""
 
 
 def read_data(request: Request) -> Data:
@@ -30,8 +32,10 @@ def read_data(request: Request) -> Data:
             NqExam(request.dev) if request.dev else None,
             calibration,
         )
+    trainable, skipped = read_trainable(request.train, split="train") if request.train else ([], "")
     return Data(
-        SquadTraining(read_squad(request.train, split="train")) if request.train else None,
+        SquadTraining(trainable) if request.train else None,
         SquadExam(read_squad(request.dev, split="validation")) if request.dev else None,
         calibration,
+        skipped,
     )

@@ -49,6 +49,8 @@ class Outcome:
     """TensorRT's, where one was asked for."""
     seconds: float
     """Since the command was given, loading included."""
+    skipped: str = ""
+    """On questions of --train that could not be trained on; '' where there are none."""
 
 
 def run(request: Request, progress: Progress, *, began: float | None = None) -> Outcome | None:
@@ -98,6 +100,7 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
         artifact,
         engine,
         seconds,
+        data.skipped,
     )
     if request.json_file:
         write_json(request.json_file, to_dict(outcome), indent=2)

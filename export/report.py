@@ -47,6 +47,8 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     ]
     if searched and searched.agreement:
         lines.append(_agreement(searched))
+    if outcome.skipped:
+        lines.append(f"Of --train {outcome.skipped}")
     if outcome.training:
         lines.append(_training(outcome.training))
     lines += _accuracy(outcome.accuracy) if outcome.accuracy else []

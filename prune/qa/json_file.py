@@ -1,8 +1,10 @@
 """JSON files in and out: what is read is untrusted, what is written is whole or not there."""
 
+import gzip
 import json
 import math
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,16 +16,24 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def read_json(path: Path, what: str) -> Any:
-    """Parse the file at `path`; raises InputError, calling it `what`, where it is absent or no JSON.
+    """Parse the file at `path`, plain or gzip; raises InputError, calling it `what`, where it is absent or no JSON.
 
     NaN and infinity are none, and `write_json` does not write them either.
     """
     try:
-        return json.loads(path.read_bytes(), parse_constant=_refuse)
+        content = path.read_bytes()
+        return json.loads(
+            gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content, parse_constant=_refuse
+        )
     except FileNotFoundError:
         raise InputError(f"There is no {what} at {path}.") from None
-    except OSError as error:
-        raise InputError(f"The {what} {path} cannot be read: {error.strerror}.") from None
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"The {what} {path} cannot be read: {why}.") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"The {what} {path} is not UTF-8 text ({error.reason} at byte {error.start}); convert it to UTF-8."
+        ) from None
     except RecursionError:
         raise InputError(f"The {what} {path} is nested too deeply to be one.") from None
     except ValueError as error:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 
+NO_START = -1
+"""Start of an answer whose place in the context is not known."""
+
 
 @dataclass(frozen=True)
 class Answer:
-    """One annotated answer: its text, and the character of the context at which it starts."""
+    """One annotated answer: its text, and the character of the context at which it starts, or NO_START."""
 
     text: str
     start: int

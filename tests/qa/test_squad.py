@@ -1,3 +1,4 @@
+import gzip
 import json
 import os
 import stat
@@ -9,8 +10,9 @@ import pytest
 from real_data import REAL_DATA, needs_real_data
 
 from prune.errors import InputError
+from prune.qa.nq.documents import read_documents
 from prune.qa.questions import Answer, Question
-from prune.qa.squad import read_questions, read_squad, write_squad
+from prune.qa.squad import read_questions, read_squad, read_trainable, write_squad
 
 CONTEXT = "Ada Birch pruned the pear tree in 1871."
 QUESTIONS = [
@@ -107,29 +109,22 @@ def test_real_files(name: str, total: int, unanswerable: int) -> None:
         ({"data": [{"paragraphs": [{"context": "x"}]}]}, r"data\[0\]\.paragraphs\[0\] has no 'qas'"),
         ({"data": [{"paragraphs": [{"context": 1, "qas": []}]}]}, "'context' is 1; expected some text"),
         (document(id=None), r"data\[0\]\.paragraphs\[0\]\.qas\[0\] has no 'id'"),
-        (document(id=7), "'id' is 7; expected some text"),
+        (document(id=[7]), "'id' is \\[7\\]; expected some text"),
+        (document(id=""), "'id' is ''; expected some text"),
         (document(question=None), "has no 'question'"),
         (document(question="\ud800"), "half a surrogate pair"),
         (document(answers=None), "has no 'answers'"),
         (document(answers={"text": "Ada"}), "answers is a dict; expected a list"),
         (document(answers=["Ada"]), r"answers\[0\] is a str; expected an object"),
-        (document(answers=[{"text": "Ada"}]), r"answers\[0\] has no 'answer_start'"),
-        (document(answers=[{"text": "Ada", "answer_start": True}]), "'q1' has the answer text 'Ada' at True"),
-        (document(answers=[{"text": "1871.", "answer_start": -5}]), "'q1' has the answer text '1871.' at -5"),
-        (document(answers=[{"text": "", "answer_start": 0}]), "'q1' has the answer text '' at 0"),
         (
-            document(answers=[{"text": "Ada", "answer_start": 4}]),
-            "'q1' has the answer 'Ada' at character 4 of its context, but 'Bir' stands there",
+            document(answers=[{"text": 3, "answer_start": 0}]),
+            r"answers\[0\]: 'text' is 3; expected some text",
         ),
+        (document(answers=[{"answer_start": 0}]), r"answers\[0\] has no 'text'"),
         (
-            document(answers=[{"text": "1871. ", "answer_start": 34}]),
-            "'q1' has the answer '1871. ' at character 34 of its context, but '1871.' stands there",
+            {"data": document()["data"] + document(question="When?")["data"]},
+            "the id 'q1' stands on two questions",
         ),
-        (document(is_impossible="no"), "is_impossible is 'no'; expected true or false"),
-        (document(is_impossible=True), "'q1' is marked is_impossible but has answers"),
-        (document(is_impossible=False, answers=[]), "'q1' has no answers; mark it is_impossible"),
-        (document(answers=[]), "'q1' has no answers; mark it is_impossible"),
-        ({"data": document()["data"] * 2}, "the id 'q1' stands on two questions"),
     ],
 )
 def test_malformed_files_are_refused_with_the_place(tmp_path: Path, content: object, message: str) -> None:
@@ -137,10 +132,131 @@ def test_malformed_files_are_refused_with_the_place(tmp_path: Path, content: obj
         read_squad(saved(tmp_path, content))
 
 
+UNTRAINABLE: list[tuple[dict[str, object], tuple[Answer, ...], str]] = [
+    ({"answers": [{"text": "Ada"}]}, (Answer("Ada", -1),), "its answer is the text 'Ada' at None; expected"),
+    ({"answers": [{"text": "Ada", "answer_start": True}]}, (Answer("Ada", -1),), "the text 'Ada' at True; expected"),
+    ({"answers": [{"text": "1871.", "answer_start": -5}]}, (Answer("1871.", -1),), "the text '1871.' at -5; expected"),
+    ({"answers": [{"text": "Ada", "answer_start": 1.0}]}, (Answer("Ada", -1),), "the text 'Ada' at 1.0; expected"),
+    ({"answers": [{"text": "Ada", "answer_start": 10**30}]}, (Answer("Ada", -1),), "where '' stands"),
+    ({"answers": [{"text": "", "answer_start": 0}]}, (Answer("", -1),), "the text '' at 0; expected"),
+    ({"answers": [{"text": "Ada", "answer_start": 4}]}, (Answer("Ada", -1),), "'Ada' is said to stand at character 4, "
+     "where 'Bir' stands"),
+    ({"answers": [{"text": "1871. ", "answer_start": 34}]}, (Answer("1871. ", -1),), "where '1871.' stands"),
+    ({"is_impossible": "no"}, (Answer("Ada", 0),), "is_impossible is 'no'; expected true or false"),
+    ({"is_impossible": True}, (Answer("Ada", 0),), "marked is_impossible but has answers"),
+    ({"is_impossible": False, "answers": []}, (), "has no answers and is not marked is_impossible"),
+    ({"answers": []}, (), "has no answers and is not marked is_impossible"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "answers", "fault"), UNTRAINABLE)
+def test_what_cannot_be_trained_on_is_scored_and_skipped(
+    tmp_path: Path, changes: dict[str, object], answers: tuple[Answer, ...], fault: str
+) -> None:
+    good, bad = document(), document(**changes, id="bad")
+    source = saved(tmp_path, {"data": good["data"] + bad["data"]})
+    first, second = read_squad(source)
+    assert second == Question("bad", "Who?", CONTEXT, answers)
+    trainable, skipped = read_trainable(source)
+    assert trainable == [first]
+    assert skipped.startswith("1 of 2 questions cannot be trained on, the first is 'bad': ")
+    assert fault in skipped
+    with pytest.raises(InputError, match="1 of 1 questions cannot be trained on"):
+        read_trainable(saved(tmp_path, bad))
+
+
+def test_an_empty_context_is_scored_and_not_trained_on(tmp_path: Path) -> None:
+    content = document()
+    empty = document(id="empty", answers=[], is_impossible=True)
+    empty["data"][0]["paragraphs"][0]["context"] = ""
+    source = saved(tmp_path, {"data": content["data"] + empty["data"]})
+    assert [question.id for question in read_squad(source)] == ["q1", "empty"]
+    trainable, skipped = read_trainable(source)
+    assert [question.id for question in trainable] == ["q1"]
+    assert skipped == "1 of 2 questions cannot be trained on, the first is 'empty': its context is empty."
+
+
+def test_the_first_answer_that_stands_where_it_says_is_trained_on(tmp_path: Path) -> None:
+    answers = [{"text": "Ada", "answer_start": 3}, {"text": "Birch", "answer_start": 4}]
+    source = saved(tmp_path, document(answers=answers))
+    expected = [Question("q1", "Who?", CONTEXT, (Answer("Birch", 4), Answer("Ada", -1)))]
+    assert read_squad(source) == expected
+    assert read_trainable(source) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [(7, "7"), (-1, "-1"), (1.5, "1.5"), (True, "true"), ("7", "7"), ("é", "é")]
+)
+def test_ids_are_what_keys_of_predictions_are(tmp_path: Path, name: object, key: str) -> None:
+    source = saved(tmp_path, document(id=name))
+    assert [question.id for question in read_squad(source)] == [key]
+    assert [question.id for question in read_questions(Path(source))] == [key]
+    assert json.loads(json.dumps({name: 0})) == {key: 0}
+
+
+def test_the_same_question_twice_is_one_and_two_of_one_id_are_not_trained_on(tmp_path: Path) -> None:
+    source = saved(tmp_path, {"data": document()["data"] * 2})
+    assert len(read_squad(source)) == 1
+    trainable, skipped = read_trainable(source)
+    assert len(trainable) == 1
+    assert skipped == (
+        "1 of 2 questions cannot be trained on, the first is 'q1': the id 'q1' stands on another question before it."
+    )
+
+
+def test_packed_files_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "squad.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(document()).encode()))
+    assert read_squad(str(path)) == [Question("q1", "Who?", CONTEXT, (Answer("Ada", 0),))]
+    assert read_questions(path) == [Question("q1", "Who?", CONTEXT)]
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(
+        InputError, match=r"SQuAD file .*squad\.json\.gz cannot be read: Compressed file ended"
+    ):
+        read_squad(str(path))
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+@pytest.mark.parametrize("packed", [False, True])
+def test_natural_questions_are_told_from_squad(tmp_path: Path, lines: int, packed: bool) -> None:
+    line = json.dumps({"example_id": 1, "question_text": "who", "document_text": "Ada"}) + "\n"
+    path = tmp_path / "nq.jsonl"
+    path.write_bytes(gzip.compress((line * lines).encode()) if packed else (line * lines).encode())
+    for read in (read_squad, read_trainable, lambda source: read_questions(Path(source))):
+        with pytest.raises(
+            InputError, match=r"nq\.jsonl holds Natural Questions, not SQuAD; add --task nq\.$"
+        ):
+            read(str(path))
+    with pytest.raises(
+        InputError, match=r"line 0|line 1 holds SQuAD, not Natural Questions; leave out --task nq\."
+    ):
+        list(read_documents(saved(tmp_path, document())))
+
+
+def test_a_directory_that_is_no_dataset_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "dev.json").write_text(json.dumps(document()) + "nonsense")
+    code = (
+        "import sys; from prune.errors import InputError; from prune.qa.squad import read_squad\n"
+        "try: read_squad(sys.argv[1], split='validation')\n"
+        "except InputError as error: print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert run.stdout.startswith(f"The dataset '{tmp_path}' could not be loaded (")
+    assert run.stdout.count("\n") == 1
+    assert "Failed to" not in run.stderr
+    assert "pyarrow" not in run.stderr
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "squad.json"
     path.write_bytes(b'{"data": "\xff\xfe\xff"}')
-    with pytest.raises(InputError, match="is not valid JSON"):
+    with pytest.raises(
+        InputError, match=r"squad\.json is not UTF-8 text \(invalid start byte at byte 10\); convert it"
+    ):
         read_squad(str(path))
 
 
@@ -216,7 +332,7 @@ def test_a_directory_in_the_hub_layout(hub_folder: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"answers": {"text": ["Ada"], "answer_start": [3]}}, "'q1' has the answer 'Ada' at character 3"),
+        ({"answers": {"text": [None], "answer_start": [3]}}, "row 0: 'text' must be a list of texts"),
         (
             {"answers": {"text": ["Ada", "Birch"], "answer_start": [0]}},
             "row 0: 'text' and 'answer_start' must",

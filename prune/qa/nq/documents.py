@@ -68,6 +68,8 @@ def read_documents(source: str, progress: Progress | None = None) -> Iterator[Do
 
 
 def _document(entry: dict[str, Any], place: str) -> Document:
+    if {"data", "paragraphs"} & set(entry) and "example_id" not in entry:
+        raise InputError(f"{place} holds SQuAD, not Natural Questions; leave out --task nq.")
     tokens, is_html = _tokens(entry, place)
     gold = Gold.from_json({"annotations": []} | entry, place)
     candidates = tuple(
