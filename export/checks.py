@@ -1,5 +1,6 @@
 """What can be refused as soon as the model and the machine are known: before anything long begins."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 
 import torch
@@ -12,6 +13,7 @@ from export.request import Request
 from export.target import scheme_of
 from prune.errors import InputError
 from prune.families.encoder import Encoder
+from prune.qa.settings import DecodingSettings
 from prune.ranks import ranks
 from prune.source import Source
 from prune.subject import Subject, open_teacher
@@ -69,3 +71,15 @@ def teacher_of(request: Request, subject: Subject) -> Subject | None:
             "name another --teacher, or use --retrain."
         )
     return subject
+
+
+def training_settings(request: Request, subject: Subject) -> DecodingSettings:
+    """How training data are cut into windows: as for answering, or of another length.
+
+    Raises InputError where the model does not read as much.
+    """
+    settings, length = subject.settings, request.train_length or subject.settings.max_length
+    longest = subject.source.encoder.max_length
+    if length > longest:
+        raise InputError(f"--train-length is {length}; the model reads at most {longest} tokens.")
+    return settings.clipped(length) if length < settings.max_length else replace(settings, max_length=length)

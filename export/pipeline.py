@@ -9,19 +9,19 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from export.artifact import Artifact, write_artifact
-from export.checks import check_machine, profiles_of, stays_as_it_is, teacher_of
+from export.checks import check_machine, profiles_of, stays_as_it_is, teacher_of, training_settings
 from export.choice import Choice, choose, read_wanted
 from export.data import Data, read_data
 from export.engine.build import BuiltEngine, build_engine
+from export.estimate import estimate
 from export.flags import called_by_flag
 from export.provenance import TARGET
 from export.request import Request
 from export.served import Measured, Served, calibrated
 from export.target import dialect_of
 from prune.checkpoint import save
-from prune.errors import InputError
 from prune.qa.json_file import write_json
-from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.settings import DECODING_FILE
 from prune.ranks import main_first, ranks
 from prune.shrink import shrink
 from prune.source import PROVENANCE_FILE, Source
@@ -66,12 +66,13 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
     with open_work(request.work_directory if keeps_work else None) as work:
         if request.is_demo:
             request = _with_demo(request, progress)
-        progress("loading the questions and the model", 0, 1)
         data = read_data(request)
         subject = open_subject(request.model, revision=request.revision)
         origin = subject.source.provenance()
         teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
         profiles = profiles_of(request, subject.source.encoder)
+        if ranks().count == 1 and (expected := estimate(request, subject, teacher, data, wanted)):
+            progress(expected, 0, 1)
         windows = _windows(request, subject, data, work, progress)
         choice = choose(request, subject, data, wanted, windows, work, progress)
         smaller = shrink(subject.model, choice.plan) if choice.plan else subject.model
@@ -117,16 +118,7 @@ def _windows(
     trains_gates = request.method == "l0" and not (request.plan or stays_as_it_is(request, subject.source))
     if not data.train or not (request.trains or trains_gates):
         return None
-    return stored_windows(work, data.train, subject, _training_settings(request, subject), progress)
-
-
-def _training_settings(request: Request, subject: Subject) -> DecodingSettings:
-    """How training data are cut into windows: as for answering, or of another length."""
-    settings, length = subject.settings, request.train_length or subject.settings.max_length
-    longest = subject.source.encoder.max_length
-    if length > longest:
-        raise InputError(f"--train-length is {length}; the model reads at most {longest} tokens.")
-    return settings.clipped(length) if length < settings.max_length else replace(settings, max_length=length)
+    return stored_windows(work, data.train, subject, training_settings(request, subject), progress)
 
 
 def _train(

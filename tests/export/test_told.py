@@ -51,7 +51,6 @@ def test_prune_export_tells_every_stage_from_loading_to_writing(tmp_path: Path) 
     )
     stages = list(dict.fromkeys(line.partition(":")[0].partition(" (")[0] for line in lines))
     assert [stage for stage in stages if stage != "loading"] == [
-        "loading the questions and the model",
         "cutting the training data into windows",
         "scoring heads and activations",
         "retraining",

@@ -415,7 +415,7 @@ def test_dry_run_with_everything_writes_nothing(room: Room) -> None:
     assert (code, said) == (0, "")
     assert "Heads 8 → 4, feed-forward activations 24 → 18." in printed
     assert "Then distilled, 2 times over the training data." in printed
-    assert "Time: about" in printed
+    assert "Time: " in printed
     code, printed, _ = room.call("--method", "l0", "--lambda-heads", 1, "--train", room.train, "--dry-run")
     assert code == 0
     assert "only training can say" in printed
