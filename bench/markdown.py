@@ -164,4 +164,5 @@ def prose(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Nor with anything in it that steers a terminal which shows it."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in " ".join(text.split()))

@@ -41,7 +41,10 @@ def place_section(result: Mapping[str, Any]) -> Section:
             ("Launches before the rest was planned", str(settings["launches"])),
             ("Most blocks in a launch", str(settings["blocks"])),
             ("Goal for the interval", f"{settings['goal']:.1%} to either side"),
-            ("Time aimed at", f"{digits(settings['max_time'])} s at each operating point"),
+            (
+                "Limit of time" if settings.get("firm") else "Time aimed at",
+                f"{digits(settings['max_time'])} s at each operating point",
+            ),
         )
     )
     return Section(

@@ -121,3 +121,9 @@ def test_code_is_fenced_by_more_backticks_than_it_holds(text: str, fenced: str) 
 def test_prose_holds_no_markup() -> None:
     assert prose("a_b *c* `d` [e] <f> #1 & g|h\\") == r"a\_b \*c\* \`d\` \[e\] \<f\> \#1 \& g\|h" + "\\\\"
     assert prose("x\n- y") == "x - y"
+
+
+def test_no_name_steers_a_terminal_nor_leaves_its_line() -> None:
+    text = markdown_text(plain_result([LOG2], [LOG2], name="a\x1b[31m\u202eb\n| c | `d`"))
+    assert text.splitlines()[0].startswith("### `` a\ufffd[31m\ufffdb | c | `d` `` is 2.00× as fast")
+    assert all(one.isprintable() or one == "\n" for one in text)

@@ -49,7 +49,10 @@ def play(
         return session
 
     module = SimpleNamespace(
-        get_available_providers=lambda: available, SessionOptions=SimpleNamespace, InferenceSession=opened
+        get_available_providers=lambda: available,
+        SessionOptions=SimpleNamespace,
+        InferenceSession=opened,
+        set_default_logger_severity=lambda level: None,
     )
     monkeypatch.setitem(sys.modules, "onnxruntime", module)
     monkeypatch.setattr("export.on_onnxruntime.has_gpu", lambda: has_gpu)
