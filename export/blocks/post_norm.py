@@ -43,16 +43,14 @@ def _bounds(encoder: Encoder, shape: ModelShape, weights: Weights) -> Bounds:
         largest[name] = most(after_linear(hidden, *projection))
         hidden = hidden.projected(*projection)
     for index, layer in enumerate(shape.layers):
-        for part, units in (
-            (f"layer.{index}/attention", layer.num_heads),
-            (f"layer.{index}/ffn", layer.intermediate_size),
+        for part, units, sublayer in (
+            (f"layer.{index}/attention", layer.num_heads, _attention),
+            (f"layer.{index}/ffn", layer.intermediate_size, _feed_forward),
         ):
-            if units and part.endswith("attention"):
-                largest |= dict(_attention(part, hidden, units, encoder.head_size, weights))
-                products |= _attention_products(part, name)
-            elif units:
-                largest |= dict(_feed_forward(part, hidden, weights))
-                products |= {f"{part}/intermediate": (name,), f"{part}/output": (f"{part}/gelu",)}
+            for tensor, value, read in sublayer(part, name, hidden, units, weights) if units else ():
+                largest[tensor] = value
+                if read:
+                    products[tensor] = read
             update = largest.get(f"{part}/output", _largest_bias(part, weights))
             sums[f"{part}/norm"] = largest[name] + update
             name = f"{part}/norm"
@@ -61,36 +59,32 @@ def _bounds(encoder: Encoder, shape: ModelShape, weights: Weights) -> Bounds:
     return Bounds(largest, products, sums, weights)
 
 
-def _attention(
-    part: str, hidden: Ellipsoid, num_heads: int, head_size: int, weights: Weights
-) -> Iterator[tuple[str, float]]:
+_Found = Iterator[tuple[str, float, tuple[str, ...]]]
+"""Tensors of a sublayer, each with its bound and, if it is a product, what that reads."""
+
+
+def _attention(part: str, name: str, hidden: Ellipsoid, num_heads: int, weights: Weights) -> _Found:
     lengths = []
-    for name in ("query", "key"):
-        weight, bias = linear(weights, f"{part}/{name}")
-        yield f"{part}/{name}", most(after_linear(hidden, weight, bias))
+    for each in ("query", "key"):
+        weight, bias = linear(weights, f"{part}/{each}")
+        yield f"{part}/{each}", most(after_linear(hidden, weight, bias)), (name,)
         lengths.append(lengths_by_head(hidden, weight, bias, num_heads))
-    yield f"{part}/scores", most(lengths[0] * lengths[1]) / math.sqrt(head_size)
     value = after_linear(hidden, *linear(weights, f"{part}/value"))
-    # probabilities are at most 1, and add up to 1
-    yield f"{part}/probabilities", 1.0
-    yield f"{part}/value", most(value)
-    yield f"{part}/context", most(value)
-    yield f"{part}/output", most(after_bounded(value, *linear(weights, f"{part}/output")))
+    yield f"{part}/value", most(value), (name,)
+    scores = most(lengths[0] * lengths[1]) / math.sqrt(len(value) // num_heads)
+    yield f"{part}/scores", scores, (f"{part}/query", f"{part}/key")
+    yield f"{part}/probabilities", 1.0, ()  # each at most 1, and all of a query add up to 1
+    yield f"{part}/context", most(value), (f"{part}/probabilities", f"{part}/value")
+    output = after_bounded(value, *linear(weights, f"{part}/output"))
+    yield f"{part}/output", most(output), (f"{part}/context",)
 
 
-def _attention_products(part: str, hidden: str) -> dict[str, tuple[str, ...]]:
-    return {f"{part}/{name}": (hidden,) for name in ("query", "key", "value")} | {
-        f"{part}/scores": (f"{part}/query", f"{part}/key"),
-        f"{part}/context": (f"{part}/probabilities", f"{part}/value"),
-        f"{part}/output": (f"{part}/context",),
-    }
-
-
-def _feed_forward(part: str, hidden: Ellipsoid, weights: Weights) -> Iterator[tuple[str, float]]:
+def _feed_forward(part: str, name: str, hidden: Ellipsoid, units: int, weights: Weights) -> _Found:
     inner = after_linear(hidden, *linear(weights, f"{part}/intermediate"))
-    yield f"{part}/intermediate", most(inner)
-    yield f"{part}/gelu", most(inner)  # |GELU(x)| ≤ |x|
-    yield f"{part}/output", most(after_bounded(inner, *linear(weights, f"{part}/output")))
+    yield f"{part}/intermediate", most(inner), (name,)
+    yield f"{part}/gelu", most(inner), ()  # |GELU(x)| ≤ |x|
+    output = after_bounded(inner, *linear(weights, f"{part}/output"))
+    yield f"{part}/output", most(output), (f"{part}/gelu",)
 
 
 def _largest_bias(part: str, weights: Weights) -> float:
