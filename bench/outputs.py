@@ -34,6 +34,8 @@ class Outputs:
     def __post_init__(self) -> None:
         taken: dict[str, str] = {}
         for output in self.wanted:
+            if output.place != STDOUT:
+                check_file(Path(output.place), output.option)
             place = output.place if output.place == STDOUT else str(Path(output.place).resolve())
             if place in taken:
                 where = "stdout" if place == STDOUT else output.place
@@ -42,8 +44,6 @@ class Outputs:
                     "another FILE."
                 )
             taken[place] = output.option
-            if place != STDOUT:
-                check_file(Path(output.place), output.option)
 
     @classmethod
     def of(cls, *asked: tuple[str, str | None, Callable[[dict[str, Any]], str]]) -> "Outputs":

@@ -46,6 +46,14 @@ def answer() -> None:
 
 
 def _begin(program: str, module: str) -> None:
-    with ends_at_once(program):
-        main = import_module(module).main
+    try:
+        with ends_at_once(program):
+            main = import_module(module).main
+    except Exception as error:  # nothing of ours is there yet to tell it better
+        if os.environ.get("ESPALIER_TRACEBACK") == "1":
+            raise
+        what = ascii(f"{type(error).__name__}: {error}")[1:-1][:500]
+        sys.exit(
+            f"{program}: what it consists of does not load ({what}); install it again, with all it needs."
+        )
     sys.exit(main())

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from export.on_onnxruntime import open_gpu_session, open_session, run_session
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, input_names
+from prune.errors import InputError
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original
 from prune.modes import evaluating
@@ -62,7 +63,7 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
 
     On the CPU, and a graph in fp16 also on a GPU where onnxruntime has one: its kernels are others there. Raises
     ParityError, naming device, output, input and distance, where a difference is above the TOLERANCE of the
-    graph's precision; InputError where the GPU does not run it.
+    graph's precision; InputError where the GPU does not run it, and where the model's own logits are not finite.
     """
     tolerance = TOLERANCE[precision]
     encoder, _ = encoder_and_original(model)
@@ -73,6 +74,11 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
     names = []
     for case in cases(encoder):
         expected = _torch_logits(model, case)
+        if not all(np.isfinite(logits).all() for logits in expected.values()):
+            raise InputError(
+                f"The model itself computes logits that are not finite, on input '{case.name}': its weights pass "
+                "what float32 holds. Nothing was written; give a model whose weights are sound."
+            )
         for device, session in sessions.items():
             for output, found in zip(OUTPUTS, run_session(session, case.inputs), strict=True):
                 absolute = float(np.abs(found - expected[output]).max())

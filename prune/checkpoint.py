@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from logging import CRITICAL
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -49,8 +50,8 @@ _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "sentencepiece.bpe
 
 
 def quiet() -> None:
-    """Keep transformers' own progress bars and notices out of a command's output; errors still show."""
-    logging.set_verbosity_error()
+    """Keep transformers' own bars and words out of a command's output: what is wrong is raised, and told by us."""
+    logging.set_verbosity(CRITICAL)
     logging.disable_progress_bar()
 
 

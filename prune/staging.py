@@ -1,5 +1,6 @@
 """Files and directories written whole or not at all: made beside their place, then moved into it."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -73,9 +74,20 @@ def check_writable(path: Path) -> None:
 def check_file(path: Path, option: str = "") -> None:
     """Raise InputError unless a file can be put at `path`, or in the place of one; `option` asked for it."""
     check_writable(path)
+    if is_loop(path):
+        raise InputError(f"{option} {path} is a link that leads to itself; name a file.".lstrip())
     if path.exists() and not path.is_file():
         what = "a directory" if path.is_dir() else "no plain file"
         raise InputError(f"{option} {path} is {what}; name a file.".lstrip())
+
+
+def is_loop(path: Path) -> bool:
+    """Whether `path` is a symbolic link that leads to itself, which some versions of Python fail at."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def check_no_input(path: Path, option: str, inputs: Iterable[Path]) -> None:

@@ -20,6 +20,7 @@ from export.parity import TOLERANCE, Parity, ParityError, cases, check_parity
 from export.ports import input_names
 from export.weights import weights_of
 from export.write import write_onnx
+from prune.errors import InputError
 from prune.families.layers import encoder_and_original
 from prune.qa.settings import DecodingSettings
 from prune.shape import ModelShape
@@ -231,3 +232,14 @@ def test_a_stopped_graph_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch
     with pytest.raises(ParityError, match="start_logits"):
         write()
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_model_whose_own_logits_are_not_finite_is_refused_as_such(tmp_path: Path) -> None:
+    model = tiny.model("bert")
+    with torch.no_grad():
+        model.bert.embeddings.word_embeddings.weight.mul_(1e30)
+    write_onnx(graph_of(model, "onnxruntime"), tmp_path / "m.onnx")
+    with pytest.raises(
+        InputError, match="The model itself computes logits that are not finite, on input 'batch 1, 1"
+    ):
+        check_parity(model, tmp_path / "m.onnx")

@@ -254,3 +254,41 @@ def test_what_ignores_interruptions_goes_on_ignoring_them() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [("prune-export", "--json"), ("prune-export", "--html"), ("answer", "--out"), ("bench", "--json")],
+)
+def test_links_that_lead_to_themselves(command: str, option: str, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    arguments = {
+        "prune-export": ["./loop", "m.onnx"],
+        "answer": ["loop", "--squad", "loop"],
+        "bench": ["loop"],
+    }[command]
+    program = f"from export.entry import {COMMANDS[command]} as main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments, option, "loop"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr.splitlines()[-1]
+        == f"{command}: {option} loop is a link that leads to itself; name a file."
+    )
+
+
+def test_what_does_not_load_is_one_sentence(tmp_path: Path) -> None:
+    program = (
+        "import sys\nsys.modules['numpy'] = None  # importing it now fails\n"
+        "from export.entry import answer\nanswer()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "a", "b"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("answer: what it consists of does not load (ModuleNotFoundError: ")
+    assert len(done.stderr.splitlines()) == 1

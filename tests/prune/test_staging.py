@@ -155,3 +155,16 @@ def test_a_directory_without_write_permission_is_refused(tmp_path: Path) -> None
     with pytest.raises(InputError, match="is not writable"):
         check_writable(tmp_path / "out")
     tmp_path.chmod(0o700)
+
+
+def test_a_link_that_leads_to_itself_is_no_place_for_a_file(tmp_path: Path) -> None:
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    with pytest.raises(InputError, match=r"--json .*loop is a link that leads to itself; name a file\."):
+        check_file(loop, "--json")
+    with pytest.raises(InputError, match="is a link that leads to itself"), replace_file(loop):
+        pass
+    assert loop.is_symlink()
+    nowhere = tmp_path / "nowhere"
+    nowhere.symlink_to("elsewhere")
+    check_file(nowhere)
