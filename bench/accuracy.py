@@ -1,16 +1,18 @@
 """What the speed cost: how two models answer the same questions, each run by the engine that was timed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.device_memory import OUT_OF_DEVICE_MEMORY, is_out_of_device_memory
 from bench.models import Model
 from bench.runners import Logits, runner
-from bench.spec import Role
+from bench.spec import ROLES, Role
 from prune.errors import InputError, first_line
+from prune.qa.figures import F1, HAS_ANSWER_F1, Figure, warnings
+from prune.qa.nq.compare import KINDS
 from prune.qa.reader import AnyTokenizer
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.significance import Interval
@@ -30,6 +32,8 @@ class Metric:
     """Of the models that have one: random weights have none."""
     change: Interval | None = None
     """Candidate less baseline, in points, with its paired 95 % interval; None where there is none."""
+    questions: int | None = None
+    """So many it is a mean, or a ratio, over; None: all of them."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -38,23 +42,40 @@ class Metric:
             "name": self.name,
             "values": dict(self.values),
             "change": change and {"points": change.mean_difference, "low": change.low, "high": change.high},
+            "questions": self.questions,
         }
+
+
+Thresholds = Literal["own", "folds"]
+"""What questions are refused by as served: the threshold that each model brings; or, where those are not of one kind or
+were fitted on these very questions, one that is fitted to each model alike, on other questions than it judges."""
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How one or both models of a comparison answer."""
+    """How one or both models of a comparison answer; what they score as served comes first."""
 
     task: TaskName
     questions: int
     metrics: list[Metric]
     without_settings: tuple[Role, ...]
     """Models with no decoding settings beside them: they were asked with the defaults."""
+    thresholds: Thresholds = "own"
+    warnings: tuple[str, ...] = ()
+    """What voids the figures, or most of them."""
 
     @property
     def limited(self) -> list[Interval]:
-        """Changes of the F1 that limits are held against: over all questions; of NQ, of either kind of answers."""
-        names = _LIMITED[self.task]
+        """Changes of the F1 as served, of NQ of either kind of answers: limits are held against them."""
+        return self._served(F1)
+
+    @property
+    def has_answer_limited(self) -> list[Interval]:
+        """The same over the questions that have an answer."""
+        return self._served(HAS_ANSWER_F1)
+
+    def _served(self, measure: str) -> list[Interval]:
+        names = (f"{measure} as served", *(f"{measure} of {kind} as served" for kind in KINDS))
         return [metric.change for metric in self.metrics if metric.change and metric.name in names]
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,25 +85,20 @@ class Accuracy:
             "questions": self.questions,
             "metrics": [metric.to_dict() for metric in self.metrics],
             "without_settings": list(self.without_settings),
+            "thresholds": self.thresholds,
+            "warnings": list(self.warnings),
         }
 
 
-_LIMITED: dict[TaskName, tuple[str, ...]] = {
-    "squad": ("F1",),
-    "nq": ("F1, long answers", "F1, short answers"),
-}
-
-
-def read_exam(task: TaskName, dev: str) -> Exam[Any, Any]:
-    """The questions in `dev`. Raises InputError where they cannot be read."""
+def read_exam(task: TaskName, dev: Sequence[str]) -> Exam[Any]:
+    """The questions in all of `dev`. Raises InputError where they cannot be read."""
     if task == "nq":
-        from prune.qa.nq.task import NqExam
+        from prune.qa.nq.task import read_exam as read_nq_exam
 
-        return NqExam(dev)
-    from prune.qa.squad import read_squad
-    from prune.qa.squad_task import SquadExam
+        return read_nq_exam(dev)
+    from prune.qa.squad_task import read_exam as read_squad_exam
 
-    return SquadExam(read_squad(dev, split="validation"))
+    return read_squad_exam(dev)
 
 
 def check_accuracy(model: Model) -> None:
@@ -102,7 +118,7 @@ def check_accuracy(model: Model) -> None:
         )
 
 
-def ask(model: Model, exam: Exam[Any, Any], progress: Callable[[int, int], None] | None = None) -> Any:
+def ask(model: Model, exam: Exam[Any], progress: Callable[[int, int], None] | None = None) -> Any:
     """What `model` answers, run in this process: do it when nothing is being timed.
 
     Raises InputError as `check_accuracy` does, and where the runtime fails.
@@ -126,49 +142,42 @@ def ask(model: Model, exam: Exam[Any, Any], progress: Callable[[int, int], None]
     return exam.ask(run_batch, tokenizer, settings, progress)  # type: ignore[arg-type]
 
 
-def score(
-    task: TaskName, exam: Exam[Any, Any], models: dict[Role, Model], answers: dict[Role, Any]
-) -> Accuracy:
-    """Figures of the models in `answers`, one or both: each at its best thresholds, or as it is served."""
-    candidate = answers["candidate"]
-    compared = exam.compare(answers.get("baseline", candidate), candidate)
-    sides: dict[Role, Any] = {"baseline": compared.before, "candidate": compared.after}
-    sides = {role: sides[role] for role in sides if role in answers}
-    paired = len(sides) > 1
+def score(task: TaskName, exam: Exam[Any], models: dict[Role, Model], answers: dict[Role, Any]) -> Accuracy:
+    """Figures of the models in `answers`, one or both: as served, at their best thresholds, and with none refused."""
+    roles: list[Role] = [role for role in ROLES if role in answers]
+    settings = {role: settings_of(models[role]) for role in roles}
+    brought = {role: found.null_threshold for role, (found, _) in settings.items()}
+    first, last = roles[0], roles[-1]
+    habit = exam.habit(answers[first], brought[first])
+    own = (brought[first], brought[last])
+    fitted_on = [found.fitted_on for found, _ in settings.values()]
+    alike = len({each is None for each in fitted_on}) == 1 and exam.fingerprint[:16] not in fitted_on
+    compared = exam.compare(answers[first], answers[last], habit, own if alike else None)
 
-    def metric(name: str, value: Callable[[Any], float | None], change: Interval | None = None) -> Metric:
-        values = {role: value(side) for role, side in sides.items()}
-        known = {role: value for role, value in values.items() if value is not None}
-        return Metric(name, known, change if paired else None)
+    def metric(figure: Figure, name: str, *, paired: bool) -> Metric:
+        values = {first: figure.before, last: figure.after}  # of one model both are the same
+        return Metric(name, values, figure.change if paired else None, figure.questions)
 
-    if task == "nq":
-        metrics = [
-            metric("F1, long answers", lambda side: side.long.score.f1, compared.long_f1_change),
-            metric("F1, short answers", lambda side: side.short.score.f1, compared.short_f1_change),
+    metrics = [metric(figure, figure.name, paired=len(roles) > 1) for figure in compared.figures]
+    floor = Metric("F1 of refusing every question", dict.fromkeys(roles, compared.floor.f1))
+    place = next(index for index, each in enumerate(compared.figures) if each.way != "as served")
+    metrics.insert(place, floor)
+    if not alike:
+        by_own = exam.compare(answers[first], answers[last], habit, own)
+        metrics += [
+            metric(figure, figure.name.replace("as served", "by its own decoding.json"), paired=False)
+            for figure in by_own.figures
+            if figure.way == "as served"
         ]
-        total = compared.after.total
-    else:
-        metrics = [
-            metric("F1", lambda side: side.score.f1, compared.f1_change),
-            metric("F1, has answer", lambda side: side.has_answer_f1, compared.has_answer_f1_change),
-            metric("EM", lambda side: side.score.exact),
-            _as_served(exam, models, answers),
-        ]
-        total = compared.after.score.total
-    without = tuple(role for role in sides if not settings_of(models[role])[1])
-    return Accuracy(task, total, metrics, without)
-
-
-def _as_served(exam: Any, models: dict[Role, Model], answers: dict[Role, Any]) -> Metric:
-    from prune.qa.answer import score_predictions
-
-    values: dict[Role, float] = {
-        role: score_predictions(
-            exam.questions, found, null_threshold=settings_of(models[role])[0].null_threshold
-        ).f1
-        for role, found in answers.items()
-    }
-    return Metric("F1 as served", values)
+    names = [models[role].name for role in (first, last)]
+    return Accuracy(
+        task,
+        max(figure.questions for figure in compared.figures),
+        metrics,
+        tuple(role for role, (_, found) in settings.items() if not found),
+        "own" if alike else "folds",
+        tuple(dict.fromkeys(warnings(compared, *names))),
+    )
 
 
 def tokenizer_of(model: Model) -> AnyTokenizer:

@@ -135,7 +135,11 @@ def bench(
         ),
     ] = "call",
     dev: Annotated[
-        str | None, typer.Option(metavar="FILE", help="SQuAD JSON, or see --task: measure F1 as well.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="SQuAD JSON, or see --task: measure F1 as well. May be given several times.",
+        ),
     ] = None,
     task: Annotated[
         TaskName, typer.Option(help="What --dev is: squad, or nq (Natural Questions).")
@@ -144,7 +148,11 @@ def bench(
         float | None, typer.Option(help="Exit 1 where a speed-up is lower, at any point; see --test.")
     ] = None,
     max_f1_loss: Annotated[
-        float | None, typer.Option(help="Exit 1 where more points of F1 are lost; needs --dev, --baseline.")
+        float | None,
+        typer.Option(help="Exit 1 where more points of F1 as served are lost; needs --dev, --baseline."),
+    ] = None,
+    max_has_answer_f1_loss: Annotated[
+        float | None, typer.Option(help="The same over the questions that have an answer.")
     ] = None,
     test: Annotated[
         Tested,
@@ -201,7 +209,7 @@ def bench(
         baseline = file_of(baseline, runtimes) if baseline else None
         named = [*models, *([baseline] if baseline else ())]
         outputs.spare(part for name in named for part in parts_of(Path(name)))
-        outputs.spare(Path(data) for data in (dev, lengths) if data)
+        outputs.spare(Path(data) for data in (*(dev or ()), lengths) if data)
         runtimes = runtimes or (own_runtime(named, device),)
         request = Request(
             models=tuple(models),
@@ -227,10 +235,11 @@ def bench(
                 AIM if max_time is None else max_time,
                 firm=max_time is not None,
             ),
-            dev=dev,
+            dev=tuple(dev or ()),
             task=task,
             min_speedup=min_speedup,
             max_f1_loss=max_f1_loss,
+            max_has_answer_f1_loss=max_has_answer_f1_loss,
             tested=test,
             command=shlex.join(["bench", *sys.argv[1:]]),
         )

@@ -179,6 +179,8 @@ def _accuracy_changes(old: SavedComparison, new: SavedComparison) -> Iterator[Ac
         return
     same = (before.task, before.questions) == (after.task, after.questions)
     for metric, values in before.metrics.items():
+        if metric.endswith("as served") and before.thresholds != after.thresholds:
+            continue  # by thresholds of another kind: figures of different things
         for role in ROLES:
             if role in values and role in after.metrics.get(metric, {}):
                 yield AccuracyChange(old.pair, metric, role, values[role], after.metrics[metric][role], same)

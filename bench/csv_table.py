@@ -1,7 +1,7 @@
 """A result as CSV: one row for each comparison, operating point and role, in plain SI numbers, for spreadsheets.
 
 Column names are stable: new ones go to the end. What is not known, or does not apply, is left empty. The raw
-samples and the accuracy are in the JSON.
+samples, and what lies between two accuracies, are in the JSON.
 """
 
 import csv
@@ -47,8 +47,26 @@ COLUMNS = {
     "sha256": "of the file; empty for random weights",
     "timing": "what was timed: call (from the host and back), device (by the GPU's clock), cuda-graph (so replayed)",
     "device_bytes": "taken of the GPU's memory; empty where there is none",
+    "f1_served": "percent, as served: by the threshold for no answer; of Natural Questions short answers, as the next",
+    "has_answer_f1_served": "the same over the questions that have an answer",
+    "no_answer_accuracy_served": "share of the questions without an answer that are refused, percent",
+    "refused_served": "share of all questions that are refused, percent",
+    "f1_refusing_everything": "the floor: what refusing every question scores",
+    "f1_best_threshold": "F1 at the threshold that suits these very questions best",
+    "has_answer_f1_none_refused": "F1 over the questions that have an answer, none of them refused",
 }
 """Every column, in order, and what stands in it."""
+
+_METRICS = {
+    "f1_served": "F1{of} as served",
+    "has_answer_f1_served": "has-answer F1{of} as served",
+    "no_answer_accuracy_served": "no-answer accuracy{of} as served",
+    "refused_served": "share refused{of} as served",
+    "f1_refusing_everything": "F1 of refusing every question",
+    "f1_best_threshold": "F1{of} at the best threshold",
+    "has_answer_f1_none_refused": "has-answer F1{of}, none refused",
+}
+"""Names of the metrics in columns."""
 
 _FORMULA = ("=", "+", "-", "@")
 _CONTROL = ("\t", "\r", "\n")
@@ -69,7 +87,7 @@ def rows(result: dict[str, Any]) -> Iterator[dict[str, str | float | None]]:
     for number, comparison in enumerate(result["comparisons"], 1):
         for point in comparison["points"]:
             for role in ROLES:
-                row = _row(number, role, comparison[role], point)
+                row = _row(number, role, comparison[role], point) | _accuracy(comparison["accuracy"], role)
                 yield {column: _safe(value) for column, value in row.items()}
 
 
@@ -114,6 +132,14 @@ def _row(number: int, role: str, model: dict[str, Any], point: dict[str, Any]) -
         "timing": model["timing"],
         "device_bytes": found["device_bytes"],
     }
+
+
+def _accuracy(accuracy: dict[str, Any] | None, role: str) -> dict[str, Any]:
+    if not accuracy:
+        return dict.fromkeys(_METRICS)
+    values = {metric["name"]: metric["values"].get(role) for metric in accuracy["metrics"]}
+    of = " of short answers" if accuracy["task"] == "nq" else ""
+    return {column: values.get(name.format(of=of)) for column, name in _METRICS.items()}
 
 
 def _safe(value: str | float | None) -> str | float | None:

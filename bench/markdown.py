@@ -15,7 +15,7 @@ _ACCURACY = ("metric, percent", "baseline", "candidate", "change", "95 % interva
 
 def markdown_text(result: dict[str, Any]) -> str:
     """The tables of all comparisons in `result`, a `Result.to_dict()`, then limits, notes, and the environment."""
-    sections = [_comparison(one) for one in result["comparisons"]]
+    sections = [_warnings(result["comparisons"]), *map(_comparison, result["comparisons"])]
     sections += [_limits(result["gates"]), _notes(result["notes"]), _environment(result)]
     return "\n".join(line for section in sections for line in section)
 
@@ -97,6 +97,15 @@ def _limits(gates: list[dict[str, Any]]) -> Iterator[str]:
         option = code(f"--{gate['name']} {gate['limit']:g}")
         yield f"- {option}: **{verdict}**, {end}{found_in_words(gate['name'], gate['found'])} ({prose(gate['where'])})"
     if gates:
+        yield ""
+
+
+def _warnings(comparisons: list[dict[str, Any]]) -> Iterator[str]:
+    """What voids figures of accuracy, above everything else."""
+    accuracies = [one["accuracy"] for one in comparisons if one["accuracy"]]
+    warnings = dict.fromkeys(each for accuracy in accuracies for each in accuracy.get("warnings", ()))
+    yield from (f"- **Warning: {prose(warning)}**" for warning in warnings)
+    if warnings:
         yield ""
 
 

@@ -17,6 +17,10 @@ from page.words import as_fast, digits, mebibytes, milliseconds, times
 def print_report(result: Result, console: Console) -> None:
     """Print the tables of all comparisons, then what a reader must know, then the gates."""
     console.print(Text(f"{_place(result.environment)} · {DESCRIPTION}"), highlight=False)
+    for warning in dict.fromkeys(
+        each for one in result.comparisons if one.accuracy for each in one.accuracy.warnings
+    ):
+        console.print(Text(f"WARNING: {warning}", style="bold red"), highlight=False)
     for comparison in result.comparisons:
         console.print()
         for line in _headline(comparison):

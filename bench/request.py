@@ -38,11 +38,12 @@ class Request:
     clients: int
     timing: Timing
     effort: Effort
-    dev: str | None
-    """Questions for EM and F1."""
+    dev: tuple[str, ...]
+    """Questions for F1."""
     task: TaskName
     min_speedup: float | None
     max_f1_loss: float | None
+    max_has_answer_f1_loss: float | None
     tested: Tested
     command: str
 
@@ -65,7 +66,11 @@ class Request:
             raise InputError(
                 f"--timing {self.timing} is of one call at a time, and --clients is {self.clients}; give one of them."
             )
-        for option, limit in (("--min-speedup", self.min_speedup), ("--max-f1-loss", self.max_f1_loss)):
+        losses = {
+            "--max-f1-loss": self.max_f1_loss,
+            "--max-has-answer-f1-loss": self.max_has_answer_f1_loss,
+        }
+        for option, limit in (("--min-speedup", self.min_speedup), *losses.items()):
             if limit is not None and not math.isfinite(limit):
                 raise InputError(f"{option} is {limit:g}; give a number.")
         if self.models and self.precisions != ("fp32",):
@@ -79,11 +84,12 @@ class Request:
             raise InputError("--baseline names what to compare with, but no MODEL to compare; give one.")
         if self.dev and not self.models:
             raise InputError("--dev measures accuracy, and without MODEL all weights are random; give one.")
-        if self.max_f1_loss is not None and not (self.dev and self.baseline):
-            raise InputError(
-                "--max-f1-loss needs --dev FILE for the questions, and --baseline MODEL for the model that "
-                "was pruned: the unpruned twin has random weights and no F1."
-            )
+        for option, limit in losses.items():
+            if limit is not None and not (self.dev and self.baseline):
+                raise InputError(
+                    f"{option} needs --dev FILE for the questions, and --baseline MODEL for the model that "
+                    "was pruned: the unpruned twin has random weights and no F1."
+                )
 
 
 def parse_words(option: str, text: str, known: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
-from bench.accuracy import Accuracy
+from bench.accuracy import Accuracy, Thresholds
 from bench.environment import Disturbance, Environment
 from bench.inputs import DESCRIPTION
 from bench.measure import Samples
@@ -15,9 +15,9 @@ from bench.spec import MIN_BLOCKS, ROLES, Effort, Load, Role, Timing, where_of
 from bench.stats import Latency, Speedup, latency, outliers, speedup
 from page.words import times
 from prune.cost import multiply_adds, parameters
-from prune.qa.significance import warning
 
-FORMAT = 3
+FORMAT = 4
+"""Since 4 accuracy as served comes first, and says by which thresholds; see `bench.saved` for how 3 is read."""
 
 _ON_A_GPU: dict[Timing, str] = {
     "call": "Times are of whole calls: the copies to the GPU and back are in them (--timing device leaves them out).",
@@ -27,6 +27,16 @@ _ON_A_GPU: dict[Timing, str] = {
     "stay in its memory, and neither copies nor the host's part are in them (--timing call has both).",
 }
 """What the times are of."""
+
+_FLATTERED = (
+    " At the best threshold: the one with the highest F1 on these very questions, so a little flattered."
+)
+_THRESHOLDS: dict[Thresholds, str] = {
+    "own": f"As served: with the threshold for “no answer” of each model's decoding.json.{_FLATTERED}",
+    "folds": "As served: with thresholds for “no answer” fitted to both models alike, on other articles than they "
+    "judge. Those of their decoding.json do not compare: one was fitted and the other not, or on these very "
+    f"questions.{_FLATTERED}",
+}
 
 Tested = Literal["estimate", "bound"]
 """What of a figure a limit is held against: itself, or the end of its interval that is worse for us."""
@@ -134,9 +144,9 @@ class Comparison:
         return self.models["candidate"] is self.models["baseline"]
 
     def warnings(self, cores: int) -> list[str]:
-        """What its speed-ups must not be read without, on a machine of so many cores."""
+        """What its figures must not be read without, on a machine of so many cores."""
         candidate, baseline = self.models["candidate"], self.models["baseline"]
-        warnings = []
+        warnings = [*self.accuracy.warnings] if self.accuracy else []
         if candidate.engine.threads > cores:
             warnings.append(oversubscribed(candidate.engine.threads, cores))
         if candidate.engine.shape == baseline.engine.shape and not self.of_itself:
@@ -289,8 +299,9 @@ def check_gates(
     min_speedup: float | None,
     max_f1_loss: float | None,
     tested: Tested = "estimate",
+    max_has_answer_f1_loss: float | None = None,
 ) -> list[Gate]:
-    """Hold what was found against the limits that were set: the speed-up at every point, the F1 lost.
+    """Hold what was found against the limits that were set: the speed-up at every point, the F1 lost as served.
 
     `tested` says whether the estimates must keep within the limits or the ends of their intervals. What arranging
     its work brings a model is held against none.
@@ -313,10 +324,18 @@ def check_gates(
                         tested,
                     )
                 )
-        changes = comparison.accuracy.limited if comparison.accuracy else []
-        if max_f1_loss is not None and changes:
-            value = max(-(each.low if tested == "bound" else each.mean_difference) for each in changes)
-            found.append(Gate("max-f1-loss", max_f1_loss, value, value <= max_f1_loss, name, tested))
+        accuracy = comparison.accuracy
+        for option, limit, changes in (
+            ("max-f1-loss", max_f1_loss, accuracy.limited if accuracy else []),
+            (
+                "max-has-answer-f1-loss",
+                max_has_answer_f1_loss,
+                accuracy.has_answer_limited if accuracy else [],
+            ),
+        ):
+            if limit is not None and changes:
+                value = max(-(each.low if tested == "bound" else each.mean_difference) for each in changes)
+                found.append(Gate(option, limit, value, value <= limit, name, tested))
     return found
 
 
@@ -336,11 +355,7 @@ def _notes_on(comparison: Comparison) -> list[str]:
     notes: list[str] = []
     accuracy = comparison.accuracy
     if accuracy:
-        notes += filter(None, [warning(accuracy.questions)])
-        notes.append(
-            "Accuracy at each model's best thresholds on these questions; as served: with the threshold of its "
-            "decoding.json."
-        )
+        notes.append(_THRESHOLDS[accuracy.thresholds])
         if baseline.weights == "random":
             notes.append(
                 f"The {baseline.name} has random weights: its times are true, an F1 it has not. "

@@ -61,7 +61,13 @@ def run(request: Request, scratch: Path, progress: Progress) -> Result:
         disturbance=disturbance,
         effort=request.effort,
         comparisons=comparisons,
-        gates=check_gates(comparisons, request.min_speedup, request.max_f1_loss, request.tested),
+        gates=check_gates(
+            comparisons,
+            request.min_speedup,
+            request.max_f1_loss,
+            request.tested,
+            request.max_has_answer_f1_loss,
+        ),
         shortened=shortened,
     )
 
@@ -176,7 +182,7 @@ def _check_lengths(encoder: Encoder, request: Request) -> None:
 
 
 def _with_accuracy(
-    comparisons: list[Comparison], request: Request, exam: Exam[Any, Any], progress: Progress
+    comparisons: list[Comparison], request: Request, exam: Exam[Any], progress: Progress
 ) -> list[Comparison]:
     """Ask each trained model once, when all timing is over."""
 

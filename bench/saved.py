@@ -11,6 +11,16 @@ from bench.spec import ROLES, Role, Turn
 from prune.errors import InputError
 from prune.qa.json_file import read_json
 
+_OLDER = (3,)
+"""Formats that are read as well."""
+_NAMES_BEFORE_4 = {
+    "F1": "F1 at the best threshold",
+    "F1, has answer": "has-answer F1, none refused",
+    "F1, long answers": "F1 of long answers at the best threshold",
+    "F1, short answers": "F1 of short answers at the best threshold",
+    "EM": "exact match at the best threshold",
+}
+"""What figures of format 3 are called since: it gave first those at thresholds set on the very questions."""
 _MOST = math.log(1e6)
 _INSTEAD = "measure the models that are to be compared with bench MODEL --json FILE, and give these files"
 _OTHERS = (
@@ -68,6 +78,8 @@ class SavedAccuracy:
     questions: int
     metrics: dict[str, dict[Role, float]]
     """In percent, by name, of the models that have one."""
+    thresholds: str
+    """What questions are refused by as served, see `bench.accuracy.Thresholds`."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +154,8 @@ def read_saved(path: Path) -> Saved:
 def parse_saved(root: Field) -> Saved:
     """The result in `root`; raises InputError as `read_saved` does."""
     _check_format(root)
-    comparisons = tuple(map(_comparison, root["comparisons"].items(least=1)))
+    older = root["format"].value != FORMAT
+    comparisons = tuple(_comparison(one, older) for one in root["comparisons"].items(least=1))
     seen = set()
     for known in ((one.pair, point.where) for one in comparisons for point in one.points):
         if known in seen:
@@ -164,12 +177,12 @@ def _check_format(root: Field) -> None:
     if type(root.value) is not dict or "format" not in root.value:
         raise InputError(f"{root.source} is no result of bench; give a file that bench --json wrote.")
     written = root["format"].value
-    if written != FORMAT:
+    if written not in (FORMAT, *_OLDER):
         newer = type(written) is int and written > FORMAT
         advice = "compare with the version that wrote it" if newer else "measure again with this version"
         raise InputError(
-            f"{root.source} is a result of format {written!r:.40}, and format {FORMAT} is what this version of bench "
-            f"reads; {advice}."
+            f"{root.source} is a result of format {written!r:.40}, and formats {_OLDER[0]} and {FORMAT} are what this "
+            f"version of bench reads; {advice}."
         )
 
 
@@ -190,11 +203,11 @@ def _environment(place: Field) -> dict[str, str]:
     }
 
 
-def _comparison(one: Field) -> SavedComparison:
+def _comparison(one: Field, older: bool) -> SavedComparison:
     models: dict[Role, SavedModel] = {role: _model(one[role]) for role in ROLES}
     points = tuple(_point(point, models) for point in one["points"].items(least=1))
     accuracy = one["accuracy"]
-    return SavedComparison(models, points, None if accuracy.is_null else _accuracy(accuracy))
+    return SavedComparison(models, points, None if accuracy.is_null else _accuracy(accuracy, older))
 
 
 def _model(model: Field) -> SavedModel:
@@ -242,13 +255,18 @@ def _turn(turn: Field, clients: int) -> Turn:
     return Turn(seconds, turn["wall"].seconds(), clients)
 
 
-def _accuracy(accuracy: Field) -> SavedAccuracy:
+def _accuracy(accuracy: Field, older: bool) -> SavedAccuracy:
     metrics = accuracy["metrics"].items()
     return SavedAccuracy(
         task=accuracy["task"].text(),
         questions=accuracy["questions"].whole(least=1),
-        metrics={metric["name"].text(): _values(metric["values"]) for metric in metrics},
+        metrics={_name(metric["name"].text(), older): _values(metric["values"]) for metric in metrics},
+        thresholds="own" if older else accuracy["thresholds"].text(),
     )
+
+
+def _name(name: str, older: bool) -> str:
+    return _NAMES_BEFORE_4.get(name, name) if older else name
 
 
 def _values(values: Field) -> dict[Role, float]:

@@ -39,6 +39,8 @@ class Choice:
     search: Search | None = None
     gates: tuple[TrainedGates, ...] = ()
     """Where gates were trained: heads and feed-forward activations apart, or jointly."""
+    warnings: tuple[str, ...] = ()
+    """Whether gates did not come near what was wanted of them."""
 
 
 def choose(
@@ -67,7 +69,9 @@ def choose(
         return _search(request, subject, data, scored, work, progress)
     scored = scored or Scored(_scores(request, subject, data, work, progress))
     plan = plan_shape(scored.scores, wanted) if wanted else _plan(request, scored.scores)
-    return Choice(plan, "removed what the command line asked for", gates=scored.gates)
+    return Choice(
+        plan, "removed what the command line asked for", gates=scored.gates, warnings=scored.warnings
+    )
 
 
 def read_wanted(request: Request, subject: Subject) -> Plan | ModelShape | None:
@@ -154,12 +158,13 @@ def _search(
         seed=request.seed,
         progress=progress,
     )
-    gates = scored.gates if scored else ()
+    gates, told = (scored.gates, scored.warnings) if scored else ((), ())
     if found.plan is None:
         if request.distill is not None and not request.teacher:
             raise InputError(
                 f"Nothing is to be cut, for {found.reason}, so that the model would learn from itself; say how "
                 "much is to go (--prune-heads, --prune-ffn), or use --retrain."
             )
-        return Choice(None, f"exported whole: {found.reason}", found, gates)
-    return Choice(found.plan, f"removed as much as keeps {request.min_agreement:g} % agreement", found, gates)
+        return Choice(None, f"exported whole: {found.reason}", found, gates, told)
+    how = f"removed as much as keeps {request.min_agreement:g} % agreement"
+    return Choice(found.plan, how, found, gates, told)

@@ -200,10 +200,10 @@ def prune_export(
         ),
     ] = 0.02,
     dev: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="FILE|ID",
-            help="Annotated questions: measure what was lost, set the null threshold.",
+            help="Annotated questions: measure what was lost, set the null threshold. May be given several times.",
             rich_help_panel=_DATA,
         ),
     ] = None,
@@ -324,7 +324,15 @@ def prune_export(
         float | None,
         typer.Option(
             metavar="POINTS",
-            help="Of F1 that int8 may cost on --dev; the parts that hurt most stay in fp32.",
+            help="Of F1 as served that int8 may cost on --dev; the parts that hurt most stay in fp32.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    max_has_answer_f1_loss: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="The same over the questions that have an answer.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -429,7 +437,7 @@ def prune_export(
             train_questions=train_questions,
             train_length=train_length,
             null_share=null_share,
-            dev=dev,
+            dev=tuple(dev or ()),
             calibration=calibration,
             retrain=retrain,
             distill=distill,
@@ -440,6 +448,7 @@ def prune_export(
             precision=precision,
             int8_windows=int8_windows,
             max_f1_loss=max_f1_loss,
+            max_has_answer_f1_loss=max_has_answer_f1_loss,
             engine=engine,
             profiles=profiles,
             timing_cache=timing_cache,

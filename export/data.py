@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from export.request import Request
-from prune.qa.nq.task import NqExam, NqTraining
+from prune.qa.nq.task import NqTraining
+from prune.qa.nq.task import read_exam as read_nq_exam
 from prune.qa.questions import Question
 from prune.qa.squad import read_squad, read_trainable
-from prune.qa.squad_task import SquadExam, SquadTraining
+from prune.qa.squad_task import SquadTraining, read_exam
 from prune.qa.task import Exam, TrainingData
 
 
@@ -17,7 +18,7 @@ class Data:
     """None where not given."""
 
     train: TrainingData | None
-    dev: Exam[Any, Any] | None
+    dev: Exam[Any] | None
     calibration: Sequence[Question] | None
     skipped: str = ""
     """On questions of --train that cannot be trained on; '' where there are none."""
@@ -29,13 +30,13 @@ def read_data(request: Request) -> Data:
     if request.task == "nq":
         return Data(
             NqTraining(request.train, request.null_share, request.seed) if request.train else None,
-            NqExam(request.dev) if request.dev else None,
+            read_nq_exam(request.dev) if request.dev else None,
             calibration,
         )
     trainable, skipped = read_trainable(request.train, split="train") if request.train else ([], "")
     return Data(
         SquadTraining(trainable) if request.train else None,
-        SquadExam(read_squad(request.dev, split="validation")) if request.dev else None,
+        read_exam(request.dev) if request.dev else None,
         calibration,
         skipped,
     )

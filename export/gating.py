@@ -1,6 +1,6 @@
 """Scores by gates of --method l0: what drives them, and how they are trained."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,13 +12,16 @@ from prune.choose.penalty import Penalty, paper_weight
 from prune.families.layers import shape_of
 from prune.plan import LayerScores, Scores
 from prune.shape import ModelShape
-from prune.stages import Progress, TrainingWindows, trained_gates
+from prune.stages import UNIT_NAMES, Progress, TrainingWindows, trained_gates
 from prune.subject import Subject
 from prune.train.precision import precision_of
 from prune.work import Work
 
 SEARCH_TARGET = 0.5
 """Fraction that gates are trained to close where the search decides how many do: about the most it takes."""
+
+NEAR = 0.25
+"""How far from the fraction wanted, as a share of it, gates may end and still have decided the cut."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Scored:
 
     scores: Scores
     gates: tuple[TrainedGates, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Where gates did not come near the fraction wanted."""
 
 
 def penalties_of(request: Request, shape: ModelShape, wanted: ModelShape | None) -> dict[Kind, Penalty]:
@@ -79,4 +84,19 @@ def scores_by_gates(
     }
     for trained in gates:
         log_alpha |= trained.log_alpha
-    return Scored(Scores(log_alpha["heads"], log_alpha["intermediate"]), gates)
+    return Scored(
+        Scores(log_alpha["heads"], log_alpha["intermediate"]), gates, tuple(shortfalls(gates, penalties))
+    )
+
+
+def shortfalls(gates: Iterable[TrainedGates], penalties: Mapping[Kind, Penalty]) -> Iterator[str]:
+    """One sentence for each kind of gates that closed far less, or far more, than the fraction wanted of them."""
+    for trained in gates:
+        for kind, closed in trained.log[-1].removed.items():
+            wanted = penalties[kind].target
+            if wanted is not None and abs(closed - wanted) > NEAR * wanted:
+                yield (
+                    f"The gates of {UNIT_NAMES[kind]} closed {closed:.0%}, and {wanted:.0%} was wanted: what is cut "
+                    "was hardly chosen by them. Train them on more data or for longer (--train, --gate-share, "
+                    "--gate-epochs), or cut less."
+                )

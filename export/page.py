@@ -30,7 +30,7 @@ Run = Mapping[str, Any]
 
 
 def export_page(run: Run, typed: str) -> str:
-    """The whole HTML for a run of prune-export (its JSON, format 1), and what was `typed`."""
+    """The whole HTML for a run of prune-export (its JSON, format 2), and what was `typed`."""
     is_cut = run["shape"] != run["original_shape"]
     sections = (
         _layers(run),
@@ -53,7 +53,7 @@ def _lead(run: Run) -> list[Markup]:
     removed = f"{heads:.1%} of the heads and {widths:.1%} of the feed-forward activations removed."
     lines = [f"{how[:1].upper()}{how[1:]}.", removed]
     if run["accuracy"]:
-        lines += [_change_words(each) for each in _figures(run["accuracy"])]
+        lines += [_change_words(each) for each in run["accuracy"]["figures"] if each["way"] == "as served"]
     elif run["search"] and (kept := run["search"]["agreement"]):
         lines.append(
             f"Its answers agree with those before the cut to {kept['mean']:.1f} % ({kept['low']:.1f} to "
@@ -65,6 +65,7 @@ def _lead(run: Run) -> list[Markup]:
         f"(allowed {parity['tolerance']:.0e})",
     )
     return [
+        *(element("p", element("strong", f"Warning: {each}", class_="missed")) for each in run["warnings"]),
         element("div", bullets(lines), class_="lead"),
         element("p", same),
         element(
@@ -73,10 +74,11 @@ def _lead(run: Run) -> list[Markup]:
     ]
 
 
-def _change_words(figures: "_Figures") -> str:
-    name, before, after, change, questions = figures
-    by = f" ({change['mean_difference']:+.2f}, 95 % interval {_interval(change)})" if change else ""
-    return f"{name}: {before:.1f} → {after:.1f}{by}, {questions} questions."
+def _change_words(figure: Run) -> str:
+    change = figure["change"]
+    by = f"{change['mean_difference']:+.2f}, 95 % interval {_interval(change)}"
+    from_to = f"{figure['before']:.1f} → {figure['after']:.1f}"
+    return f"{figure['name']}: {from_to} ({by}), {figure['questions']} questions."
 
 
 def _layers(run: Run) -> Section:
@@ -110,6 +112,11 @@ def _accuracy(run: Run) -> Section:
     if not groups:
         words = "Accuracy was not measured; prune-export measures it where it is given questions: --dev FILE."
         return Section("accuracy", "Accuracy", element("p", words))
+    words = (
+        "As served: by the threshold for “no answer” that is written beside the file, or one fitted the same way on "
+        "other questions than those it judges; of both models alike. At the best threshold: on these very questions, "
+        "so a little flattered. None refused: every question answered, as it never is in use."
+    )
     picture = changes_figure(groups, axis="points more than before", difference="After less before")
     rows = [(title, list(_measures(run[key]))) for key, title in _COMPARED.items() if run[key]]
     found = grouped_table(
@@ -117,7 +124,7 @@ def _accuracy(run: Run) -> Section:
         ("measure", "before", "after", "change", "95 % interval", "questions"),
         rows,
     )
-    return Section("accuracy", "Accuracy", beside(picture, found))
+    return Section("accuracy", "Accuracy", join([element("p", words), beside(picture, found)]))
 
 
 _BY_THE_CUT = "The model as it came, and as it became"
@@ -125,59 +132,32 @@ _COMPARED = {"accuracy": _BY_THE_CUT, "precision_accuracy": "In fp32, and in the
 
 
 def _changes(run: Run) -> Iterator[tuple[str, list[Estimate]]]:
-    """For each comparison that was made, the measures whose change has an interval."""
+    """For each comparison that was made, the changes of its measures."""
     for key, title in _COMPARED.items():
         if compared := run[key]:
             yield (
                 title,
                 [
-                    change_of(name, change["mean_difference"], change["low"], change["high"])
-                    for name, _, _, change, _ in _figures(compared)
-                    if change
+                    change_of(each["name"], change["mean_difference"], change["low"], change["high"])
+                    for each in compared["figures"]
+                    if (change := each["change"])
                 ],
             )
 
 
 def _measures(compared: Run) -> Iterator[tuple[str, ...]]:
-    for name, before, after, change, questions in _figures(compared):
+    for each in compared["figures"]:
+        change = each["change"]
         yield (
-            name,
-            f"{before:.2f}",
-            f"{after:.2f}",
-            f"{change['mean_difference']:+.2f}" if change else "",
-            _interval(change) if change else "",
-            str(questions),
+            each["name"],
+            f"{each['before']:.2f}",
+            f"{each['after']:.2f}",
+            f"{change['mean_difference']:+.2f}",
+            _interval(change),
+            str(each["questions"]),
         )
-
-
-_Figures = tuple[str, float, float, Mapping[str, float] | None, int]
-"""Of one measure: its name, before and after in percent, the change in points, questions."""
-
-
-def _figures(compared: Run) -> Iterator[_Figures]:
-    before, after = compared["before"], compared["after"]
-    if "long_f1_change" in compared:  # Natural Questions
-        for kind in ("long", "short"):
-            first, second = before[kind]["score"], after[kind]["score"]
-            yield (
-                f"F1, {kind} answers",
-                first["f1"],
-                second["f1"],
-                compared[f"{kind}_f1_change"],
-                after["total"],
-            )
-        return
-    first, second = before["score"], after["score"]
-    yield "F1", first["f1"], second["f1"], compared["f1_change"], second["total"]
-    if compared["has_answer_f1_change"]:
-        yield (
-            "F1, has answer",
-            before["has_answer_f1"],
-            after["has_answer_f1"],
-            compared["has_answer_f1_change"],
-            second["has_answer_total"],
-        )
-    yield "EM", first["exact"], second["exact"], None, second["total"]
+    floor = f"{compared['floor']['f1']:.2f}"
+    yield ("F1 of refusing every question", floor, floor, "", "", "")
 
 
 def _search(search: Run | None) -> Section | None:

@@ -20,6 +20,7 @@ from export.request import Request
 from export.served import Measured, Served, calibrated
 from export.target import dialect_of
 from prune.checkpoint import save
+from prune.qa.figures import Comparison, warnings
 from prune.qa.json_file import write_json
 from prune.qa.settings import DECODING_FILE
 from prune.ranks import main_first, ranks
@@ -28,6 +29,9 @@ from prune.source import PROVENANCE_FILE, Source
 from prune.stages import Progress, TrainingWindows, asked, continued_training, stored_windows
 from prune.subject import Subject, open_subject
 from prune.work import Work, open_work
+
+FORMAT = 2
+"""Of the JSON: since 2 accuracy is a list of figures, those as served first."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Outcome:
     """Whether the search asked the user's questions, not the built-in ones."""
     training: dict[str, Any] | None
     """What was seen while training went on after the cut."""
-    accuracy: Any
-    """The task's comparison of the model before and after; None without --dev."""
+    accuracy: Comparison | None
+    """Of the model before and after; None without --dev."""
     served: Served
     """How the graph answers where it is not in fp32, as the model after is."""
     artifact: Artifact
@@ -51,6 +55,15 @@ class Outcome:
     """Since the command was given, loading included."""
     skipped: str = ""
     """On questions of --train that could not be trained on; '' where there are none."""
+
+    def warnings(self) -> list[str]:
+        """What voids the result, or most of it: to be said above everything else."""
+        found = [*self.choice.warnings]
+        if self.accuracy:
+            found += warnings(self.accuracy)
+        if self.served.accuracy:
+            found += warnings(self.served.accuracy, "the model in fp32", "the file")
+        return list(dict.fromkeys(found))
 
 
 def run(request: Request, progress: Progress, *, began: float | None = None) -> Outcome | None:
@@ -147,7 +160,8 @@ def _measure(
         return None
     before = asked(work, data.dev, subject, subject.model, "answering as it came", progress)
     after = asked(work, data.dev, subject, smaller, "answering as it became", progress)
-    return Measured(data.dev, after, data.dev.compare(before, after))
+    habit = data.dev.habit(before, subject.settings.null_threshold)
+    return Measured(data.dev, after, data.dev.compare(before, after, habit), habit)
 
 
 def _write(
@@ -161,7 +175,11 @@ def _write(
     progress: Progress,
 ) -> tuple[Artifact, Served, dict[str, Any]]:
     """The artifact, what its precision changed about the answers, where that is not fp32, and whence the model came."""
-    settings = calibrated(subject.settings, measured.accuracy if measured else None)
+    settings = subject.settings
+    if choice.plan or request.trains or request.precision != "fp32":
+        settings = replace(settings, fitted_on=None)  # that was another model
+    if measured:
+        settings = calibrated(settings, measured.accuracy, measured.exam)
     provenance = dict(origin)
     if choice.plan:
         method = "plan" if request.plan else request.method
@@ -200,7 +218,7 @@ def _with_demo(request: Request, progress: Progress) -> Request:
             encoder=encoder,
             progress=lambda done, total: progress("training the demo", done, total),
         )
-    return replace(request, model=str(directory), dev=request.dev or str(directory / DEV_FILE))
+    return replace(request, model=str(directory), dev=request.dev or (str(directory / DEV_FILE),))
 
 
 def to_dict(outcome: Outcome) -> dict[str, Any]:
@@ -208,7 +226,7 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
     metadata = outcome.artifact.metadata
     choice = outcome.choice
     return {
-        "format": 1,
+        "format": FORMAT,
         "path": str(outcome.artifact.path),
         "bytes": outcome.artifact.bytes,
         "seconds": outcome.seconds,
@@ -224,10 +242,11 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "search": asdict(choice.search) | {"plan": None} if choice.search else None,
         "gates": [{"log": gates.to_dict()["log"]} for gates in choice.gates],
         "training": outcome.training,
-        "accuracy": asdict(outcome.accuracy) if outcome.accuracy else None,
+        "warnings": outcome.warnings(),
+        "accuracy": outcome.accuracy.to_dict() if outcome.accuracy else None,
         "engine": _engine_to_dict(outcome.engine) if outcome.engine else None,
         "precision": metadata.precision,
-        "precision_accuracy": asdict(outcome.served.accuracy) if outcome.served.accuracy else None,
+        "precision_accuracy": outcome.served.accuracy.to_dict() if outcome.served.accuracy else None,
         "precision_device": outcome.served.device if metadata.precision != "fp32" else None,
         "precision_agreement": asdict(outcome.served.agreement) if outcome.served.agreement else None,
     }

@@ -15,13 +15,12 @@ from export.provenance import INT8, KEPT_IN_FP32
 from export.served import Served
 from prune.agreement import Agreement
 from prune.cost import multiply_adds, parameters
-from prune.qa.compare import Comparison
-from prune.qa.nq.compare import NqComparison
-from prune.qa.significance import Interval, warning
+from prune.qa.figures import Comparison, Figure
 from prune.search import Search
 from prune.shape import ModelShape
 
-NOT_MEASURED = (
+NOT_MEASURED = "How well the model answers was NOT measured: give --dev FILE."
+AGREEMENT_ONLY = (
     "Agreement with the original on {questions}; accuracy on your data was NOT measured: give --dev FILE."
 )
 SEQ = 384
@@ -29,8 +28,10 @@ SEQ = 384
 
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
-    """Print the layers, what they cost, what was found out about answers, and where the file is."""
+    """Print what voids the result, the layers, what they cost, how the model answers, and where the file is."""
     metadata = outcome.artifact.metadata
+    for warning in outcome.warnings():
+        console.print(f"WARNING: {warning}", style="bold red", highlight=False, markup=False, soft_wrap=True)
     console.print(layer_table(metadata.model_name, metadata.shape, metadata.original_shape))
     heads, intermediate = metadata.shape.removed_from(metadata.original_shape)
     before, after = (
@@ -54,11 +55,11 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     lines += _accuracy(outcome.accuracy) if outcome.accuracy else []
     if metadata.precision != "fp32":
         lines += _precision(metadata, outcome.served)
-    if searched and not outcome.accuracy:
+    if not outcome.accuracy:
         questions = (
             "the questions of --calibration" if outcome.own_questions else "built-in English questions"
         )
-        lines.append(NOT_MEASURED.format(questions=questions))
+        lines.append(AGREEMENT_ONLY.format(questions=questions) if searched else NOT_MEASURED)
     parity = outcome.artifact.parity
     lines += [
         f"Parity with PyTorch on {len(parity.cases)} inputs{_where(metadata, parity)}: largest difference "
@@ -124,7 +125,7 @@ def _precision(metadata: Metadata, served: Served) -> list[str]:
         lines = [f"In {metadata.precision} are {which}; {rest}."]
     where = {"GPU": " on a GPU", "CPU": " on the CPU"}[served.device] if metadata.precision == "fp16" else ""
     if served.accuracy:
-        lines += [f"What {metadata.precision} changes{where}: {line}" for line in _accuracy(served.accuracy)]
+        lines += [f"What {metadata.precision} changes{where}:", *_accuracy(served.accuracy)]
     if served.agreement:
         lines.append(
             f"Agreement of {metadata.precision}{where} with fp32 on built-in English questions: mean token F1 "
@@ -153,37 +154,28 @@ def _agreement(search: Search) -> str:
     )
 
 
-def _accuracy(comparison: Comparison | NqComparison) -> list[str]:
-    if isinstance(comparison, NqComparison):
-        return _nq_accuracy(comparison)
-    before, after = comparison.before, comparison.after
-    lines = list(filter(None, [warning(after.score.total)]))
-    lines += [
-        f"F1 on {after.score.total} questions of --dev, null threshold set on them: {before.score.f1:.1f} → "
-        f"{after.score.f1:.1f} ({_change(comparison.f1_change)}); exact match {before.score.exact:.1f} → "
-        f"{after.score.exact:.1f}."
-    ]
-    if comparison.has_answer_f1_change:
-        lines.append(
-            f"F1 on the {after.score.has_answer_total} of them that have an answer, none refused: "
-            f"{before.has_answer_f1:.1f} → {after.has_answer_f1:.1f} ({_change(comparison.has_answer_f1_change)})."
-        )
-    return lines
+def _accuracy(comparison: Comparison) -> list[str]:
+    """As served first, then what the same answers are worth at other thresholds."""
+    how = (
+        "fitted on all of them, and judged on other articles than it was fitted on"
+        if comparison.fitted
+        else "as it came: they have nothing to learn refusing from"
+    )
+    lines = [f"As served, threshold {_threshold(comparison)} {how}:"]
+    lines += [_figure(figure) for figure in comparison.figures if figure.way == "as served"]
+    lines.append(
+        f"Refusing every question scores {comparison.floor.f1:.1f} of F1. The same answers otherwise:"
+    )
+    return lines + [_figure(figure) for figure in comparison.figures if figure.way != "as served"]
 
 
-def _nq_accuracy(comparison: NqComparison) -> list[str]:
-    before, after = comparison.before, comparison.after
-    lines = list(filter(None, [warning(after.total)]))
-    return lines + [
-        f"{kind} answers on {after.total} questions of --dev: F1 {first.score.f1:.1f} → {second.score.f1:.1f} "
-        f"({_change(change)}), now with precision {second.score.precision:.1f} and recall {second.score.recall:.1f}, "
-        "each at its best threshold."
-        for kind, first, second, change in (
-            ("Long", before.long, after.long, comparison.long_f1_change),
-            ("Short", before.short, after.short, comparison.short_f1_change),
-        )
-    ]
+def _threshold(comparison: Comparison) -> str:
+    return f"{comparison.after.null_threshold:.2f}"
 
 
-def _change(interval: Interval) -> str:
-    return f"{interval.mean_difference:+.1f}, 95 % interval {interval.low:+.1f} to {interval.high:+.1f}"
+def _figure(figure: Figure) -> str:
+    change = figure.change
+    return (
+        f"  {figure.name}: {figure.before:.1f} → {figure.after:.1f} ({change.mean_difference:+.1f}, 95 % interval "
+        f"{change.low:+.1f} to {change.high:+.1f}), {figure.questions} questions."
+    )

@@ -44,7 +44,7 @@ class Request:
     train_questions: int = 1000
     train_length: int | None = None
     null_share: float = 0.02
-    dev: str | None = None
+    dev: tuple[str, ...] = ()
     calibration: str | None = None
     retrain: float | None = None
     distill: float | None = None
@@ -55,6 +55,7 @@ class Request:
     precision: GraphPrecision = "fp32"
     int8_windows: int = 256
     max_f1_loss: float | None = None
+    max_has_answer_f1_loss: float | None = None
     engine: Path | None = None
     profiles: str | None = None
     timing_cache: Path | None = None
@@ -109,16 +110,14 @@ class Request:
         for flag, given in (("--profiles", self.profiles), ("--timing-cache", self.timing_cache)):
             if given and not self.engine:
                 raise InputError(f"{flag} is about an engine; name the one to build: --engine FILE.")
-        limit = self.max_f1_loss
-        if limit is None:
-            return
-        if not 0 <= limit <= 100:
-            raise InputError(f"--max-f1-loss is {limit:g}; expected points of F1, 0 to 100.")
-        if self.precision != "int8" or not self.dev:
-            missing = ["--precision int8"] * (self.precision != "int8") + ["--dev FILE"] * (not self.dev)
-            raise InputError(
-                f"--max-f1-loss says how much int8 may cost on the questions of --dev; add {' and '.join(missing)}."
-            )
+        for flag, limit in self.loss_limits.items():
+            if not 0 <= limit <= 100:
+                raise InputError(f"{flag} is {limit:g}; expected points of F1, 0 to 100.")
+            if self.precision != "int8" or not self.dev:
+                missing = ["--precision int8"] * (self.precision != "int8") + ["--dev FILE"] * (not self.dev)
+                raise InputError(
+                    f"{flag} says how much int8 may cost on the questions of --dev; add {' and '.join(missing)}."
+                )
 
     def _check_method(self) -> None:
         weighted = self.lambda_heads is not None or self.lambda_ffn is not None
@@ -196,6 +195,15 @@ class Request:
         return any(amount is not None for amount in amounts)
 
     @property
+    def loss_limits(self) -> dict[str, float]:
+        """Points of F1 as served that int8 may cost, by the flag that says so."""
+        limits = {
+            "--max-f1-loss": self.max_f1_loss,
+            "--max-has-answer-f1-loss": self.max_has_answer_f1_loss,
+        }
+        return {flag: limit for flag, limit in limits.items() if limit is not None}
+
+    @property
     def is_demo(self) -> bool:
         """Whether the word `demo` is meant; an existing directory of that name wins."""
         return self.model == "demo" and not Path(self.model).is_dir()
@@ -234,7 +242,7 @@ class Request:
         from export.engine.description import description_path  # loads onnx
 
         inputs = parts_of(Path(self.model)) if Path(self.model).is_dir() else []
-        given = (self.train, self.dev, self.calibration, self.shape, self.plan)
+        given = (self.train, *self.dev, self.calibration, self.shape, self.plan)
         inputs += [Path(each) for each in given if each is not None]
         taken = {self.out.resolve(), *(self.out.with_name(name).resolve() for name in COMPANIONS)}
         for option, file in (

@@ -18,6 +18,8 @@ from prune.agreement import Agreement, agreement
 from prune.families.layers import encoder_and_original
 from prune.qa.answer import Run, answer
 from prune.qa.builtin import builtin_questions, search_questions
+from prune.qa.figures import Comparison
+from prune.qa.refusal import Habit
 from prune.qa.settings import DecodingSettings
 from prune.qa.task import Exam
 from prune.qa.windows import collate, pad_token_id_of
@@ -29,9 +31,11 @@ from prune.subject import Subject
 class Measured:
     """What the model answered in PyTorch, in fp32, and how that compares with the model as it came."""
 
-    exam: Exam[Any, Any]
+    exam: Exam[Any]
     answers: Any
-    accuracy: Any
+    accuracy: Comparison
+    habit: Habit
+    """Of the model as it came."""
 
 
 @dataclass(eq=False)
@@ -46,19 +50,18 @@ class Served:
     measured: Measured | None
     settings: DecodingSettings
     progress: Progress
-    accuracy: Any = None
-    """The task's comparison of the model in fp32 and the graph in the file; None without --dev."""
+    accuracy: Comparison | None = None
+    """Of the model in fp32 and the graph in the file; None without --dev."""
     agreement: Agreement | None = None
     """Where there is no --dev: how far their answers to the built-in questions agree."""
     device: Literal["CPU", "GPU"] = "CPU"
     """What ran the graph in the file for those: a GPU where it is for one and onnxruntime has one."""
 
     def quantize(self, graph: onnx.ModelProto) -> Quantized:
-        """In int8, but for what must stay in fp32 so that no more F1 is lost than the user allows."""
-        scheme, may_keep = scheme_of(self.request.target), self.request.max_f1_loss is not None
-        quantizer = Quantizer(scheme, self._calibration() if scheme != "dynamic" or may_keep else [])
-        loss_of = (lambda each: self._compared(each.SerializeToString()).f1_loss) if self.measured else None
-        return quantize_within(quantizer, graph, loss_of, self.request.max_f1_loss, self.progress)
+        """In int8, but for what must stay in fp32 so that no more F1 is lost as served than the user allows."""
+        scheme, limits = scheme_of(self.request.target), self.request.loss_limits
+        quantizer = Quantizer(scheme, self._calibration() if scheme != "dynamic" or limits else [])
+        return quantize_within(quantizer, graph, self._loses_little if limits else None, self.progress)
 
     def examine(self, file: Path) -> DecodingSettings:
         """Ask the graph in `file`; the decoding settings with its own threshold for "no answer"."""
@@ -66,9 +69,17 @@ class Served:
             self.agreement = self._agreement(file)
             return self.settings
         self.accuracy = self._compared(file)
-        return calibrated(self.settings, self.accuracy)
+        return calibrated(self.settings, self.accuracy, self.measured.exam)
 
-    def _compared(self, graph: Path | bytes) -> Any:
+    def _loses_little(self, graph: onnx.ModelProto) -> bool:
+        compared = self._compared(graph.SerializeToString())
+        lost = {
+            "--max-f1-loss": compared.f1_loss,
+            "--max-has-answer-f1-loss": compared.has_answer_f1_loss,
+        }
+        return all(lost[flag] <= limit for flag, limit in self.request.loss_limits.items())
+
+    def _compared(self, graph: Path | bytes) -> Comparison:
         assert self.measured
         answers = self.measured.exam.ask(
             self._runner(graph),
@@ -76,7 +87,7 @@ class Served:
             self.settings,
             self._report,
         )
-        return self.measured.exam.compare(self.measured.answers, answers)
+        return self.measured.exam.compare(self.measured.answers, answers, self.measured.habit)
 
     def _agreement(self, file: Path) -> Agreement:
         questions, threshold = search_questions(self.request.seed), self.settings.null_threshold
@@ -116,7 +127,8 @@ class Served:
         self.progress(f"answering in {self.request.precision}", done, total)
 
 
-def calibrated(settings: DecodingSettings, accuracy: Any) -> DecodingSettings:
-    """With the threshold for "no answer" that served best in `accuracy`, if it told one."""
-    threshold = accuracy.null_threshold if accuracy else None
-    return settings if threshold is None else replace(settings, null_threshold=threshold)
+def calibrated(settings: DecodingSettings, accuracy: Comparison, exam: Exam[Any]) -> DecodingSettings:
+    """With the threshold for "no answer" that was fitted to the model after in `exam`, if its questions told one."""
+    if accuracy.null_threshold is None:
+        return settings
+    return replace(settings, null_threshold=accuracy.null_threshold, fitted_on=exam.fingerprint[:16])

@@ -37,9 +37,8 @@ Progress = Callable[[str, int, int], None]
 """Called with (what is done, units done, units in all)."""
 
 Answers = TypeVar("Answers")
-Comparison = TypeVar("Comparison")
 
-_UNIT_NAMES: dict[Kind, str] = {"heads": "heads", "intermediate": "feed-forward activations"}
+UNIT_NAMES: dict[Kind, str] = {"heads": "heads", "intermediate": "feed-forward activations"}
 _WEIGHTS = "model.safetensors"
 
 
@@ -116,7 +115,7 @@ def trained_gates(
     progress: Progress,
 ) -> TrainedGates:
     """Gates for the kinds of units that have a penalty, trained jointly where there are two."""
-    what = f"training gates of {' and '.join(_UNIT_NAMES[kind] for kind in penalties)}"
+    what = f"training gates of {' and '.join(UNIT_NAMES[kind] for kind in penalties)}"
 
     def compute(directory: Path) -> dict[str, Any]:
         gates = train_gates(
@@ -190,7 +189,7 @@ def continued_training(
 
 def asked(
     work: Work,
-    exam: Exam[Answers, Comparison],
+    exam: Exam[Answers],
     subject: Subject,
     model: PreTrainedModel,
     what: str,

@@ -92,4 +92,5 @@ def _launch(log_ratios: Sequence[float], clients: int) -> Launch:
 def _accuracy(baseline: float, candidate: float) -> Accuracy:
     change = Interval(candidate - baseline, candidate - baseline - 1, candidate - baseline + 1)
     values: dict[Role, float] = {"baseline": baseline, "candidate": candidate}
-    return Accuracy("squad", 100, [Metric("F1", values, change), Metric("EM", values)], ())
+    floor = Metric("F1 of refusing every question", values)
+    return Accuracy("squad", 100, [Metric("F1 as served", values, change), floor], ())

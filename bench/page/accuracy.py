@@ -92,5 +92,5 @@ def _row(compared: Compared, metric: Mapping[str, Any]) -> tuple[str, ...]:
         *(f"{values[role]:.2f}" if role in values else "" for role in ROLES),
         f"{change['points']:+.2f}" if change else "",
         f"{change['low']:+.2f} to {change['high']:+.2f}" if change else "",
-        str(compared.data["accuracy"]["questions"]),
+        str(metric["questions"] or compared.data["accuracy"]["questions"]),
     )

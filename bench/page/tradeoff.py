@@ -15,7 +15,7 @@ from page.pareto import pareto_front
 from page.scatter import Model, scatter
 from page.words import interval, times, without_common_end
 
-_MEASURES = ("F1", "F1, long answers", "F1, short answers")
+_MEASURES = ("F1 as served", "F1 of long answers as served", "F1 of short answers as served")
 _HEADINGS = ("model", "as fast as the baseline", "accuracy, %", "on the front")
 _TIMED_ALIKE = (
     "encoder",

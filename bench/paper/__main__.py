@@ -126,6 +126,14 @@ def table(store: Store) -> None:
     print(tables_of(numbers_of(store)))
 
 
+@app.command()
+def served(store: Store) -> None:
+    """Print what the models score on SQuAD with the threshold that was written beside each."""
+    from bench.paper.served import served_table
+
+    print(served_table(store))
+
+
 def _run(
     chosen: Iterable[Cell], where: Mapping[str, str], plans: Path, store: Path, work: Path, only: str
 ) -> None:

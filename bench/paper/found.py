@@ -22,6 +22,9 @@ MEASURES = {
 """What tasks are scored by, in percent: F1 at the best null threshold, F1 over the questions that have an answer
 with none refused; of Natural Questions both kinds of answers, each at its best threshold."""
 
+_ROUNDING = 1e-6
+"""Odds are stored to six digits."""
+
 Value = TypeVar("Value")
 
 
@@ -82,11 +85,27 @@ def accuracy_in(accuracy: Mapping[str, Any]) -> dict[str, Score]:
 
 
 def _squad(accuracy: Mapping[str, Any]) -> dict[str, Score]:
-    scores = {
-        "f1": Score.mean(_numbers(accuracy, "f1_by_question")),
-        "has_answer_f1": Score.mean(_numbers(accuracy, "unrefused_f1_by_question")),
-    }
+    if "answered_f1_by_question" in accuracy:
+        at_best, unrefused = _at_best_threshold(accuracy)
+    else:  # a cell of before, which holds no odds
+        at_best, unrefused = (_numbers(accuracy, f"{kind}f1_by_question") for kind in ("", "unrefused_"))
+    scores = {"f1": Score.mean(at_best), "has_answer_f1": Score.mean(unrefused)}
     return {measure: score for measure, score in scores.items() if score.num_questions}
+
+
+def _at_best_threshold(accuracy: Mapping[str, Any]) -> tuple[list[float], list[float]]:
+    """(F1 of each question at the threshold that suits them best, F1 of those that have an answer, none refused)."""
+    threshold = _part(_part(accuracy, "score", dict), "best_f1_threshold", float)
+    f1 = _numbers(accuracy, "answered_f1_by_question")
+    has_answer = _part(accuracy, "has_answer_by_question", list)
+    odds = _part(accuracy, "null_odds_by_question", list)
+    if not len(f1) == len(has_answer) == len(odds):
+        raise InputError("Its answers, odds and questions are not equally many.")
+    at_best = [
+        float(not has) if odd is None or odd > threshold + _ROUNDING else value
+        for value, has, odd in zip(f1, has_answer, odds, strict=True)
+    ]
+    return at_best, [value for value, has in zip(f1, has_answer, strict=True) if has]
 
 
 def _natural_questions(accuracy: Mapping[str, Any]) -> dict[str, Score]:

@@ -56,24 +56,23 @@ class Quantized:
 def quantize_within(
     quantizer: Quantizer,
     graph: onnx.ModelProto,
-    loss_of: Callable[[onnx.ModelProto], float] | None,
-    max_loss: float | None,
+    loses_little: Callable[[onnx.ModelProto], bool] | None,
     progress: Progress,
 ) -> Quantized:
-    """Quantize `graph`, leaving out as many parts as it takes for `loss_of` to be at most `max_loss`.
+    """Quantize `graph`, leaving out as many parts as it takes for `loses_little` to hold.
 
-    The number left out is doubled until it suffices; with all of them, nothing is left of int8. With None for
-    either, nothing is left out.
+    The number left out is doubled until it suffices; with all of them, nothing is left of int8. With None, nothing
+    is left out.
     """
     progress("quantizing", 0, 1)
     quantized, kept = quantizer.quantize(graph), tuple[str, ...]()
-    if loss_of and max_loss is not None and loss_of(quantized) > max_loss:
+    if loses_little and not loses_little(quantized):
         order = parts_by_harm(quantizer, graph, quantized, progress)
         while len(kept) < len(order):
             kept = tuple(order[: max(1, 2 * len(kept))])
             progress(f"quantizing all but {len(kept)} of {len(order)} parts", 0, 1)
             quantized = quantizer.quantize(graph, kept)
-            if loss_of(quantized) <= max_loss:
+            if loses_little(quantized):
                 break
     return Quantized(quantized, quantizer.scheme, len(quantizer.windows), kept)
 

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prune.errors import InputError
-from prune.qa.metrics import SquadScore, best_threshold, per_question, score
+from prune.qa.metrics import SquadScore, score
 from prune.qa.pool import Pace, pooled
 from prune.qa.questions import Question
 from prune.qa.reader import AnyTokenizer
-from prune.qa.settings import ALWAYS_ANSWER, DecodingSettings
+from prune.qa.settings import DecodingSettings
 from prune.qa.spans import Prediction, best_spans
 from prune.qa.windows import BATCH_SIZE, Batch, Window, Windower, collate, longest_first, pad_token_id_of
 
@@ -135,20 +135,3 @@ def score_predictions(
         {prediction.id: prediction.null_odds for prediction in predictions},
         null_threshold=null_threshold,
     )
-
-
-def calibrate_null_threshold(questions: Sequence[Question], predictions: Sequence[Prediction]) -> float:
-    """The null threshold with the best F1 on `questions`; `predictions` are in the same order.
-
-    Where every question has an answer there is nothing to learn refusing from: ALWAYS_ANSWER. Where no
-    question is worth answering, a threshold just under the lowest odds.
-    """
-    has_answer = np.array([bool(question.answers) for question in questions])
-    if has_answer.all():
-        return ALWAYS_ANSWER
-    texts = {prediction.id: prediction.best_text for prediction in predictions}
-    odds = np.array([prediction.null_odds for prediction in predictions])
-    attempted = np.array([bool(prediction.best_text) for prediction in predictions])
-    _, f1 = per_question(questions, texts)
-    _, threshold = best_threshold(f1, has_answer, attempted, odds)
-    return min(threshold, ALWAYS_ANSWER)

@@ -1,72 +1,124 @@
 """Two models' answers to the same questions: what each scores, and what lies between them."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prune.qa.answer import calibrate_null_threshold, score_predictions
-from prune.qa.metrics import SquadScore, per_question, refusing
+from prune.qa.answer import score_predictions
+from prune.qa.figures import Comparison, figures_of, floor_of
+from prune.qa.metrics import SquadScore, normalize_answer, per_question
 from prune.qa.questions import Question
-from prune.qa.significance import Interval, paired_bootstrap
+from prune.qa.refusal import Choices, Habit, fitted_threshold, folds, thresholds_by_fold
 from prune.qa.spans import Prediction
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """One model's SQuAD scores, in percent, at the null threshold that suits it best on these questions."""
+    """One model's answers, question by question in their order: to be paired with any other model's."""
 
     score: SquadScore
+    """On all questions at `null_threshold`, and at the thresholds that suit them best."""
     null_threshold: float
-    has_answer_f1: float | None
-    """F1 over the questions that have an answer, none of them refused: what pruning costs shows here first."""
-    f1_by_question: tuple[float, ...]
-    """0 to 1, in the order of the questions, at the null threshold: to be paired with any other model's."""
-    unrefused_f1_by_question: tuple[float, ...]
-    """The same for the questions that have an answer, none of them refused."""
+    """To serve with: fitted on all questions, or the one that came."""
+    has_answer_by_question: tuple[bool, ...]
+    answered_f1_by_question: tuple[float, ...]
+    """0 to 1, none refused."""
+    null_odds_by_question: tuple[float | None, ...]
+    """None where there is nothing to answer with."""
+    refused_by_question: tuple[bool, ...]
+    """As served: by the threshold that was fitted on other questions."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Before and after, with paired 95 % intervals of after less before, in points of F1."""
-
-    before: Accuracy
-    after: Accuracy
-    f1_change: Interval
-    has_answer_f1_change: Interval | None
-
-    @property
-    def f1_loss(self) -> float:
-        """Points of F1 that the model after has less, each at its best threshold."""
-        return -self.f1_change.mean_difference
-
-    @property
-    def null_threshold(self) -> float | None:
-        """What the model after should be served with; None where there is nothing to learn refusing from."""
-        return self.after.null_threshold if self.after.score.no_answer_total else None
+def habit_of(predictions: Sequence[Prediction], null_threshold: float) -> Habit:
+    """How the model that gave `predictions` refuses at the threshold that it came with."""
+    refused = [prediction.null_odds > null_threshold for prediction in predictions]
+    return Habit(null_threshold, sum(refused) / max(1, len(refused)))
 
 
 def compare(
-    questions: Sequence[Question], before: Sequence[Prediction], after: Sequence[Prediction]
+    questions: Sequence[Question],
+    before: Sequence[Prediction],
+    after: Sequence[Prediction],
+    habit: Habit,
+    *,
+    thresholds: tuple[float, float] | None = None,
 ) -> Comparison:
-    """Score two models on `questions`; their predictions are in the same order."""
-    accuracies, f1, unrefused = [], [], []
-    answerable = np.array([bool(question.answers) for question in questions])
-    for predictions in (before, after):
-        threshold = calibrate_null_threshold(questions, predictions)
-        texts = {prediction.id: prediction.best_text for prediction in predictions}
-        odds = np.array([prediction.null_odds for prediction in predictions])
-        best = per_question(questions, texts)[1]
-        f1.append(100 * refusing(best, answerable, odds, threshold))
-        unrefused.append(100 * best[answerable])
-        score = score_predictions(questions, predictions, null_threshold=threshold)
-        mean = float(unrefused[-1].mean()) if answerable.any() else None
-        by_question = (tuple((values / 100).round(6).tolist()) for values in (f1[-1], unrefused[-1]))
-        accuracies.append(Accuracy(score, threshold, mean, *by_question))
-    first, second = accuracies
+    """Score two models on `questions`; their predictions are in the same order.
+
+    As served each question is judged by a threshold that was fitted on other articles (or contexts, where all are of
+    one article), for both models alike; or by the `thresholds` that are given for the two.
+    """
+    fold = folds(_groups(questions))
+    choices, exact, refused, fitted = [], [], [], []
+    for index, predictions in enumerate((before, after)):
+        choice, match = _choices(questions, predictions)
+        by_question = (
+            np.full(len(questions), thresholds[index])
+            if thresholds
+            else thresholds_by_fold(choice, fold, habit)
+        )
+        choices.append(choice)
+        exact.append(match)
+        refused.append(choice.null_odds > by_question)
+        fitted.append(fitted_threshold(choice, habit))
+    pair, masks = (choices[0], choices[1]), (refused[0], refused[1])
+    sides = [
+        _accuracy(questions, each, choice, habit.null_threshold if at is None else at, mask)
+        for each, choice, at, mask in zip((before, after), choices, fitted, refused, strict=True)
+    ]
+    best = [side.score.best_f1_threshold for side in sides]
+    assert best[0] is not None  # as the odds were given
+    assert best[1] is not None
     return Comparison(
-        first,
-        second,
-        paired_bootstrap(f1[1], f1[0]),
-        paired_bootstrap(unrefused[1], unrefused[0]) if answerable.any() else None,
+        tuple(figures_of(pair, masks, (best[0], best[1]), exact=(exact[0], exact[1]))),
+        floor_of(pair, masks),
+        thresholds is None and fitted[1] is not None,
+        fitted[1],
+        *sides,
     )
+
+
+def _choices(questions: Sequence[Question], predictions: Sequence[Prediction]) -> tuple[Choices, Choices]:
+    """In terms of F1, and of exact match."""
+    has_answer = np.array([bool(question.answers) for question in questions])
+    texts = {prediction.id: prediction.best_text for prediction in predictions}
+    exact, f1 = per_question(questions, texts)
+    in_f1 = Choices(
+        has_answer,
+        np.array([bool(normalize_answer(prediction.best_text)) for prediction in predictions]),
+        np.array([prediction.null_odds for prediction in predictions], np.float64),
+        f1,
+        np.ones_like(f1),
+        (~has_answer).astype(np.float64),
+        np.ones_like(f1),
+    )
+    return in_f1, replace(in_f1, answered_parts=exact)
+
+
+def _accuracy(
+    questions: Sequence[Question],
+    predictions: Sequence[Prediction],
+    choices: Choices,
+    threshold: float,
+    refused: np.ndarray,
+) -> Accuracy:
+    return Accuracy(
+        score_predictions(questions, predictions, null_threshold=threshold),
+        threshold,
+        tuple(choices.has_answer.tolist()),
+        tuple(choices.answered_parts.round(6).tolist()),
+        tuple(odds if math.isfinite(odds) else None for odds in choices.null_odds.round(6).tolist()),
+        tuple(refused.tolist()),
+    )
+
+
+def _groups(questions: Sequence[Question]) -> list[str]:
+    """What must not be parted: articles; contexts where there is one article; else the questions themselves."""
+    by = (
+        [question.article for question in questions],
+        [question.context for question in questions],
+        [question.id for question in questions],
+    )
+    return next((groups for groups in by if len(set(groups)) > 1), by[-1])

@@ -1,6 +1,6 @@
 """The form in which every part of the project sees a question."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 NO_START = -1
 """Start of an answer whose place in the context is not known."""
@@ -22,3 +22,5 @@ class Question:
     question: str
     context: str
     answers: tuple[Answer, ...] = ()
+    article: str = field(default="", compare=False, repr=False)
+    """What the context is from, where that is known; no part of what makes two questions equal."""

@@ -32,11 +32,17 @@ class DecodingSettings:
     max_answer_length: int = 30
     max_question_length: int = 64
     null_threshold: float = 0.0
+    fitted_on: str | None = None
+    """Names the questions that the threshold was fitted on for this very model; None where it was not."""
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
             check_whole(f"The decoding setting {name}", getattr(self, name), least)
         check_number("The decoding setting null_threshold", self.null_threshold, -MOST_LOGIT, MOST_LOGIT)
+        if self.fitted_on is not None and not isinstance(self.fitted_on, str):
+            raise InputError(
+                f"The decoding setting fitted_on is {self.fitted_on!r}; expected the name of some questions."
+            )
 
     def clipped(self, longest: int) -> "DecodingSettings":
         """These settings for a model that takes at most `longest` tokens.
@@ -53,15 +59,15 @@ class DecodingSettings:
             max_question_length=min(self.max_question_length, quarter),
         )
 
-    def to_dict(self) -> dict[str, int | float]:
-        """Plain values, for JSON."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, int | float | str]:
+        """Plain values, for JSON; of a threshold that was not fitted nothing is said."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_dict(cls, data: Any) -> "DecodingSettings":
         """Inverse of `to_dict`; raises InputError naming what is wrong with untrusted `data`."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(data, Mapping) or set(data) != names:
+        names = {field.name for field in fields(cls)} - {"fitted_on"}
+        if not isinstance(data, Mapping) or set(data) - {"fitted_on"} != names:
             came = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
             raise InputError(f"The decoding settings have {came}; expected {sorted(names)}.")
         return cls(**data)

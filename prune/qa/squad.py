@@ -8,6 +8,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from reprlib import repr as shortened
@@ -163,6 +164,7 @@ def _official_form(document: Any, source: str) -> Iterator[tuple[Question, str]]
             for answer_place, answer in _entries(entry, "answers", f"{place}.")
         ]
         question, fault = _question(entry, context, answers, place)
+        question = replace(question, article=place.partition(".paragraphs[")[0])
         yield question, fault or _contradiction(entry.get("is_impossible", False), question)
 
 
@@ -232,7 +234,8 @@ def _hub_form(rows: Iterable[Any], source: str) -> Iterator[tuple[Question, str]
         if not all(isinstance(text, str) for text in texts):
             raise InputError(f"{place}: 'text' must be a list of texts.")
         context = _text(row, "context", place, least=0)
-        yield _question(row, context, list(zip(texts, starts, strict=True)), place)
+        question, fault = _question(row, context, list(zip(texts, starts, strict=True)), place)
+        yield replace(question, article=str(row.get("title") or "")), fault
 
 
 def _question(

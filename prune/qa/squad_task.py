@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from prune.errors import InputError
 from prune.qa.answer import Progress, Run, answer
-from prune.qa.compare import Comparison, compare
+from prune.qa.compare import compare, habit_of
+from prune.qa.figures import Comparison
 from prune.qa.questions import Question
+from prune.qa.refusal import Habit
 from prune.qa.settings import DecodingSettings
 from prune.qa.spans import Prediction
+from prune.qa.squad import read_squad
 from prune.qa.windows import Window, make_windows
 
 if TYPE_CHECKING:
@@ -96,9 +100,35 @@ class SquadExam:
             for entry in data
         ]
 
-    def compare(self, before: list[Prediction], after: list[Prediction]) -> Comparison:
-        """Score two models, each at its best null threshold, and the paired change between them."""
-        return compare(self.questions, before, after)
+    def habit(self, answers: list[Prediction], null_threshold: float) -> Habit:
+        """How the model that gave `answers` refuses at the threshold that it came with."""
+        return habit_of(answers, null_threshold)
+
+    def compare(
+        self,
+        before: list[Prediction],
+        after: list[Prediction],
+        habit: Habit,
+        thresholds: tuple[float, float] | None = None,
+    ) -> Comparison:
+        """Score two models and what lies between them, see `prune.qa.compare.compare`."""
+        return compare(self.questions, before, after, habit, thresholds=thresholds)
+
+
+def read_exam(sources: Sequence[str]) -> SquadExam:
+    """The questions of all `sources`, see `read_squad`, as one exam.
+
+    Raises InputError where one cannot be read, and where a question stands in two of them.
+    """
+    questions: dict[str, Question] = {}
+    for source in sources:
+        for question in read_squad(source, split="validation"):
+            if question.id in questions:
+                raise InputError(
+                    f"The id {question.id!r} stands in {source} and in another --dev before it; give each once."
+                )
+            questions[question.id] = question
+    return SquadExam(list(questions.values()))
 
 
 def fingerprint(questions: Sequence[Question]) -> str:

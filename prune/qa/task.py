@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from prune.qa.answer import Progress, Run
+from prune.qa.figures import Comparison
+from prune.qa.refusal import Habit
 from prune.qa.settings import DecodingSettings
 from prune.qa.windows import Window
 
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 TaskName = Literal["squad", "nq"]
 
 Answers = TypeVar("Answers")
-Comparison_co = TypeVar("Comparison_co", covariant=True)
 
 
 class TrainingData(Protocol):
@@ -38,7 +39,7 @@ class TrainingData(Protocol):
         """The windows of `count` questions drawn at random; 0 is all questions."""
 
 
-class Exam(Protocol, Generic[Answers, Comparison_co]):
+class Exam(Protocol, Generic[Answers]):
     """A development set. Answers are what an engine found, and can be written down as plain values."""
 
     @property
@@ -64,5 +65,14 @@ class Exam(Protocol, Generic[Answers, Comparison_co]):
     def from_json(self, data: Any) -> Answers:
         """Inverse of `to_json`."""
 
-    def compare(self, before: Answers, after: Answers) -> Comparison_co:
-        """Score two engines and what lies between them."""
+    def habit(self, answers: Answers, null_threshold: float) -> Habit:
+        """How the model that gave `answers` refuses at the threshold that it came with."""
+
+    def compare(
+        self,
+        before: Answers,
+        after: Answers,
+        habit: Habit,
+        thresholds: tuple[float, float] | None = None,
+    ) -> Comparison:
+        """Score two engines and what lies between them; as served by fitted thresholds, or those given for the two."""

@@ -83,9 +83,21 @@ def test_both_runtimes_score_a_model_alike(opener: Opener, directory: Path) -> N
         _alone(replace(opener, runtime=runtime).open(str(directory))) for runtime in ("onnxruntime", "torch")
     ]
     assert _values(found[0]) == _values(found[1])
-    assert set(_values(found[0])) == {"F1", "F1, has answer", "EM", "F1 as served"}
+    assert set(_values(found[0])) == {
+        "F1 as served",
+        "has-answer F1 as served",
+        "no-answer accuracy as served",
+        "share refused as served",
+        "exact match as served",
+        "F1 of refusing every question",
+        "F1 at the best threshold",
+        "has-answer F1, none refused",
+    }
+    assert _values(found[0])["F1 of refusing every question"] == pytest.approx(100 / 3)
     assert found[0].questions == 3
-    assert _values(found[0])["F1"] >= 100 / 3 - 1e-9  # refusing everything is right once in three
+    assert (
+        _values(found[0])["F1 at the best threshold"] >= 100 / 3 - 1e-9
+    )  # refusing everything is right once in three
     assert found[0].without_settings == ("candidate",)
     assert found[0].limited == []
     assert all(metric.change is None for metric in found[0].metrics)
@@ -103,7 +115,7 @@ def test_two_models_are_paired(opener: Opener, directory: Path, encoder, cut, tm
     models = {"baseline": opener.open(str(directory)), "candidate": opener.open(str(tmp_path / "cut"))}
     found = score("squad", EXAM, models, {role: ask(model, EXAM) for role, model in models.items()})
     f1 = found.metrics[0]
-    assert f1.name == "F1"
+    assert f1.name == "F1 as served"
     assert f1.change is not None
     assert f1.change.mean_difference == pytest.approx(f1.values["candidate"] - f1.values["baseline"])
     assert f1.change.low <= f1.change.mean_difference <= f1.change.high

@@ -1,3 +1,4 @@
+import copy
 import json
 import math
 from pathlib import Path
@@ -201,10 +202,10 @@ def test_accuracy_is_compared_where_both_have_it() -> None:
     new = plain_result(*NEW, f1=(80.0, 78.5))
     changes = _compare(plain_result(*OLD, f1=(80.0, 79.0)), new)
     assert [(one.metric, one.role, one.old, one.new) for one in changes.accuracy] == [
-        ("F1", "baseline", 80.0, 80.0),
-        ("F1", "candidate", 79.0, 78.5),
-        ("EM", "baseline", 80.0, 80.0),
-        ("EM", "candidate", 79.0, 78.5),
+        ("F1 as served", "baseline", 80.0, 80.0),
+        ("F1 as served", "candidate", 79.0, 78.5),
+        ("F1 of refusing every question", "baseline", 80.0, 80.0),
+        ("F1 of refusing every question", "candidate", 79.0, 78.5),
     ]
     assert all(one.same_questions for one in changes.accuracy)
     new["comparisons"][0]["accuracy"]["questions"] = 5
@@ -248,10 +249,10 @@ TURN = (*POINT, "launches", 1, "blocks", 0, "candidate", 0)
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (_set("format", to=1), "old.json is a result of format 1, and format 3 is what"),
+        (_set("format", to=1), "old.json is a result of format 1, and formats 3 and 4 are what"),
         (_set("format", to="3"), "a result of format '3'"),
         (_set("format", to=2), "measure again with this version"),
-        (_set("format", to=4), "compare with the version that wrote it"),
+        (_set("format", to=5), "compare with the version that wrote it"),
         (_set("format", to="x" * 9000), "measure again with this version"),
         (_drop("format"), "old.json is no result of bench; give a file that bench --json wrote"),
         (_drop("environment"), "the file's content has no 'environment'"),
@@ -345,3 +346,33 @@ def test_other_files_of_this_project_are_known_and_what_to_do_is_said(file: obje
         parse_saved(Field(file, "old.json"))
     assert said in str(caught.value)
     assert "this version" not in str(caught.value)
+
+
+def test_a_result_of_before_is_read_and_its_figures_called_what_they_are() -> None:
+    """Format 3 called F1 what was at the best threshold; as served it stood further down."""
+    new = plain_result(*OLD, f1=(80.0, 79.0))
+    old = copy.deepcopy(new)
+    old["format"] = 3
+    accuracy = old["comparisons"][0]["accuracy"]
+    del accuracy["thresholds"], accuracy["warnings"]
+    names = ("F1", "F1, has answer", "EM", "F1 as served")
+    accuracy["metrics"] = [
+        {"name": name, "values": {"baseline": 70.0, "candidate": 69.0}, "change": None} for name in names
+    ]
+    saved = parse_saved(Field(old, "old.json"))
+    (comparison,) = saved.comparisons
+    assert comparison.accuracy is not None
+    assert list(comparison.accuracy.metrics) == [
+        "F1 at the best threshold",
+        "has-answer F1, none refused",
+        "exact match at the best threshold",
+        "F1 as served",
+    ]
+    changes = compare(saved, parse_saved(Field(new, "new.json"))).accuracy
+    assert [(one.metric, one.role, one.old, one.new) for one in changes] == [
+        ("F1 as served", "baseline", 70.0, 80.0),
+        ("F1 as served", "candidate", 69.0, 79.0),
+    ]
+    # by thresholds of another kind, figures as served are of different things
+    new["comparisons"][0]["accuracy"]["thresholds"] = "folds"
+    assert compare(saved, parse_saved(Field(new, "new.json"))).accuracy == ()

@@ -50,7 +50,7 @@ def test_what_changed_is_printed_and_written(compare: Compare, tmp_path: Path) -
     )
     assert "batch 2, seq 16 baseline 250 205 0.82× candidate 125 125 1.000×" in flowing
     assert "Median times are of two different occasions, not paired" in flowing
-    assert "out.onnx F1 candidate 79.00 78.00 -1.00" in flowing
+    assert "out.onnx F1 as served candidate 79.00 78.00 -1.00" in flowing
     assert "out.onnx is another file now: sha256 abababababab before, cdcdcdcdcdcd after." in flowing
     found = json.loads((tmp_path / "changes.json").read_text())
     assert (found["old"], found["new"], found["same_environment"]) == ("old.json", "new.json", True)
@@ -118,7 +118,7 @@ def test_a_full_disk_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
     ("old", "arguments", "said"),
     [
         ("{}", [], "old.json is no result of bench"),
-        ('{"format": 1}', [], "old.json is a result of format 1, and format 3 is what this version"),
+        ('{"format": 1}', [], "old.json is a result of format 1, and formats 3 and 4 are what this version"),
         ('{"format": 3}', [], "old.json is damaged: the file's content has no 'comparisons'"),
         ("no JSON", [], "old.json is not valid JSON"),
         (None, [], "There is no result of bench at old.json"),

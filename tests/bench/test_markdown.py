@@ -71,8 +71,8 @@ def test_accuracy_limits_and_notes() -> None:
     text = markdown_text(plain_result([LOG2], [LOG2], f1=(80.0, 79.0), min_speedup=3.0, load_average=2.0))
     _, accuracy = _tables(text)
     assert accuracy[2:] == [
-        ["F1", "80.00", "79.00", "-1.00", "-2.00 to +0.00"],
-        ["EM", "80.00", "79.00", "", ""],
+        ["F1 as served", "80.00", "79.00", "-1.00", "-2.00 to +0.00"],
+        ["F1 of refusing every question", "80.00", "79.00", "", ""],
     ]
     assert "100 questions:" in text
     assert "- `--min-speedup 3`: **MISSED**, 2.00× (out.onnx, batch 2, seq 16)" in text

@@ -81,7 +81,7 @@ def test_figures_are_those_of_the_result() -> None:
     assert slow[:4] == ["batch 1, seq 16", "baseline", "250", "250"]
     assert fast[:4] == ["batch 1, seq 16", "candidate", "125", "125"]
     assert slow[6:9] == ["250", "12", "4"]
-    assert ["F1", "60.00", "59.00", "-1.00", "-2.00 to +0.00", "100"] in _table(page, "accuracy")
+    assert ["F1 as served", "60.00", "59.00", "-1.00", "-2.00 to +0.00", "100"] in _table(page, "accuracy")
     assert _table(page, "layers")[2] == ["0", "12", "4", "3072", "640"]
     started = _table(page, "models", 1)
     assert started[1][0] == "baseline"
@@ -91,7 +91,7 @@ def test_figures_are_those_of_the_result() -> None:
         "2.00× to 2.00× as fast as twin, by operating point (95 % intervals 2.00 to 2.00 and 2.00 to 2.00). "
         in lead
     )
-    assert "F1: 60.0 → 59.0 (-1.0, 95 % interval -2.0 to +0.0), on 100 questions." in lead
+    assert "F1 as served: 60.0 → 59.0 (-1.0, 95 % interval -2.0 to +0.0), on 100 questions." in lead
 
 
 def test_latency_is_drawn_over_what_was_swept() -> None:
@@ -178,7 +178,7 @@ def test_random_twins_share_a_baseline_and_have_no_accuracy_of_their_own() -> No
     assert [row[0] for row in _table(page, "tradeoff")[2:]] == ["a.onnx", "b.onnx"]
     alone = _page(result([comparison(Side("a.onnx", f1=59.0), TWIN)]))
     assert not [section for section in alone.all("section") if section.attributes["id"] == "tradeoff"]
-    assert ["F1", "", "59.00", "", "", "1378"] in _table(alone, "accuracy")
+    assert ["F1 as served", "", "59.00", "", "", "1378"] in _table(alone, "accuracy")
 
 
 def test_without_questions_the_page_says_so() -> None:
@@ -226,7 +226,7 @@ def test_no_name_breaks_out() -> None:
         for point in compared["points"]:
             point["where"] += HOSTILE
         for metric in compared["accuracy"]["metrics"]:
-            metric["name"] += "" if metric["name"] == "F1" else HOSTILE
+            metric["name"] += "" if metric["name"] == "F1 as served" else HOSTILE
     data["notes"] = [HOSTILE]
     data["command"] = HOSTILE
     data["environment"] |= {"cpu": HOSTILE, "packages": {HOSTILE: HOSTILE}, "cpu_flags": [HOSTILE]}
@@ -306,7 +306,7 @@ def test_accuracy_stands_beside_speed_in_the_head() -> None:
     assert rows[0][1:] == [
         "as fast as minilm-squad2",
         "95 % intervals within",
-        "F1, %",
+        "F1 as served, %",
         "change in points, 95 % interval",
     ]
     assert rows[2] == ["half/model.onnx", "1.74×", "1.69 to 1.79", "60.3 → 59.6", "-0.7 (-2.6 to +1.1)"]

@@ -21,10 +21,11 @@ def _request(**changes: Any) -> Request:
         "clients": 1,
         "timing": "call",
         "effort": Effort(),
-        "dev": None,
+        "dev": (),
         "task": "squad",
         "min_speedup": None,
         "max_f1_loss": None,
+        "max_has_answer_f1_loss": None,
         "tested": "estimate",
         "command": "bench out.onnx",
     }
@@ -42,7 +43,7 @@ def _request(**changes: Any) -> Request:
         ),
         ({"min_speedup": float("nan")}, "--min-speedup is nan; give a number"),
         (
-            {"max_f1_loss": float("inf"), "dev": "dev.json", "baseline": "whole"},
+            {"max_f1_loss": float("inf"), "dev": ("dev.json",), "baseline": "whole"},
             "--max-f1-loss is inf; give a number",
         ),
         ({"timing": "device"}, "--timing device is by a GPU's clock, and --device cpu has none"),
@@ -56,9 +57,10 @@ def _request(**changes: Any) -> Request:
         ),
         ({"models": (), "lengths": "dev.json"}, "--lengths needs a tokenizer"),
         ({"models": (), "baseline": "whole"}, "--baseline names what to compare with, but no MODEL"),
-        ({"models": (), "dev": "dev.json"}, "--dev measures accuracy, and without MODEL"),
+        ({"models": (), "dev": ("dev.json",)}, "--dev measures accuracy, and without MODEL"),
         ({"max_f1_loss": 0.5}, "--max-f1-loss needs --dev FILE"),
-        ({"max_f1_loss": 0.5, "dev": "dev.json"}, "the unpruned twin has random weights and no F1"),
+        ({"max_has_answer_f1_loss": 0.5}, "--max-has-answer-f1-loss needs --dev FILE"),
+        ({"max_f1_loss": 0.5, "dev": ("dev.json",)}, "the unpruned twin has random weights and no F1"),
     ],
 )
 def test_contradictions_are_refused(changes: dict[str, Any], said: str) -> None:

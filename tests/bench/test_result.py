@@ -52,7 +52,11 @@ def _accuracy(
     change = Interval(-loss, low, 1.0) if paired else None
     values: dict[Role, float] = {"candidate": 71.25} | ({"baseline": 71.25 + loss} if paired else {})
     other = Interval(-50.0, -60.0, -40.0) if paired else None
-    metrics = [Metric("F1", values, change), Metric("F1, has answer", values, other), Metric("EM", values)]
+    metrics = [
+        Metric("F1 as served", values, change),
+        Metric("has-answer F1 as served", values, other),
+        Metric("F1 at the best threshold", values),
+    ]
     return Accuracy("squad", 10, metrics, without)
 
 
@@ -116,7 +120,7 @@ def test_traffic_counts_questions_and_says_both_arrangements(encoder, whole, cut
 
 def test_json_keeps_the_raw_samples_in_seconds(comparison: Comparison) -> None:
     found = json.loads(json.dumps(_result(comparison).to_dict(), allow_nan=False))
-    assert (found["format"], found["command"]) == (3, "bench out.onnx")
+    assert (found["format"], found["command"]) == (4, "bench out.onnx")
     assert found["environment"]["cpu"] == "Some CPU"
     assert found["disturbance"]["others_share"] == 0.01
     assert "no padding" in found["settings"]["inputs"]
@@ -153,8 +157,8 @@ def test_f1_gate_looks_at_all_questions(comparison: Comparison) -> None:
 
 def test_f1_gate_on_natural_questions_takes_the_kind_that_lost_more(comparison: Comparison) -> None:
     metrics = [
-        Metric("F1, long answers", {}, Interval(-0.2, -0.4, 0.1)),
-        Metric("F1, short answers", {}, Interval(-0.1, -2.0, 1.8)),
+        Metric("F1 of long answers as served", {}, Interval(-0.2, -0.4, 0.1)),
+        Metric("F1 of short answers as served", {}, Interval(-0.1, -2.0, 1.8)),
     ]
     answered = replace(comparison, accuracy=Accuracy("nq", 10, metrics, ()))
     (gate,) = check_gates([answered], None, 0.5)
@@ -197,7 +201,7 @@ def test_notes_say_what_a_reader_must_know(comparison: Comparison, encoder, whol
     notes = " ".join(_result(answered).notes())
     assert "twin has random weights: its times are true, an F1 it has not" in notes
     assert "No decoding.json lies beside out.onnx" in notes
-    assert "as served: with the threshold of its decoding.json" in notes
+    assert "As served: with the threshold for “no answer” of each model's decoding.json." in notes
     assert "dialects" not in notes
     baseline = replace(comparison.models["baseline"], form=Form("portable"))
     mixed = replace(comparison, models={**comparison.models, "baseline": baseline})
@@ -246,8 +250,8 @@ def test_the_table_shows_what_was_found(comparison: Comparison) -> None:
         ["1", "4", "3", "256", "128"]
     ]
     assert "batch 2, seq 16 baseline 440 500 500 500 4.55 0.00492 1%" in flowing
-    assert "F1 71.75 71.25 -0.50 -1.25 to +1.00" in flowing
-    assert "EM 71.75 71.25" in flowing
+    assert "F1 as served 71.75 71.25 -0.50 -1.25 to +1.00" in flowing
+    assert "F1 at the best threshold 71.75 71.25" in flowing
     assert "--min-speedup 3: MISSED, end of the interval " in text
     assert all(len(line) <= 100 for line in text.splitlines() if "ms" in line)
 

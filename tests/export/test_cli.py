@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from prune.qa.answer import answer, score_predictions, torch_runner
 from prune.qa.questions import Answer, Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.squad import write_squad
+from prune.qa.squad_task import SquadExam
 from prune.ranks import Ranks
 from prune.shape import ModelShape
 from prune.shrink import shrink
@@ -180,10 +182,18 @@ def test_dev_measures_both_models_and_sets_the_null_threshold(model_dir: Path, s
     out, printed = exported(model_dir, *arguments)
     accuracy = json.loads(report.read_text())["accuracy"]
     assert accuracy["before"]["score"]["total"] == accuracy["after"]["score"]["total"] == 9
-    change = accuracy["after"]["score"]["f1"] - accuracy["before"]["score"]["f1"]
-    assert accuracy["f1_change"]["mean_difference"] == pytest.approx(change)
+    served = accuracy["figures"][0]
+    assert served["name"] == "F1 as served"
+    assert served["change"]["mean_difference"] == pytest.approx(served["after"] - served["before"])
+    line = f"F1 as served: {served['before']:.1f} → {served['after']:.1f}"
+    assert (
+        printed.index("As served, threshold") < printed.index(line) < printed.index("at the best threshold")
+    )
+    for warning in accuracy["warnings"]:
+        assert printed.index(f"WARNING: {warning}") < printed.index("layer")  # above everything else
     settings = DecodingSettings.read(out.parent / DECODING_FILE)
-    assert settings.null_threshold == accuracy["after"]["null_threshold"]
+    assert settings.null_threshold == accuracy["after"]["null_threshold"] == accuracy["null_threshold"]
+    assert settings.fitted_on == SquadExam(questions()).fingerprint[:16]
     assert "NOT measured" not in printed
 
 
@@ -551,10 +561,11 @@ def test_half_precision_is_measured_as_it_was_written(
         "In fp16 are all products: no input can overflow them; sums, norms and softmax are in fp32."
         in printed
     )
-    assert re.search(r"What fp16 changes on (the CPU|a GPU): F1 on 9 questions of --dev", printed)
+    assert re.search(r"What fp16 changes on (the CPU|a GPU):\nAs served, threshold", printed)
     # before and after the cut in PyTorch; then the cut model in PyTorch and the graph
     before, after = said["accuracy"]["after"], said["precision_accuracy"]["before"]
-    assert before["f1_by_question"] == after["f1_by_question"]
+    assert before["answered_f1_by_question"] == after["answered_f1_by_question"]
+    assert before["refused_by_question"] == after["refused_by_question"]
     served = said["precision_accuracy"]["after"]
     assert DecodingSettings.read(out.parent / DECODING_FILE).null_threshold == served["null_threshold"]
     session = onnxruntime.InferenceSession(out)
@@ -660,6 +671,7 @@ def test_an_engine_is_built_from_the_file(model_dir: Path, tmp_path: Path) -> No
         (("--target", "tensorrt", "--engine", "m.engine", "--profiles", "1x9999"), "1x9999"),
         (("--target", "tensorrt", "--engine", "m.engine", "--profiles", "many"), "expected BATCHxLENGTH"),
         (("--max-f1-loss", "1"), "add --precision int8"),
+        (("--max-has-answer-f1-loss", "1"), "--max-has-answer-f1-loss says how much int8 may cost"),
         (("--target", "openvino", "--precision", "fp16"), "openvino would run it in fp32"),
         (("--precision", "int8", "--int8-windows", "0"), "--int8-windows is 0"),
     ],
@@ -700,10 +712,11 @@ def test_int8_is_measured_as_it_was_written(
     ) in printed
     assert metadata.parity["tolerance"] == 1e-4  # of the graph that was quantized
     assert "In int8 are the weights and products of all parts" in printed
-    assert "What int8 changes: F1 on 9 questions of --dev" in printed
+    assert "What int8 changes:\nAs served, threshold" in printed
     served = said["precision_accuracy"]["after"]
     assert (
-        said["accuracy"]["after"]["f1_by_question"] == said["precision_accuracy"]["before"]["f1_by_question"]
+        said["accuracy"]["after"]["answered_f1_by_question"]
+        == said["precision_accuracy"]["before"]["answered_f1_by_question"]
     )
     assert DecodingSettings.read(out.parent / DECODING_FILE).null_threshold == served["null_threshold"]
     types = {tensor.data_type for tensor in onnx.load(out).graph.initializer}
@@ -735,14 +748,28 @@ def test_no_more_is_lost_to_int8_than_is_allowed(model_dir: Path, squad_file: Pa
     save_file(weights, model_dir / "model.safetensors", metadata={"format": "pt"})
     arguments = ("--no-prune", "--precision", "int8", "--train", squad_file, "--dev", squad_file)
     out, _ = exported(model_dir, *arguments, "--json", tmp_path / "all.json")
-    lost = json.loads((tmp_path / "all.json").read_bytes())["precision_accuracy"]["f1_change"][
-        "mean_difference"
-    ]
-    assert lost < -1
-    out, printed = exported(model_dir, *arguments, "--max-f1-loss", 0.5, "--json", tmp_path / "some.json")
+    assert _lost(tmp_path / "all.json") > 1
+    limits = ("--max-f1-loss", 0.5, "--max-has-answer-f1-loss", 0.5)
+    out, printed = exported(model_dir, *arguments, *limits, "--json", tmp_path / "some.json")
     assert read_metadata(out).provenance["kept_in_fp32"][0] == "layer.1/ffn"
     assert "which it hurt most (layer.1/ffn" in printed
-    left = json.loads((tmp_path / "some.json").read_bytes())["precision_accuracy"]["f1_change"][
-        "mean_difference"
-    ]
-    assert left >= -0.5
+    assert _lost(tmp_path / "some.json") <= 0.5
+
+
+def _lost(found: Path) -> float:
+    """Points that int8 cost, of F1 as served or of has-answer F1 as served, whichever is more."""
+    figures = json.loads(found.read_bytes())["precision_accuracy"]["figures"]
+    names = ("F1 as served", "has-answer F1 as served")
+    return max(-each["change"]["mean_difference"] for each in figures if each["name"] in names)
+
+
+def test_several_dev_files_are_one_exam(model_dir: Path, squad_file: Path, tmp_path: Path) -> None:
+    more = [replace(one, id=f"more {one.id}") for one in questions()]
+    write_squad(more, tmp_path / "dev2.json")
+    report = tmp_path / "report.json"
+    exported(model_dir, "--no-prune", "--dev", squad_file, "--dev", tmp_path / "dev2.json", "--json", report)
+    found = json.loads(report.read_bytes())["accuracy"]
+    assert found["figures"][0]["questions"] == 2 * len(questions())
+    code, printed = run(model_dir, tmp_path / "o.onnx", "--dev", squad_file, "--dev", squad_file)
+    assert code == 2
+    assert "and in another --dev before it" in printed

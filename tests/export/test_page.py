@@ -27,36 +27,42 @@ def _interval(change: float) -> dict[str, float]:
     return {"mean_difference": change, "low": change - 1.5, "high": change + 0.5}
 
 
-def _squad(change: float) -> dict[str, Any]:
-    def side(f1: float) -> dict[str, Any]:
-        score = {"exact": f1 - 3, "f1": f1, "total": 1378, "has_answer_total": 654}
-        return {"score": score, "null_threshold": -7.7, "has_answer_f1": f1 + 13}
+def _compared(change: float, *measured: tuple[str, str, float, int], floor: float = 52.5) -> dict[str, Any]:
+    figures = [
+        {
+            "name": name,
+            "way": way,
+            "before": before,
+            "after": before + change,
+            "change": _interval(change),
+            "questions": questions,
+        }
+        for name, way, before, questions in measured
+    ]
+    return {"figures": figures, "floor": {"f1": floor}}
 
-    return {
-        "before": side(60.0),
-        "after": side(60.0 + change),
-        "f1_change": _interval(change),
-        "has_answer_f1_change": _interval(2 * change),
-    }
+
+def _squad(change: float) -> dict[str, Any]:
+    return _compared(
+        change,
+        ("F1 as served", "as served", 60.0, 1378),
+        ("has-answer F1 as served", "as served", 45.0, 654),
+        ("F1 at the best threshold", "at the best threshold", 61.0, 1378),
+        ("has-answer F1, none refused", "none refused", 73.0, 654),
+    )
 
 
 def _nq() -> dict[str, Any]:
-    def side(more: float) -> dict[str, Any]:
-        kinds = {"long": 52.0, "short": 40.0}
-        return {kind: {"score": {"f1": f1 + more}} for kind, f1 in kinds.items()} | {"total": 7830}
-
-    return {
-        "before": side(0.0),
-        "after": side(-2.0),
-        "long_f1_change": _interval(-2.0),
-        "short_f1_change": _interval(-2.0),
-    }
+    kinds = {"long": 52.0, "short": 40.0}
+    served = [(f"F1 of {kind} answers as served", "as served", f1, 7830) for kind, f1 in kinds.items()]
+    return _compared(-2.0, *served, floor=0.0)
 
 
 def _run(**changes: Any) -> dict[str, Any]:
     heads = [list(range(kept)) for kept in CUT["num_heads"]]
     run = {
-        "format": 1,
+        "format": 2,
+        "warnings": [],
         "path": "out/model.onnx",
         "bytes": 60 * 2**20,
         "seconds": 93.1,
@@ -120,19 +126,27 @@ def test_each_head_is_drawn_where_it_is_known_which_stayed() -> None:
 def test_accuracy_of_squad_and_of_lower_precision() -> None:
     page = _page(accuracy=_squad(-0.8), precision="int8", precision_accuracy=_squad(-0.2))
     rows = page.by_id("accuracy").one("table").rows()
-    assert rows[2] == ["F1", "60.00", "59.20", "-0.80", "-2.30 to -0.30", "1378"]
-    assert rows[3] == ["F1, has answer", "73.00", "72.20", "-1.60", "-3.10 to -1.10", "654"]
-    assert rows[4] == ["EM", "57.00", "56.20", "", "", "1378"]
-    assert rows[5] == ["In fp32, and in the precision of the file"]
+    assert rows[2] == ["F1 as served", "60.00", "59.20", "-0.80", "-2.30 to -0.30", "1378"]
+    assert rows[3] == ["has-answer F1 as served", "45.00", "44.20", "-0.80", "-2.30 to -0.30", "654"]
+    assert rows[5][:3] == ["has-answer F1, none refused", "73.00", "72.20"]
+    assert rows[6] == ["F1 of refusing every question", "52.50", "52.50", "", "", ""]
+    assert rows[7] == ["In fp32, and in the precision of the file"]
     marks = page.by_id("accuracy").all("circle", "mark")
-    assert ["hollow" in mark.classes for mark in marks] == [False, False, True, True]
-    assert "F1: 60.0 → 59.2 (-0.80, 95 % interval -2.30 to -0.30), 1378 questions" in page.one("header").text
+    assert ["hollow" in mark.classes for mark in marks] == [False] * 4 + [True] * 4
+    head = page.one("header").text
+    assert "F1 as served: 60.0 → 59.2 (-0.80, 95 % interval -2.30 to -0.30), 1378 questions" in head
+    assert "none refused" not in head  # no score stands there but those as served
 
 
 def test_accuracy_of_natural_questions() -> None:
     rows = _page(accuracy=_nq()).by_id("accuracy").one("table").rows()
-    assert rows[2] == ["F1, long answers", "52.00", "50.00", "-2.00", "-3.50 to -1.50", "7830"]
-    assert rows[3][0] == "F1, short answers"
+    assert rows[2] == ["F1 of long answers as served", "52.00", "50.00", "-2.00", "-3.50 to -1.50", "7830"]
+    assert rows[3][0] == "F1 of short answers as served"
+
+
+def test_what_voids_the_result_stands_above_everything_else() -> None:
+    head = _page(accuracy=_squad(-0.8), warnings=["The model is destroyed."]).one("header").text
+    assert head.index("Warning: The model is destroyed.") < head.index("removed") < head.index("F1 as served")
 
 
 def test_search_training_and_engine() -> None:
@@ -202,7 +216,7 @@ def test_the_command_writes_a_page(model_dir: Path, tmp_path: Path, monkeypatch:
     assert code == 0, said
     page = tree(place.read_text(encoding="utf-8"))
     assert page.one("pre").text == "prune-export 'a model' out/model.onnx"
-    assert page.by_id("accuracy").one("table").rows()[2][0] == "F1"
+    assert page.by_id("accuracy").one("table").rows()[2][0] == "F1 as served"
     assert page.by_id("layers").one("svg").all("rect", "removed")
 
 

@@ -14,10 +14,9 @@ from transformers import (
 )
 
 from prune.errors import InputError
-from prune.qa.answer import answer, calibrate_null_threshold, run_windows, score_predictions, torch_runner
+from prune.qa.answer import answer, run_windows, score_predictions, torch_runner
 from prune.qa.questions import Answer, Question
-from prune.qa.settings import ALWAYS_ANSWER, DecodingSettings
-from prune.qa.spans import Prediction
+from prune.qa.settings import DecodingSettings
 from prune.qa.squad import read_squad
 from prune.qa.windows import Batch, make_windows
 
@@ -68,7 +67,7 @@ def test_an_engine_that_knows_scores_everything(tokenizer: PreTrainedTokenizerFa
     assert (result.exact, result.f1, result.best_f1) == (100.0, 100.0, 100.0)
     # The other windows of an answerable question say "no answer": the least null score is the one to take.
     assert [prediction.null_odds for prediction in predictions] == [-2, 2, -2, -2, 2, -2]
-    assert calibrate_null_threshold(questions, predictions) == -2.0
+    assert result.best_f1_threshold == -2
     total = calls[-1][1]
     assert calls == [(min(done, total), total) for done in range(4, total + 4, 4)]
 
@@ -121,27 +120,6 @@ def test_an_engine_with_other_shapes_is_refused(wordpiece: PreTrainedTokenizerFa
         answer(asked("Ada"), wordpiece, classifies, settings=SETTINGS)
 
 
-def predicted(*odds: float) -> list[Prediction]:
-    return [Prediction(f"q{index}", "Ada", value) for index, value in enumerate(odds)]
-
-
-def test_where_all_have_answers_nothing_is_refused() -> None:
-    threshold = calibrate_null_threshold(asked("Ada", "1871"), predicted(5.0, 7.0))
-    assert threshold == ALWAYS_ANSWER
-    assert [one.answer(threshold) for one in predicted(5.0, 7.0)] == ["Ada", "Ada"]
-
-
-def test_where_none_is_worth_answering_all_are_refused() -> None:
-    threshold = calibrate_null_threshold(asked("1871", None), predicted(-40.0, 3.0))
-    assert [one.answer(threshold) for one in predicted(-40.0, 3.0)] == ["", ""]
-    DecodingSettings(null_threshold=threshold)
-
-
-def test_the_threshold_parts_the_two_kinds() -> None:
-    questions, predictions = asked("Ada", None, "Ada", None), predicted(-3.0, 1.0, -1.0, 0.5)
-    assert calibrate_null_threshold(questions, predictions) == -1.0
-
-
 @pytest.mark.slow
 @needs_real_data
 @needs_real_model
@@ -155,7 +133,3 @@ def test_golden_figures_of_a_real_model() -> None:
     assert (result.has_answer_f1, result.has_answer_exact) == pytest.approx((69.1, 58.6), abs=0.3)
     assert (result.best_f1, result.best_exact) == pytest.approx((59.7, 58.1), abs=0.3)
     assert (result.f1, result.exact) == pytest.approx((45.2, 40.1), abs=0.3)
-    calibrated = score_predictions(
-        questions, predictions, null_threshold=calibrate_null_threshold(questions, predictions)
-    )
-    assert calibrated.f1 == pytest.approx(result.best_f1, abs=1e-9)

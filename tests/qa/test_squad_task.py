@@ -116,4 +116,6 @@ def test_two_models_are_compared_as_compare_does(tokenizer: PreTrainedTokenizerF
     before, after = (
         exam.ask(torch_runner(tiny.model(seed=seed)), tokenizer, SETTINGS, None) for seed in (1, 2)
     )
-    assert exam.compare(before, after) == compare(QUESTIONS, before, after)
+    habit = exam.habit(before, 0.0)
+    assert habit.refused == sum(one.null_odds > 0 for one in before) / len(QUESTIONS)
+    assert exam.compare(before, after, habit) == compare(QUESTIONS, before, after, habit)

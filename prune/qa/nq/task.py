@@ -1,7 +1,7 @@
 """Natural Questions as a task: what to train on and what to measure on, streamed from any set of files."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from prune.errors import InputError
 from prune.qa.answer import Progress, Run
-from prune.qa.nq.compare import NqComparison, compare
+from prune.qa.figures import Comparison
+from prune.qa.nq.compare import compare, habit_of
 from prune.qa.nq.examine import NqAnswers, examine
 from prune.qa.nq.passages import read_passages
 from prune.qa.nq.shards import shards
 from prune.qa.nq.windows import NULL_SHARE, kept_windows, training_windows
+from prune.qa.refusal import Habit
 from prune.qa.settings import DecodingSettings
 from prune.qa.windows import Window
 
@@ -123,9 +125,29 @@ class NqExam:
         """Inverse of `to_json`; raises InputError where something is wrong in `data`."""
         return NqAnswers.from_json(data)
 
-    def compare(self, before: NqAnswers, after: NqAnswers) -> NqComparison:
-        """Score two models, each at its best thresholds, and the paired change between them."""
-        return compare(before, after)
+    def habit(self, answers: NqAnswers, null_threshold: float) -> Habit:
+        """How the model that gave `answers` refuses at the threshold that it came with."""
+        return habit_of(answers, null_threshold)
+
+    def compare(
+        self,
+        before: NqAnswers,
+        after: NqAnswers,
+        habit: Habit,
+        thresholds: tuple[float, float] | None = None,
+    ) -> Comparison:
+        """Score two models and what lies between them, see `prune.qa.nq.compare.compare`."""
+        return compare(before, after, habit, thresholds=thresholds)
+
+
+def read_exam(sources: Sequence[str]) -> NqExam:
+    """The documents to measure on. Raises InputError where more than one source is named, or it has no files."""
+    if len(sources) > 1:
+        raise InputError(
+            f"--dev is given {len(sources)} times, and with --task nq it is one set: a directory, or a pattern that "
+            "names several files."
+        )
+    return NqExam(sources[0])
 
 
 def fingerprint(source: str) -> str:

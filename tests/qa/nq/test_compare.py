@@ -1,18 +1,22 @@
-"""Two models on the same questions: F1 at each one's best thresholds, and the interval of its change."""
+"""Two models on the same Natural Questions: as served by one threshold for both kinds of answers, alike for both."""
 
 import random
 
 import pytest
 
 from prune.errors import InputError
+from prune.qa.figures import Comparison, Figure, warnings
 from prune.qa.nq.answers import Gold, NqAnswer, Span
-from prune.qa.nq.compare import compare
+from prune.qa.nq.compare import compare, habit_of
 from prune.qa.nq.examine import NqAnswers
 from prune.qa.nq.metrics import score
 from prune.qa.nq.predictions import NqPrediction
+from prune.qa.refusal import Habit
+from prune.qa.significance import Interval
 
 RIGHT = NqAnswer(Span(5, 9), (Span(6, 7),))
 WRONG = NqAnswer(Span(1, 4), (Span(2, 3),))
+HABIT = Habit(0.0, 0.25)
 
 
 def answers(quality: float, seed: int, number: int = 400) -> NqAnswers:
@@ -27,37 +31,69 @@ def answers(quality: float, seed: int, number: int = 400) -> NqAnswers:
     return NqAnswers(tuple(golds), tuple(predictions))
 
 
-def test_scores_are_those_at_the_best_thresholds_and_the_change_lies_between_them() -> None:
+def figure(found: Comparison, name: str) -> Figure:
+    return next(figure for figure in found.figures if figure.name == name)
+
+
+@pytest.mark.parametrize("threshold", [-0.9, -0.2, 0.4])
+def test_at_a_given_threshold_figures_are_the_official_ones(threshold: float) -> None:
     before, after = answers(0.8, 1), answers(0.6, 2)
-    found = compare(before, after)
-    for accuracy, exam in ((found.before, before), (found.after, after)):
-        expected = score(exam.golds, exam.predictions)
-        assert (accuracy.long.score, accuracy.short.score) == (expected.long, expected.short)
-        assert accuracy.total == 400
-        for kind in (accuracy.long, accuracy.short):
-            counts = sum(kind.correct), sum(kind.attempted) + sum(kind.has_answer)
-            assert kind.score.f1 == pytest.approx(200 * counts[0] / counts[1])
-    for change, name in ((found.long_f1_change, "long"), (found.short_f1_change, "short")):
-        difference = getattr(found.after, name).score.f1 - getattr(found.before, name).score.f1
-        assert change.mean_difference == pytest.approx(difference)
-        assert change.low < difference < change.high < 0
-    assert found.null_threshold == -found.after.short.score.threshold
+    found = compare(before, after, HABIT, thresholds=(threshold, threshold))
+    for exam, side, of in ((before, found.before, "before"), (after, found.after, "after")):
+        at = score(exam.golds, exam.predictions, long_threshold=-threshold, short_threshold=-threshold)
+        best = score(exam.golds, exam.predictions)
+        for kind, official, highest in (("long", at.long, best.long), ("short", at.short, best.short)):
+            assert getattr(figure(found, f"F1 of {kind} answers as served"), of) == pytest.approx(official.f1)
+            assert getattr(figure(found, f"F1 of {kind} answers at the best threshold"), of) == pytest.approx(
+                highest.f1
+            )
+            kept = getattr(side, kind)
+            assert sum(kept.correct) / sum(kept.attempted) == pytest.approx(highest.precision / 100)
+            assert sum(kept.correct) / sum(kept.has_answer) == pytest.approx(highest.recall / 100)
+            assert kept.score == highest
+
+
+def test_the_folds_are_alike_for_both_and_the_change_lies_between_them() -> None:
+    before, after = answers(0.8, 1), answers(0.6, 2)
+    found = compare(before, after, habit_of(before, 0.0))
+    for one in found.figures:
+        assert one.change.mean_difference == pytest.approx(one.after - one.before)
+        assert one.questions in (100, 300, 400)
+    assert found.figures[0].name == "F1 of short answers as served"
+    change = figure(found, "F1 of short answers as served").change
+    assert change.low < change.mean_difference < change.high < 0
+    losses = [
+        -figure(found, f"F1 of {kind} answers as served").change.mean_difference for kind in ("long", "short")
+    ]
+    assert found.f1_loss == max(losses)
+    assert found.has_answer_f1_loss == max(
+        -figure(found, f"has-answer F1 of {kind} answers as served").change.mean_difference
+        for kind in ("long", "short")
+    )
+    assert found.floor.f1 == 0  # refusing everything is worth nothing here
+    assert found.fitted
+    assert found.null_threshold == found.after.null_threshold
+    # served by folds is no better than the best on the very questions
+    for kind in ("long", "short"):
+        best = figure(found, f"F1 of {kind} answers at the best threshold")
+        assert figure(found, f"F1 of {kind} answers as served").after <= best.after + 1e-9
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
     exam = answers(0.7, 3)
-    found = compare(exam, exam)
-    for change in (found.long_f1_change, found.short_f1_change):
-        assert (change.mean_difference, change.low, change.high) == (0, 0, 0)
+    found = compare(exam, exam, HABIT)
+    assert {one.change for one in found.figures} == {Interval(0, 0, 0)}
 
 
-def test_a_model_that_is_never_right_scores_nothing() -> None:
-    found = compare(answers(1, 1), answers(0, 1))
-    assert (found.after.long.score.f1, found.after.long.score.threshold) == (0, 0)
-    assert found.long_f1_change.mean_difference == -found.before.long.score.f1
-    assert found.null_threshold is None
+def test_a_model_that_is_never_right_scores_nothing_and_says_so() -> None:
+    found = compare(answers(1, 1), answers(0, 1), HABIT)
+    assert figure(found, "F1 of long answers at the best threshold").after == 0
+    assert (found.null_threshold, found.fitted) == (None, False)
+    told = list(warnings(found))
+    assert told[0].startswith("The model as it became is destroyed: on the 300 questions")
+    assert any("no better than refusing every question, which scores 0.0 of F1" in text for text in told)
 
 
 def test_other_questions_are_refused() -> None:
     with pytest.raises(InputError, match="one prediction for each question"):
-        compare(answers(0.5, 1, 10), answers(0.5, 1, 11))
+        compare(answers(0.5, 1, 10), answers(0.5, 1, 11), HABIT)

@@ -20,6 +20,7 @@ from prune.qa.nq.examine import NqAnswers
 from prune.qa.nq.metrics import score
 from prune.qa.nq.task import NqExam, NqTraining, fingerprint
 from prune.qa.settings import DecodingSettings
+from prune.qa.significance import Interval
 from prune.qa.windows import NULL_POSITION, Window
 
 SETTINGS = DecodingSettings(max_length=24, stride=4, max_question_length=8, max_answer_length=6)
@@ -108,7 +109,7 @@ def test_an_exam_from_asking_to_comparing(tmp_path: Path, wordpiece: PreTrainedT
     assert seen[-1][0] == seen[-1][1] == Path(exam.source).stat().st_size
     assert [gold.id for gold in before.golds] == [str(index) for index in range(70)]
     assert exam.from_json(json.loads(json.dumps(exam.to_json(before)))) == before
-    found = exam.compare(before, after)
+    found = exam.compare(before, after, exam.habit(before, 0.0))
     assert found.before.short.score == score(before.golds, before.predictions).short
     assert found.after.long.score == score(after.golds, after.predictions).long
 
@@ -130,10 +131,12 @@ def test_an_engine_that_knows_the_answers_is_right(
         return start, end
 
     answers: NqAnswers = NqExam(source).ask(run, wordpiece, SETTINGS)
-    found = NqExam(source).compare(answers, answers)
+    found = NqExam(source).compare(answers, answers, NqExam(source).habit(answers, -7.5))
     assert (found.before.long.score.f1, found.before.short.score.f1) == (100, 100)
-    assert (found.long_f1_change.low, found.long_f1_change.high) == (0, 0)
-    assert found.null_threshold == -7
+    assert found.figures[0].change == Interval(0, 0, 0)
+    assert found.null_threshold is None  # every question has an answer: nothing to learn refusing from
+    assert found.after.null_threshold == -7.5
+    assert found.after.long.score.threshold == 7
 
 
 def test_importing_the_task_loads_nothing_heavy() -> None:
