@@ -1,5 +1,9 @@
 """Tiny tokenizers, made on the spot, one for each way in which real ones report their offsets."""
 
+import io
+from functools import cache
+
+from sentencepiece import SentencePieceTrainer, sentencepiece_model_pb2
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
@@ -72,6 +76,31 @@ def unigram() -> PreTrainedTokenizerFast:
     trainer = trainers.UnigramTrainer(vocab_size=100, special_tokens=special, unk_token="<unk>")
     tokenizer.train_from_iterator(_TEXT, trainer)
     return _two_separators(tokenizer)
+
+
+def sentencepiece_model(*, rule: str = "nmt_nfkc") -> bytes:
+    """A real SentencePiece model, as sentencepiece.bpe.model holds it."""
+    written = io.BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(_TEXT), model_writer=written, vocab_size=100, hard_vocab_limit=False,
+        normalization_rule_name=rule, minloglevel=2,
+    )  # fmt: skip
+    return written.getvalue()
+
+
+@cache
+def charsmap(rule: str = "nmt_nfkc") -> bytes:
+    """What SentencePiece has XLM-RoBERTa and CamemBERT make of each character."""
+    proto = sentencepiece_model_pb2.ModelProto()
+    proto.ParseFromString(sentencepiece_model(rule=rule))
+    return bytes(proto.normalizer_spec.precompiled_charsmap)
+
+
+def precompiled(rule: str = "nmt_nfkc") -> PreTrainedTokenizerFast:
+    """Like `unigram`, with the normalizer of real ones."""
+    tokenizer = unigram()
+    tokenizer.backend_tokenizer.normalizer = normalizers.Precompiled(charsmap(rule))
+    return tokenizer
 
 
 def _two_separators(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prune.errors import InputError
+from prune.qa.alignment import aligned
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -19,7 +20,7 @@ class Reader:
     """A tokenizer made ready by `of`. Nobody changes its backend afterwards, so threads may share it."""
 
     backend: "Tokenizer"
-    """Neither truncates nor pads; texts that look like special tokens are read as text."""
+    """Neither truncates nor pads; texts that look like special tokens are read as text, and offsets are right."""
     has_token_types: bool
     """Whether its type ids (1 for the context) are meant for the model."""
     pad_token_id: int | None
@@ -31,6 +32,7 @@ class Reader:
         backend.no_truncation()
         backend.no_padding()
         backend.encode_special_tokens = True
+        backend.normalizer = aligned(backend.normalizer)
         probe = backend.encode("a", "a")
         if not probe.ids or probe.sequence_ids[NULL_POSITION] is not None:
             raise InputError(

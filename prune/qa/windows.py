@@ -13,6 +13,7 @@ from prune.qa.pieces import PIECE, pieces
 from prune.qa.questions import Question
 from prune.qa.reader import NULL_POSITION as NULL_POSITION
 from prune.qa.reader import AnyTokenizer, Reader, reader_of
+from prune.qa.visible import Visible
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
@@ -21,8 +22,6 @@ Ints = NDArray[np.int64]
 
 _CHUNK, _CHUNK_CHARACTERS = 256, 1 << 19  # questions encoded at once, and about so much of their text
 _LONG = 4 * PIECE  # characters of a context that is read in pieces
-
-_WHITE_SPACE = np.array([code for code in range(0x10000) if chr(code).isspace()], np.uint32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +35,9 @@ class Window:
     token_type_ids: NDArray[np.int32] | None
     """[length]: 1 for the context and what follows it; None where the tokenizer has none."""
     offsets: NDArray[np.int32]
-    """[length, 2]: the characters [start, end) of the context that the token stands for, without
-    surrounding white space; (-1, -1) for special tokens, the question, and tokens of white space alone."""
+    """[length, 2]: the characters [start, end) of the context that the token stands for, in whole grapheme
+    clusters and without surrounding white space; (-1, -1) for special tokens, the question, and tokens of white
+    space alone."""
     start_position: int
     """Token at which the first annotated answer starts; NULL_POSITION where it is not wholly in here."""
     end_position: int
@@ -137,9 +137,9 @@ class Windower:
         encoded = self.pairs.encode_batch(list(zip(cut, contexts, strict=True)))
         for index, (question, first) in enumerate(zip(questions, encoded, strict=True), before):
             encodings = [first, *first.overflowing]
-            visible = _Visible(question.context)
+            visible = Visible(question.context)
             for encoding in encodings:
-                offsets = visible.offsets(encoding)
+                offsets = _offsets(encoding, visible)
                 start, end = _answer_position(
                     question, offsets, at_start=encoding is first, at_end=encoding is encodings[-1]
                 )
@@ -180,7 +180,7 @@ class Windower:
         for begin, end in pieces(backend, text):
             piece = text[begin:end]
             encoding = backend.encode(piece, add_special_tokens=False)
-            stretches = _Visible(piece).offsets(encoding, sequence=0)
+            stretches = _offsets(encoding, Visible(piece), sequence=0)
             stretches = np.where(stretches < 0, np.int32(-1), stretches + np.int32(begin))
             ids = np.concatenate((ids, np.array(encoding.ids, np.int32)))
             offsets = np.concatenate((offsets, stretches))
@@ -269,26 +269,11 @@ def _chunks(questions: Iterable[Question]) -> Iterator[list[Question]]:
         yield chunk
 
 
-class _Visible:
-    """Where a text shows something: how far any stretch of it shrinks without surrounding white space."""
-
-    def __init__(self, text: str) -> None:
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        shows = ~np.isin(codes, _WHITE_SPACE)
-        places = np.arange(len(codes))
-        ends = np.maximum.accumulate(np.where(shows, places + 1, 0))
-        starts = np.minimum.accumulate(np.where(shows, places, len(codes))[::-1])[::-1]
-        self._starts: NDArray[np.int32] = np.append(starts, len(codes)).astype(np.int32)
-        """[characters + 1]: the first visible character from here on."""
-        self._ends: NDArray[np.int32] = np.insert(ends, 0, 0).astype(np.int32)
-        """[characters + 1]: the end of the last visible character before here."""
-
-    def offsets(self, encoding: "Encoding", *, sequence: int = 1) -> NDArray[np.int32]:
-        """[length, 2], see Window.offsets. Byte-level and SentencePiece tokens may carry a space before them."""
-        is_context = np.array([each == sequence for each in encoding.sequence_ids])
-        stretches = np.where(is_context[:, None], np.array(encoding.offsets, np.int32).reshape(-1, 2), 0)
-        starts, ends = self._starts[stretches[:, 0]], self._ends[stretches[:, 1]]
-        return np.where((starts < ends)[:, None], np.stack((starts, ends), axis=1), np.int32(-1))
+def _offsets(encoding: "Encoding", visible: Visible, *, sequence: int = 1) -> NDArray[np.int32]:
+    """[length, 2], see Window.offsets. Byte-level and SentencePiece tokens may carry a space before them."""
+    is_context = np.array([each == sequence for each in encoding.sequence_ids])
+    stretches = np.array(encoding.offsets, np.int32).reshape(-1, 2)
+    return visible(np.where(is_context[:, None], stretches, np.int32(0)))
 
 
 def _answer_position(

@@ -1,8 +1,8 @@
-"""Three tiny tokenizers, one for each way in which real ones report their offsets."""
+"""Tiny tokenizers, one for each way in which real ones report their offsets."""
 
 import pytest
 from tiny_tokenizers import byte_level as byte_level_tokenizer
-from tiny_tokenizers import metaspace
+from tiny_tokenizers import metaspace, precompiled
 from tiny_tokenizers import wordpiece as wordpiece_tokenizer
 from transformers import PreTrainedTokenizerFast
 
@@ -11,6 +11,7 @@ TOKENIZERS = {
     "byte-level": byte_level_tokenizer,
     "byte-level untrimmed": lambda: byte_level_tokenizer(trim_offsets=False),
     "metaspace": metaspace,
+    "precompiled": precompiled,
 }
 
 
