@@ -10,7 +10,6 @@ from answer.batching import MAX_BATCH_TOKENS, MAX_PADDING, batches_by_length
 from answer.chunks import chunks
 from answer.decoding import decode
 from answer.engine import ENGINES, OpenEngine
-from answer.tokenizer import load_reader
 from export.metadata import read_metadata
 from export.provenance import cpu_runtime_in
 from export.target import CpuRuntime
@@ -22,6 +21,7 @@ from prune.qa.pool import Pace, pooled
 from prune.qa.questions import Question
 from prune.qa.reader import Reader
 from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.qa.tokenizer_file import load_reader
 from prune.qa.windows import Windower, pad_token_id_of
 
 CHUNK_QUESTIONS, CHUNK_CHARACTERS = 512, 1 << 20

@@ -17,6 +17,7 @@ from prune.qa.reader import AnyTokenizer
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.significance import Interval
 from prune.qa.task import Exam, TaskName
+from prune.qa.tokenizer_file import TOKENIZER_FILE, load_reader
 from prune.qa.windows import BATCH_SIZE, Batch
 
 _SHORT = 32
@@ -183,15 +184,11 @@ def score(task: TaskName, exam: Exam[Any], models: dict[Role, Model], answers: d
 def tokenizer_of(model: Model) -> AnyTokenizer:
     """The tokenizer beside the model. Raises InputError where there is no usable one."""
     folder, encoder = _folder(model), model.engine.encoder
-    if find_spec("transformers"):
-        from prune.checkpoint import check_vocabulary, load_tokenizer
+    if (folder / TOKENIZER_FILE).is_file() or not find_spec("transformers"):
+        return load_reader(folder, encoder)
+    from prune.checkpoint import load_tokenizer
 
-        tokenizer = load_tokenizer(folder)
-        check_vocabulary(tokenizer, encoder, model.name)
-        return tokenizer
-    from answer.tokenizer import load_reader
-
-    return load_reader(folder, encoder)
+    return load_tokenizer(folder, encoder)
 
 
 def settings_of(model: Model) -> tuple[DecodingSettings, bool]:

@@ -8,8 +8,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from logging import CRITICAL
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import shorten
 from typing import Any
 
@@ -20,6 +22,7 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
 )
 from transformers.utils import logging
 
@@ -28,6 +31,16 @@ from prune.families.config import config_of
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original, shape_of
 from prune.qa.json_file import write_json
+from prune.qa.library_faults import braced, library_faults
+from prune.qa.reader import Reader, backend_of, reader_of
+from prune.qa.tokenizer_file import (
+    TOKENIZER_FILE,
+    TokenizerFile,
+    check_backend,
+    load_reader,
+    read_alike,
+    read_tokenizer_file,
+)
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY, Source, open_source
 from prune.staging import replace_directory
@@ -112,8 +125,15 @@ def _unbuildable(source: Source, error: Exception) -> InputError:
     )
 
 
-def load_tokenizer(directory: Path, config: PretrainedConfig | None = None) -> PreTrainedTokenizerBase:
-    """The model's own tokenizer. Raises InputError where the directory holds none that works.
+def load_tokenizer(
+    directory: Path, encoder: Encoder, config: PretrainedConfig | None = None
+) -> PreTrainedTokenizerBase:
+    """The model's own tokenizer, for a model with that encoder: it reads as its tokenizer.json says.
+
+    transformers builds many anew from the class that a config names, or that goes with the model, and takes little
+    but the vocabulary from tokenizer.json. Where that gives other tokens, it is the file that counts: what such
+    tokenizers are, and what `prune.qa.tokenizer_file` makes of them. Raises InputError where the directory holds
+    none that works, or one that is not for this encoder.
 
     `config` is the model's, where it is known already: a fault of config.json is then none of the tokenizer's.
     """
@@ -122,29 +142,72 @@ def load_tokenizer(directory: Path, config: PretrainedConfig | None = None) -> P
             f"{directory} holds no tokenizer; copy tokenizer.json and tokenizer_config.json from the "
             "model's source."
         )
+    if not (directory / TOKENIZER_FILE).is_file():
+        return _converted(directory, config, encoder)
+    reader = load_reader(directory, encoder)
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            directory, config=config, local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # transformers raises anything from OSError to its backend's own panics
+        with library_faults("{reason}", quiet=True):
+            tokenizer = _as_transformers_has_it(directory, config)
+            alike = tokenizer.is_fast and all(
+                read_alike(reader, other) for other in (reader_of(tokenizer), _as_saved(tokenizer, encoder))
+            )
+    except Exception:  # transformers raises anything, from what its class makes of such a file
+        alike = False
+    if not alike:
+        tokenizer = _as_the_file_has_it(read_tokenizer_file(directory, encoder))
+    if tokenizer.pad_token_id is None:
         raise InputError(
-            f"{directory} holds no usable tokenizer ({_reason(error)}); copy tokenizer.json and "
-            "tokenizer_config.json from the model's source."
-        ) from error
-    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
-        raise InputError(
-            f"The tokenizer in {directory} is no fast tokenizer with a pad token; one is needed."
+            f"The tokenizer in {directory} has no padding token; set pad_token in its tokenizer_config.json."
         )
     return tokenizer
 
 
-def check_vocabulary(tokenizer: PreTrainedTokenizerBase, encoder: Encoder, name: str) -> None:
-    """Raise InputError where the tokenizer of model `name` knows more tokens than the encoder embeds."""
-    if len(tokenizer) > encoder.vocab_size:
+def _converted(directory: Path, config: PretrainedConfig | None, encoder: Encoder) -> PreTrainedTokenizerBase:
+    """What transformers makes of a vocabulary in another form."""
+    pieces = next((path for path in sorted(directory.glob("*.model")) if path.name in _VOCABULARIES), None)
+    if pieces and not find_spec("sentencepiece"):
         raise InputError(
-            f"The tokenizer of {name} has {len(tokenizer)} tokens and the model embeds "
-            f"{encoder.vocab_size}; give the model the tokenizer it was trained with."
+            f"{directory} has its tokenizer in {pieces.name} alone, which needs sentencepiece to be read; install it: "
+            "pip install 'espalier-encoders[sentencepiece]', or add the tokenizer.json from the model's source."
         )
+    with library_faults(
+        f"{braced(directory)} holds no usable tokenizer ({{reason}}); copy tokenizer.json and "
+        "tokenizer_config.json from the model's source.",
+        quiet=True,
+    ):
+        tokenizer = _as_transformers_has_it(directory, config)
+    if not tokenizer.is_fast or tokenizer.pad_token_id is None:
+        raise InputError(
+            f"The tokenizer in {directory} is no fast tokenizer with a pad token; one is needed."
+        )
+    check_backend(backend_of(tokenizer), encoder, f"The tokenizer in {directory}")
+    return tokenizer
+
+
+def _as_saved(tokenizer: PreTrainedTokenizerBase, encoder: Encoder) -> Reader:
+    """What will be read beside the exported graph."""
+    with TemporaryDirectory() as place:
+        tokenizer.save_pretrained(place)
+        return load_reader(Path(place), encoder)
+
+
+def _as_transformers_has_it(directory: Path, config: PretrainedConfig | None) -> PreTrainedTokenizerBase:
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+        directory, config=config, local_files_only=True, trust_remote_code=False
+    )
+    return tokenizer
+
+
+def _as_the_file_has_it(file: TokenizerFile) -> PreTrainedTokenizerBase:
+    """A tokenizer of no class, which is saved, and loaded again, as it is."""
+    types = ["token_type_ids"] if file.has_token_types else []
+    tokenizer: PreTrainedTokenizerBase = PreTrainedTokenizerFast(
+        tokenizer_object=file.backend,
+        model_input_names=["input_ids", *types, "attention_mask"],
+        clean_up_tokenization_spaces=False,
+        **file.roles,
+    )
+    return tokenizer
 
 
 def save(

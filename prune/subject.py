@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from prune.checkpoint import check_vocabulary, checked_config, load_source, load_tokenizer
+from prune.checkpoint import checked_config, load_source, load_tokenizer
 from prune.errors import InputError
 from prune.modes import placed
 from prune.qa.answer import answer, torch_runner
@@ -59,8 +59,7 @@ def open_subject(name: str, *, revision: str | None = None) -> Subject:
     settings = DecodingSettings()
     if (source.directory / DECODING_FILE).is_file():
         settings = DecodingSettings.read(source.directory / DECODING_FILE)
-    tokenizer = load_tokenizer(source.directory, checked_config(source))
-    check_vocabulary(tokenizer, source.encoder, source.name)
+    tokenizer = load_tokenizer(source.directory, source.encoder, checked_config(source))
     return Subject(source, load_source(source), tokenizer, settings.clipped(source.encoder.max_length))
 
 

@@ -3,7 +3,7 @@
 import io
 from functools import cache
 
-from sentencepiece import SentencePieceTrainer, sentencepiece_model_pb2
+import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
@@ -80,8 +80,9 @@ def unigram() -> PreTrainedTokenizerFast:
 
 def sentencepiece_model(*, rule: str = "nmt_nfkc") -> bytes:
     """A real SentencePiece model, as sentencepiece.bpe.model holds it."""
+    sentencepiece = pytest.importorskip("sentencepiece")
     written = io.BytesIO()
-    SentencePieceTrainer.train(
+    sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(_TEXT), model_writer=written, vocab_size=100, hard_vocab_limit=False,
         normalization_rule_name=rule, minloglevel=2,
     )  # fmt: skip
@@ -91,8 +92,11 @@ def sentencepiece_model(*, rule: str = "nmt_nfkc") -> bytes:
 @cache
 def charsmap(rule: str = "nmt_nfkc") -> bytes:
     """What SentencePiece has XLM-RoBERTa and CamemBERT make of each character."""
+    model = sentencepiece_model(rule=rule)
+    from sentencepiece import sentencepiece_model_pb2
+
     proto = sentencepiece_model_pb2.ModelProto()
-    proto.ParseFromString(sentencepiece_model(rule=rule))
+    proto.ParseFromString(model)
     return bytes(proto.normalizer_spec.precompiled_charsmap)
 
 

@@ -21,7 +21,7 @@ def write_smaller(model: str, directory: Path) -> None:
     source = open_source(model)
     whole = load_source(source)
     smaller = with_layers(whole, range(0, len(source.shape.layers), 2))
-    save(smaller, load_tokenizer(source.directory), directory)
+    save(smaller, load_tokenizer(source.directory, source.encoder), directory)
 
 
 def with_layers(model: PreTrainedModel, kept: Sequence[int]) -> PreTrainedModel:

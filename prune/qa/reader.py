@@ -1,11 +1,14 @@
 """What reading text takes of a tokenizer, whichever library loaded it: transformers, or `tokenizers` alone."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prune.errors import InputError
 from prune.qa.alignment import aligned
+from prune.qa.library_faults import library_faults
+from prune.qa.special import ROLES, reads_special_as_text
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -20,25 +23,36 @@ class Reader:
     """A tokenizer made ready by `of`. Nobody changes its backend afterwards, so threads may share it."""
 
     backend: "Tokenizer"
-    """Neither truncates nor pads; texts that look like special tokens are read as text, and offsets are right."""
+    """Neither truncates nor pads; special tokens in a text are read as `prune.qa.special` says; offsets are right."""
     has_token_types: bool
     """Whether its type ids (1 for the context) are meant for the model."""
     pad_token_id: int | None
     """None where it names no padding token."""
 
     @classmethod
-    def of(cls, backend: "Tokenizer", *, has_token_types: bool, pad_token_id: int | None) -> "Reader":
-        """Make `backend` ready, in place. Raises InputError where it puts no special token first."""
-        backend.no_truncation()
-        backend.no_padding()
-        backend.encode_special_tokens = True
-        backend.normalizer = aligned(backend.normalizer)
-        probe = backend.encode("a", "a")
-        if not probe.ids or probe.sequence_ids[NULL_POSITION] is not None:
-            raise InputError(
-                "The tokenizer puts no special token before the question; question answering needs one (CLS) "
-                "to stand for 'no answer'."
-            )
+    def of(
+        cls,
+        backend: "Tokenizer",
+        *,
+        has_token_types: bool,
+        pad_token_id: int | None,
+        roles: Iterable[str] = (),
+    ) -> "Reader":
+        """Make `backend` ready, which is changed or copied; `roles` are its tokens of prune.qa.special.ROLES.
+
+        Raises InputError where it puts no special token first, or fails.
+        """
+        with library_faults("The tokenizer cannot be used ({reason}); give the model's own."):
+            backend.no_truncation()
+            backend.no_padding()
+            probe = backend.encode("a", "a")
+            if not probe.ids or probe.sequence_ids[NULL_POSITION] is not None:
+                raise InputError(
+                    "The tokenizer puts no special token before the question; question answering needs one (CLS) "
+                    "to stand for 'no answer'."
+                )
+            backend = reads_special_as_text(backend, roles)
+            backend.normalizer = aligned(backend.normalizer)
         return cls(backend, has_token_types, pad_token_id)
 
 
@@ -61,7 +75,15 @@ def reader_of(tokenizer: AnyTokenizer) -> Reader:
     source: Any = tokenizer
     pad_token_id = source.pad_token_id
     return Reader.of(
-        copy.deepcopy(source.backend_tokenizer),
+        copy.deepcopy(backend_of(tokenizer)),
         has_token_types="token_type_ids" in source.model_input_names,
         pad_token_id=pad_token_id if isinstance(pad_token_id, int) else None,
+        roles=[str(token) for role in ROLES if (token := getattr(source, role, None))],
     )
+
+
+def backend_of(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer":
+    """What a fast tokenizer of transformers reads with."""
+    source: Any = tokenizer
+    backend: Tokenizer = source.backend_tokenizer
+    return backend

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prune.errors import InputError
+from prune.qa.library_faults import library_faults
 from prune.qa.pieces import PIECE, pieces
 from prune.qa.questions import Question
 from prune.qa.reader import NULL_POSITION as NULL_POSITION
@@ -22,6 +23,7 @@ Ints = NDArray[np.int64]
 
 _CHUNK, _CHUNK_CHARACTERS = 256, 1 << 19  # questions encoded at once, and about so much of their text
 _LONG = 4 * PIECE  # characters of a context that is read in pieces
+_FAILS = "The tokenizer fails on a question or its context ({reason}); give the model its own tokenizer."
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +78,10 @@ def make_windows(
 
     The windows come in the order of the questions and, for one question, of the context; each question has
     at least one. Questions are cut to `max_question_length` tokens. Texts that look like special tokens are
-    read as text. The truncation and padding that `tokenizer` is set to play no part, and are left alone.
+    read as text; additional ones, which only stand in texts, are read as what they are. The truncation and
+    padding that `tokenizer` is set to play no part, and are left alone.
 
-    Raises InputError for a tokenizer that is not fast or does not put a special token first, and for sizes
+    Raises InputError for a tokenizer that is not fast, fails or does not put a special token first, and for sizes
     that leave the context no more than `stride` tokens.
     """
     windower = Windower.of(
@@ -134,7 +137,8 @@ class Windower:
     def _short(self, questions: Sequence[Question], before: int) -> Iterator[Window]:
         cut = [self._cut(question) for question in questions]
         contexts = [question.context for question in questions]
-        encoded = self.pairs.encode_batch(list(zip(cut, contexts, strict=True)))
+        with library_faults(_FAILS):
+            encoded = self.pairs.encode_batch(list(zip(cut, contexts, strict=True)))
         for index, (question, first) in enumerate(zip(questions, encoded, strict=True), before):
             encodings = [first, *first.overflowing]
             visible = Visible(question.context)
@@ -179,7 +183,8 @@ class Windower:
         is_first = True
         for begin, end in pieces(backend, text):
             piece = text[begin:end]
-            encoding = backend.encode(piece, add_special_tokens=False)
+            with library_faults(_FAILS):
+                encoding = backend.encode(piece, add_special_tokens=False)
             stretches = _offsets(encoding, Visible(piece), sequence=0)
             stretches = np.where(stretches < 0, np.int32(-1), stretches + np.int32(begin))
             ids = np.concatenate((ids, np.array(encoding.ids, np.int32)))
@@ -191,7 +196,8 @@ class Windower:
         yield window(len(ids), is_first=is_first, is_last=True)
 
     def _cut(self, question: Question) -> str:
-        return _cut_question(self.reader.backend, question.question, self.max_question_length)
+        with library_faults(_FAILS):
+            return _cut_question(self.reader.backend, question.question, self.max_question_length)
 
 
 def collate(windows: Sequence[Window], pad_token_id: int) -> Batch:

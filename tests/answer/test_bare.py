@@ -20,7 +20,7 @@ def python(program: str, *arguments: object) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("module", ["answer", "answer.cli", "answer.tokenizer"])
+@pytest.mark.parametrize("module", ["answer", "answer.cli", "prune.qa.tokenizer_file"])
 def test_an_import_loads_nothing_heavy(module: str) -> None:
     names = (*HEAVY, "onnxruntime", "openvino")
     assert python(f"import {module}, sys; print([name for name in {names} if name in sys.modules])") == "[]\n"

@@ -13,13 +13,14 @@ from prune.qa.answer import answer, score_predictions, torch_runner
 from prune.qa.settings import DecodingSettings
 from prune.qa.spans import Prediction
 from prune.qa.squad import read_squad
+from prune.source import open_source
 
 
 @pytest.mark.slow
 @needs_real_data
 @needs_real_model
 def test_figures_of_a_real_model(tmp_path: Path) -> None:
-    model, tokenizer = load(REAL_MODEL), load_tokenizer(REAL_MODEL)
+    model, tokenizer = load(REAL_MODEL), load_tokenizer(REAL_MODEL, open_source(str(REAL_MODEL)).encoder)
     settings = DecodingSettings(null_threshold=2.0)
     write_artifact(
         model,

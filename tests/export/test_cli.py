@@ -37,6 +37,7 @@ from prune.qa.squad_task import SquadExam
 from prune.ranks import Ranks
 from prune.shape import ModelShape
 from prune.shrink import shrink
+from prune.source import open_source
 
 CONTEXTS = (
     "The old pear tree was trained against the south wall in 1871 by Ada Birch.",
@@ -101,7 +102,7 @@ def test_the_folder_is_enough_to_answer_questions(model_dir: Path) -> None:
     out, _ = exported(model_dir, "--method", "random", "--prune-ffn", 0.5, "--save-model", cut)
     settings = DecodingSettings.read(out.parent / DECODING_FILE)
     session = onnxruntime.InferenceSession(out)
-    tokenizer = load_tokenizer(out.parent)
+    tokenizer = load_tokenizer(out.parent, read_metadata(out).encoder)
     ours = answer(
         questions(), tokenizer, lambda batch: tuple(session.run(None, batch.inputs())), settings=settings
     )
@@ -155,7 +156,11 @@ def test_no_prune_exports_the_model_unchanged(model_dir: Path) -> None:
 
 def test_a_cut_model_is_exported_as_it_is_and_cut_again_on_request(model_dir: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
-    save(shrink(load(model_dir), tiny.UNEVEN), load_tokenizer(model_dir), cut)
+    save(
+        shrink(load(model_dir), tiny.UNEVEN),
+        load_tokenizer(model_dir, open_source(str(model_dir)).encoder),
+        cut,
+    )
     out, printed = exported(cut)
     assert read_metadata(out).shape == tiny.UNEVEN.shape
     assert "already cut" in printed
@@ -571,7 +576,7 @@ def test_half_precision_is_measured_as_it_was_written(
     session = onnxruntime.InferenceSession(out)
     answers = answer(
         questions(),
-        load_tokenizer(out.parent),
+        load_tokenizer(out.parent, read_metadata(out).encoder),
         lambda batch: tuple(session.run(None, batch.inputs())),
         settings=DecodingSettings.read(out.parent / DECODING_FILE),
     )

@@ -315,8 +315,9 @@ def test_a_cut_model_can_be_trained_on_and_is_not_its_own_teacher(room: Room) ->
 
 def load_tokenizer_of(room: Room) -> Any:
     from prune.checkpoint import load_tokenizer
+    from prune.source import open_source
 
-    return load_tokenizer(room.path / "model")
+    return load_tokenizer(room.path / "model", open_source(str(room.path / "model")).encoder)
 
 
 def test_a_search_that_cuts_nothing_leaves_nothing_to_distill(room: Room) -> None:

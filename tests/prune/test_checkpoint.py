@@ -198,16 +198,16 @@ def test_what_lies_beside_a_model_is_not_taken_for_part_of_it(tmp_path: Path, ot
 def test_a_directory_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     prune.save(tiny.model(), None, tmp_path / "model")
     with pytest.raises(InputError, match=r"holds no tokenizer; copy tokenizer\.json"):
-        load_tokenizer(tmp_path / "model")
+        load_tokenizer(tmp_path / "model", tiny.encoder())
     (tmp_path / "model" / "tokenizer.json").write_text("{}")
-    with pytest.raises(InputError, match=r"holds no usable tokenizer \(.+\); copy tokenizer\.json"):
-        load_tokenizer(tmp_path / "model")
+    with pytest.raises(InputError, match=r"tokenizer\.json is damaged or no tokenizer \(.+\); restore it"):
+        load_tokenizer(tmp_path / "model", tiny.encoder())
 
 
 def test_the_tokenizer_is_saved_beside_the_model(tmp_path: Path) -> None:
     tokenizer = tiny.tokenizer(["the old pear tree was trained against the wall"])
     prune.save(tiny.model(), tokenizer, tmp_path / "model")
-    loaded = load_tokenizer(tmp_path / "model")
+    loaded = load_tokenizer(tmp_path / "model", tiny.encoder())
     assert loaded("pear", "old wall")["input_ids"] == tokenizer("pear", "old wall")["input_ids"]
 
 

@@ -13,10 +13,10 @@ from real_data import REAL_MODEL, needs_real_model
 from tokenizers import Tokenizer, processors
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from answer.tokenizer import load_reader
 from prune.errors import InputError
 from prune.qa.questions import Question
 from prune.qa.reader import Reader
+from prune.qa.tokenizer_file import load_reader
 from prune.qa.windows import make_windows
 
 CONTEXT = (
@@ -200,14 +200,15 @@ def test_a_tokenizer_that_cannot_read_all_texts_is_refused_at_once(tmp_path: Pat
     state = json.loads(path.read_text())
     state["model"]["unk_token"] = "nowhere"
     path.write_text(json.dumps(state))
-    with pytest.raises(InputError, match="is damaged or no tokenizer"):
+    with pytest.raises(InputError, match="has no token for characters that its vocabulary lacks"):
         load_reader(tmp_path, tiny.encoder())
 
 
 def test_a_tokenizer_for_another_model_is_refused(tmp_path: Path) -> None:
     save(tiny_tokenizers.byte_level(), tmp_path, "roberta")
     with pytest.raises(
-        InputError, match="has 320 tokens and the model embeds 150; give the model the tokenizer"
+        InputError,
+        match=r"the id 319 and the model embeds 150 tokens, from 0 on; give the model the tokenizer",
     ):
         load_reader(tmp_path, tiny.encoder("roberta"))
 
