@@ -11,6 +11,7 @@ from answer.chunks import chunks
 from answer.decoding import decode
 from answer.engine import ENGINES, OpenEngine
 from export.metadata import read_metadata
+from export.outputs import settle_export
 from export.provenance import cpu_runtime_in
 from export.target import CpuRuntime
 from prune.bounds import MOST_THREADS, check_whole
@@ -188,6 +189,7 @@ def _engine_of(runtime: CpuRuntime | OpenEngine) -> OpenEngine:
 
 def _graph_in(model: Path) -> Path:
     """The file itself, or the only .onnx file of a folder."""
+    settle_export(model)
     if not model.is_dir():
         return model
     found = sorted(model.glob("*.onnx"))

@@ -7,8 +7,8 @@ from export.outputs import parts_of
 from export.target import CpuRuntime
 from prune.bounds import MOST, MOST_LOGIT, MOST_THREADS, check_number, check_whole
 from prune.errors import InputError
+from prune.places import Written, check_files
 from prune.qa.settings import ALWAYS_ANSWER
-from prune.staging import check_file, check_no_input
 
 STANDARD_INPUT = "-"
 _QUESTION, _SQUAD, _LINES = "a QUESTION", "--squad", "--jsonl"
@@ -40,8 +40,8 @@ class Request:
     max_batch_tokens: int
 
     def __post_init__(self) -> None:
-        given = {_QUESTION: self.questions, _SQUAD: self.squad, _LINES: self.jsonl}
-        ways = [way for way, value in given.items() if value]
+        asked = {_QUESTION: self.questions, _SQUAD: self.squad, _LINES: self.jsonl}
+        ways = [way for way, value in asked.items() if value]
         if len(ways) != 1:
             raise InputError(
                 f"{' and '.join(ways) or 'Nothing'} was asked; give one of: a QUESTION (or several), "
@@ -70,15 +70,9 @@ class Request:
         ):
             if number is not None:
                 check_whole(name, number, 1, most)
-        inputs = parts_of(self.model) + ([self.squad] if self.squad else [])
-        for option, path in (("--out", self.out), ("--na-probs", self.na_probs)):
-            if path:
-                check_file(path, option)
-                check_no_input(path, option, inputs)
-        if self.out and self.na_probs and self.out.resolve() == self.na_probs.resolve():
-            raise InputError(
-                f"--out and --na-probs would both be written to {self.out}; give one another file."
-            )
+        given = (("--out", self.out), ("--na-probs", self.na_probs))
+        files = [Written(path, option) for option, path in given if path]
+        check_files(files, parts_of(self.model) + ([self.squad] if self.squad else []))
 
     @property
     def threshold(self) -> float | None:

@@ -2,8 +2,6 @@
 
 import shlex
 import sys
-import tempfile
-from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
@@ -29,8 +27,10 @@ from prune.command import UNREAD, end_cleanly_when_told_to
 from prune.command import run as run_command
 from prune.cores import available_cores
 from prune.errors import InputError
+from prune.places import data_files
 from prune.progress import shown
 from prune.qa.task import TaskName
+from prune.scratch import scratch
 from prune.share import parse_share
 from prune.terminal import Terminal, say
 
@@ -208,8 +208,8 @@ def bench(
         models = [file_of(name, runtimes) for name in models or ()]
         baseline = file_of(baseline, runtimes) if baseline else None
         named = [*models, *([baseline] if baseline else ())]
-        outputs.spare(part for name in named for part in parts_of(Path(name)))
-        outputs.spare(Path(data) for data in (*(dev or ()), lengths) if data)
+        outputs.spare(part for name in named for part in parts_of(name))
+        outputs.spare(file for data in (*(dev or ()), lengths) if data for file in data_files(data))
         runtimes = runtimes or (own_runtime(named, device),)
         request = Request(
             models=tuple(models),
@@ -245,8 +245,8 @@ def bench(
         )
         if max(request.threads) > (cores := available_cores()):
             say(errors, _NAME, oversubscribed(max(request.threads), cores), 0)
-        with tempfile.TemporaryDirectory(prefix="bench-") as scratch, shown(errors) as progress:
-            result = runs.run(request, Path(scratch), progress)
+        with scratch() as folder, shown(errors) as progress:
+            result = runs.run(request, folder, progress)
         print_report(result, Terminal(stderr=outputs.take_stdout))
         outputs.write(result.to_dict())
         code = 0 if all(gate.met for gate in result.gates) else 1

@@ -10,7 +10,6 @@ Of every kernel the fastest of several calls counts, so that what disturbs a cal
 
 import json
 import re
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -30,6 +29,7 @@ from export.provenance import allows_bfloat16
 from page.words import milliseconds
 from prune.cores import available_cores
 from prune.errors import InputError, InstallationError
+from prune.scratch import scratch
 
 WARM_UP = 5
 """Calls to a GPU that do not count: memory is taken and kernels are chosen in the first ones."""
@@ -98,11 +98,11 @@ def by_operator(readings: Iterator[tuple[Kernel, float]]) -> dict[str, tuple[int
 
 def _onnxruntime(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
     onnxruntime = import_onnxruntime()
-    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
+    with scratch() as folder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = available_cores()
         options.enable_profiling = True
-        options.profile_file_prefix = str(Path(scratch) / "profile")
+        options.profile_file_prefix = str(folder / "profile")
         session = load_session(file, options)
         for _ in range(calls):
             session.run(None, dict(inputs))

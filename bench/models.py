@@ -18,6 +18,7 @@ from prune.cost import parameters
 from prune.errors import InputError, InstallationError
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
+from prune.staging import settle_directory
 
 if TYPE_CHECKING:
     from export.metadata import Metadata
@@ -136,6 +137,7 @@ class Opener:
         the runtime best, in fp32; a file stays as it is.
         """
         path = Path(name)
+        settle_directory(path)
         if path.is_dir():
             return self._open_directory(name, path, Form(dialect) if dialect else self._best_form)
         if self.runtime == "tensorrt":

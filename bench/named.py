@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.spec import Runtime
+from export.outputs import settle_export
 from prune.errors import InputError
 
 ENGINES = (".engine", ".plan", ".trt")
@@ -19,6 +20,7 @@ def file_of(name: str, runtimes: Sequence[Runtime] = ()) -> str:
     folder = Path(name)
     if not folder.is_dir() or any(folder.glob("*.safetensors")):
         return name
+    settle_export(folder)
     graphs = sorted(folder.glob("*.onnx"))
     engines = sorted(path for suffix in ENGINES for path in folder.glob(f"*{suffix}"))
     found = engines if engines and (not graphs or tuple(runtimes) == ("tensorrt",)) else graphs

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from prune.errors import InputError
+from prune.places import Written, check_files, check_places
 from prune.qa import json_file
-from prune.staging import check_file, check_no_input, replace_file
+from prune.staging import replace_file
 
 STDOUT = "-"
 
@@ -32,18 +33,12 @@ class Outputs:
     wanted: tuple[Output, ...]
 
     def __post_init__(self) -> None:
-        taken: dict[str, str] = {}
-        for output in self.wanted:
-            if output.place != STDOUT:
-                check_file(Path(output.place), output.option)
-            place = output.place if output.place == STDOUT else str(Path(output.place).resolve())
-            if place in taken:
-                where = "stdout" if place == STDOUT else output.place
-                raise InputError(
-                    f"{taken[place]} and {output.option} would both be written to {where}; give one of them "
-                    "another FILE."
-                )
-            taken[place] = output.option
+        printed = [output.option for output in self.wanted if output.place == STDOUT]
+        if len(printed) > 1:
+            raise InputError(
+                f"{printed[0]} and {printed[1]} would both be written to stdout; give one of them another FILE."
+            )
+        check_files(self._files, ())
 
     @classmethod
     def of(cls, *asked: tuple[str, str | None, Callable[[dict[str, Any]], str]]) -> "Outputs":
@@ -54,10 +49,13 @@ class Outputs:
 
     def spare(self, inputs: Iterable[Path]) -> None:
         """Raise InputError where one would be written over one of the files that are read."""
-        files = list(inputs)
-        for output in self.wanted:
-            if output.place != STDOUT:
-                check_no_input(Path(output.place), output.option, files)
+        check_places(self._files, inputs)
+
+    @property
+    def _files(self) -> list[Written]:
+        return [
+            Written(Path(output.place), output.option) for output in self.wanted if output.place != STDOUT
+        ]
 
     @property
     def take_stdout(self) -> bool:

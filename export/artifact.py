@@ -15,13 +15,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from export.graph import build_graph, kept_in_single
 from export.metadata import Metadata, properties_message
+from export.outputs import EXPORT
 from export.parity import Parity, check_parity
 from export.precision.quantizer import Quantized
 from export.provenance import INT8, KEPT_IN_FP32
 from export.weights import weights_of
-from export.write import staged_onnx, write_onnx
+from export.write import data_files, remove_old_data, write_into, write_onnx
 from prune.families.layers import encoder_and_original, shape_of
 from prune.qa.settings import DECODING_FILE, DecodingSettings
+from prune.together import replace_together
 from prune.version import VERSION
 
 
@@ -62,18 +64,18 @@ def write_artifact(
         return build_graph(encoder, shape, weights_of(model), dialect=dialect, precision=precision)
 
     said = dict(provenance) | {"versions": _versions()}
-    parity = None
-    if quantize:
-        parity = _gate(model, graph("fp32"), path)
-        quantized = quantize(graph("fp32"))
-        said |= {KEPT_IN_FP32: list(quantized.kept), INT8: quantized.to_dict()}
-        staged = staged_onnx(quantized.graph, path)
-    else:
-        if precision == "fp16":
-            said[KEPT_IN_FP32] = list(kept_in_single(encoder, shape, weights_of(model), dialect))
-        # the graph goes by no name here, so that its weights are not held while the gate loads the file
-        staged = staged_onnx(graph(precision), path)
-    with staged as file:
+    with replace_together(path, EXPORT) as stage:
+        parity = None
+        if quantize:
+            parity = _gate(model, graph("fp32"), stage)
+            quantized = quantize(graph("fp32"))
+            said |= {KEPT_IN_FP32: list(quantized.kept), INT8: quantized.to_dict()}
+            file = write_into(stage, quantized.graph, path.name)
+        else:
+            if precision == "fp16":
+                said[KEPT_IN_FP32] = list(kept_in_single(encoder, shape, weights_of(model), dialect))
+            # the graph goes by no name here, so that its weights are not held while the gate loads the file
+            file = write_into(stage, graph(precision), path.name)
         parity = parity or check_parity(model, file, precision)
         decoding = examine(file) if examine else decoding
         metadata = Metadata(
@@ -88,30 +90,20 @@ def write_artifact(
         )
         with file.open("ab") as end:
             end.write(properties_message(metadata).SerializeToString(deterministic=True))
-        size = sum(part.stat().st_size for part in file.parent.iterdir())
-        _write_companions(model, tokenizer, decoding, path.parent)
+        size, data = sum(part.stat().st_size for part in stage.iterdir()), data_files(stage, path.name)
+        tokenizer.save_pretrained(stage)
+        model.config.save_pretrained(stage)
+        decoding.write(stage / DECODING_FILE)
+    remove_old_data(path, data)
     return Artifact(path, metadata, parity, size)
 
 
-def _gate(model: PreTrainedModel, graph: onnx.ModelProto, path: Path) -> Parity:
-    """What the parity gate finds of a graph that is not itself to be written to `path`."""
-    with TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
-        file = Path(name) / path.name
+def _gate(model: PreTrainedModel, graph: onnx.ModelProto, folder: Path) -> Parity:
+    """What the parity gate finds of a graph that is not itself to be written; it lies in `folder` meanwhile."""
+    with TemporaryDirectory(dir=folder) as name:
+        file = Path(name) / "graph.onnx"
         write_onnx(graph, file)
         return check_parity(model, file)
-
-
-def _write_companions(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, decoding: DecodingSettings, folder: Path
-) -> None:
-    """Tokenizer, config and decoding settings, each moved into `folder` once all are written."""
-    with TemporaryDirectory(prefix=".companions.", dir=folder) as name:
-        staging = Path(name)
-        tokenizer.save_pretrained(staging)
-        model.config.save_pretrained(staging)
-        decoding.write(staging / DECODING_FILE)
-        for file in sorted(staging.iterdir()):
-            file.replace(folder / file.name)
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,8 @@
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 from export.doctor import sentences
 from export.entry import ends_at_once
 from export.flags import called_by_flag, share
+from export.outputs import EXPORT
 from export.page import export_page
 from export.request import Request
 from export.target import GraphPrecision, Target
@@ -22,7 +25,9 @@ from prune.cores import keep_torch_to_available_cores
 from prune.errors import InputError
 from prune.progress import shown
 from prune.qa.task import TaskName
+from prune.staging import claim_directory
 from prune.terminal import Terminal, say
+from prune.together import claim
 from prune.train.settings import Precision, TrainingSettings
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -507,7 +512,7 @@ def _run(request: Request, errors: Terminal) -> int:
     quiet()
     keep_torch_to_available_cores()
     try:
-        with shown(errors, is_main=ranks().is_main) as report:
+        with shown(errors, is_main=ranks().is_main) as report, _claimed(request, ranks().is_main):
             outcome = pipeline.run(request, report, began=began)
     except ParityError as error:
         return say(errors, _NAME, str(error), 1)
@@ -522,6 +527,19 @@ def _run(request: Request, errors: Terminal) -> int:
             write_page(request.html_file, export_page(pipeline.to_dict(outcome), typed))
         print_outcome(outcome, Terminal())
     return 0
+
+
+@contextmanager
+def _claimed(request: Request, is_main: bool) -> Iterator[None]:
+    """Keep other commands from writing the same files meanwhile; InputError at once where one is about to."""
+    with ExitStack() as claims:
+        if is_main:
+            claims.enter_context(claim(request.out, EXPORT))
+            if request.engine:
+                claims.enter_context(claim(request.engine))
+            if request.save_model:
+                claims.enter_context(claim_directory(request.save_model))
+        yield
 
 
 def _dry_run(request: Request) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError
 
+from export.outputs import settle_export
 from prune.errors import InputError
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
@@ -68,6 +69,7 @@ def stamp(model: onnx.ModelProto, metadata: Metadata) -> None:
 
 def read_metadata(path: Path) -> Metadata:
     """Read back what `stamp` wrote; InputError where the file is absent, cut off, not ONNX, or not ours."""
+    settle_export(path)
     if not path.is_file():
         raise InputError(f"There is no file {path}; give an ONNX file that prune-export wrote.")
     try:

@@ -15,6 +15,7 @@ from export.data import Data, read_data
 from export.engine.build import BuiltEngine, build_engine
 from export.estimate import estimate
 from export.flags import called_by_flag
+from export.outputs import parts_of
 from export.provenance import TARGET
 from export.request import Request
 from export.served import Measured, Served, calibrated
@@ -83,6 +84,8 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
         subject = open_subject(request.model, revision=request.revision)
         origin = subject.source.provenance()
         teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
+        for opened in (subject, teacher):  # of a hub id nobody knew the files before
+            request.check_apart(parts_of(opened.source.directory) if opened else ())
         profiles = profiles_of(request, subject.source.encoder)
         if ranks().count == 1 and (expected := estimate(request, subject, teacher, data, wanted)):
             progress(expected, 0, 1)

@@ -1,5 +1,6 @@
 """What the user asked prune-export for, checked for contradictions before any work is done."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from prune.bounds import MOST_EPOCHS, MOST_SEED, MOST_WEIGHT, check_number, chec
 from prune.choose import Method
 from prune.choose.gate_settings import GateSettings
 from prune.errors import InputError
+from prune.places import Written, check_files, check_places, data_files
 from prune.qa.task import TaskName
-from prune.staging import check_file, check_no_input, check_writable
+from prune.staging import check_writable
 from prune.train.settings import TrainingSettings
 
 _SHORTEST = 16
@@ -233,32 +235,45 @@ class Request:
             check_writable(self.save_model)
             if self.save_model.exists():
                 raise InputError(f"--save-model {self.save_model} exists already; name a new directory.")
-        self._check_files()
+        check_files(self._files, ())
+        self.check_apart(self._read())
         if self.keeps_work and self.work_directory.exists() and not self.work_directory.is_dir():
             raise InputError(f"--work {self.work_directory} is a file; name a directory.")
 
-    def _check_files(self) -> None:
-        """Raise InputError where two files would be written to one place, or one to where a directory is."""
+    def check_apart(self, read: Iterable[Path]) -> None:
+        """Raise InputError where what is written would take the place of what is read, or lie among the stages."""
+        work = self.work_directory if self.keeps_work else None
+        check_places(self._written, read, work)
+
+    @property
+    def _written(self) -> list[Written]:
+        saved = [Written(self.save_model, "--save-model")] if self.save_model else []
+        return [*self._files, *saved]
+
+    @property
+    def _files(self) -> list[Written]:
+        """All files that are written, in the order in which they claim their places."""
         from export.engine.description import description_path  # loads onnx
 
-        inputs = parts_of(Path(self.model)) if Path(self.model).is_dir() else []
-        given = (self.train, *self.dev, self.calibration, self.shape, self.plan)
-        inputs += [Path(each) for each in given if each is not None]
-        taken = {self.out.resolve(), *(self.out.with_name(name).resolve() for name in COMPANIONS)}
-        for option, file in (
-            ("--engine", self.engine),
+        files = [Written(path, "") for path in (self.out, *map(self.out.with_name, COMPANIONS))]
+        if self.engine:
+            files += [Written(path, "--engine") for path in (self.engine, description_path(self.engine))]
+        named = (
             ("--timing-cache", self.timing_cache),
             ("--json", self.json_file),
             ("--html", self.html_file),
-        ):
-            if file is None:
-                continue
-            files = [file, description_path(file)] if option == "--engine" else [file]
-            for each in files:
-                check_file(each, option)
-                check_no_input(each, option, inputs)
-                if each.resolve() in taken:
-                    raise InputError(
-                        f"{option} {file}: {each} is a file that the export writes itself; name another."
-                    )
-            taken |= {each.resolve() for each in files}
+        )
+        return files + [Written(path, option) for option, path in named if path]
+
+    def _read(self) -> list[Path]:
+        """All files that the run reads, as far as they can be known before it begins."""
+        models = [self.model, self.teacher]
+        if self.is_demo:
+            from prune.demo import find_encoder
+
+            models = [str(find_encoder())]
+        data = [self.train, *self.dev, self.calibration, self.shape, self.plan]
+        return [
+            *(part for model in models if model for part in parts_of(model)),
+            *(file for source in data if source for file in data_files(source)),
+        ]

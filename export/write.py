@@ -2,15 +2,13 @@
 
 import hashlib
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
 
-from prune.staging import check_writable
+from prune.together import replace_together
 
 EXTERNAL_ABOVE = 2**31 - 2**20
 """Bytes of weights above which they go to a file of their own: protobuf ends at 2 GiB."""
@@ -28,43 +26,52 @@ def staged_onnx(
 ) -> Iterator[Path]:
     """Write `model` beside `path` and yield that file, which loads as it stands; then it becomes `path`.
 
-    Weights above `external_above` bytes go to PATH.<hash>.data. Named by content, a new data file never takes
-    the place of one that an older `path` still refers to; that one is removed last. `model` is emptied on the
-    way, so that its weights are never held twice.
+    Weights above `external_above` bytes go to PATH.<hash>.data. `model` is emptied on the way, so that its
+    weights are never held twice.
     """
-    check_writable(path)
-    staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        file = staging / path.name
-        data = _write(model, file, external_above)
-        del model
-        yield file
-        if data:
-            (staging / data).replace(path.parent / data)
-        file.replace(path)
-        ours = re.compile(re.escape(path.name) + r"\.[0-9a-f]{16}\.data")
-        for old in path.parent.iterdir():
-            if ours.fullmatch(old.name) and old.name != data:
-                old.unlink()
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with replace_together(path) as stage:
+        yield write_into(stage, model, path.name, external_above=external_above)
+        kept = data_files(stage, path.name)
+    remove_old_data(path, kept)
 
 
-def _write(model: onnx.ModelProto, file: Path, external_above: int) -> str | None:
-    """Write the model; return the name of its data file if it has one."""
+def write_into(
+    folder: Path, model: onnx.ModelProto, name: str, *, external_above: int = EXTERNAL_ABOVE
+) -> Path:
+    """Write `model` to the file `name` in `folder`, emptying it, and large weights beside that."""
+    file = folder / name
+    _write(model, file, external_above)
+    return file
+
+
+def data_files(folder: Path, name: str) -> set[str]:
+    """Names of the files in `folder` that hold, or held, weights of the graph `name`."""
+    ours = re.compile(re.escape(name) + r"\.[0-9a-f]{16}\.data")
+    return {file.name for file in folder.iterdir() if ours.fullmatch(file.name)}
+
+
+def remove_old_data(path: Path, kept: set[str]) -> None:
+    """Remove the data files of former graphs at `path`, when the one there refers to those `kept`.
+
+    They are named by content, so that a new one never takes the place of one that an older graph refers to.
+    """
+    for name in data_files(path.parent, path.name) - kept:
+        path.with_name(name).unlink(missing_ok=True)
+
+
+def _write(model: onnx.ModelProto, file: Path, external_above: int) -> None:
     weights = model.graph.initializer
     if sum(len(tensor.raw_data) for tensor in weights) <= external_above:
         with file.open("wb") as stream:
             for part in _serialized(model):
                 stream.write(part)
-        return None
+        return
     digest = hashlib.sha256()
     for tensor in weights:
         digest.update(tensor.raw_data)
     data = f"{file.name}.{digest.hexdigest()[:16]}.data"
     onnx.external_data_helper.convert_model_to_external_data(model, location=data, size_threshold=1024)
     onnx.save_model(model, file)
-    return data
 
 
 def _serialized(model: onnx.ModelProto) -> Iterator[bytes]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from prune.errors import InputError
@@ -18,7 +17,8 @@ from prune.qa.json_file import write_json
 from prune.qa.questions import Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.squad import write_squad
-from prune.staging import replace_directory
+from prune.scratch import scratch
+from prune.staging import replace_directory, settle_directory
 from prune.train.borrow import quiet
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def train_demo(
     encoder = encoder or find_encoder()
     train, dev = demo_questions(plan.questions, plan.seed)
     fingerprint = _fingerprint(plan, encoder, [*train, *dev])
+    settle_directory(directory)
     if _is_finished(directory, fingerprint):
         return
     with replace_directory(directory) as staging, quiet():
@@ -180,12 +181,12 @@ def _fit(
         if progress:
             progress(done, total)
 
-    with TemporaryDirectory() as scratch:
+    with scratch() as folder:
         train(
             model,
             StoredWindows.of((window.question, window) for window in windows),
             settings,
             pad_token_id=pad_token_id_of(tokenizer),
-            directory=Path(scratch),
+            directory=folder,
             progress=report,
         )

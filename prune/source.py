@@ -20,6 +20,7 @@ from prune.families.tensors import tensors_of
 from prune.hub import is_hub_id
 from prune.qa.json_file import read_json
 from prune.shape import ModelShape
+from prune.staging import settle_directory
 
 SHAPE_KEY = "espalier_shape"
 """Where a cut model's config keeps its shape; the stock sizes beside it stay those of the uncut model."""
@@ -100,6 +101,7 @@ def open_source(model: str, *, revision: str | None = None) -> Source:
     directory = Path(model)
     try:
         directory = directory.expanduser()
+        settle_directory(directory)
         is_directory, exists = directory.is_dir(), directory.exists()
     except (OSError, RuntimeError) as error:  # not allowed to look, a name too long, no such user's home
         raise InputError(f"{model} cannot be opened ({error}); give a model directory.") from error

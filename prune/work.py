@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from safetensors import SafetensorError
 from prune.errors import InputError
 from prune.qa.json_file import write_json
 from prune.ranks import ranks, wait
+from prune.scratch import scratch
 
 _FORMAT = 1
 """Raised whenever a stage would find something else from the same inputs."""
@@ -123,8 +123,8 @@ def open_work(root: Path | None) -> Iterator[Work]:
     something else, or another command is at work in it.
     """
     if root is None:
-        with tempfile.TemporaryDirectory(prefix="espalier-") as passing:
-            yield Work(Path(passing))
+        with scratch() as passing:
+            yield Work(passing)
         return
     if not ranks().is_main:
         wait()

@@ -23,7 +23,8 @@ from export.engine.profile import Profile, check_profiles
 from export.metadata import Metadata, read_metadata
 from export.ports import OUTPUTS, input_names
 from prune.errors import InputError
-from prune.staging import check_file, replace_file
+from prune.places import Written, check_files
+from prune.together import replace_together
 
 if TYPE_CHECKING:
     from prune.progress import Report
@@ -143,12 +144,12 @@ def _build(
 
 
 def _write(out: Path, plan: memoryview, description: EngineDescription) -> None:
-    """Both whole or neither; the engine takes its place last, when its description is already there."""
+    """Both or neither, whole."""
     text = description_text(description)
     try:
-        with replace_file(out) as engine, replace_file(description_path(out)) as sidecar:
-            engine.write_bytes(plan)
-            sidecar.write_text(text, encoding="utf-8")
+        with replace_together(out) as stage:
+            (stage / out.name).write_bytes(plan)
+            (stage / description_path(out).name).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}.") from error
 
@@ -156,11 +157,7 @@ def _write(out: Path, plan: memoryview, description: EngineDescription) -> None:
 def _check_places(onnx_file: Path, out: Path, timing_cache: Path | None) -> None:
     """Raise InputError, before anything takes long, where a file could not be written or would be lost."""
     written = [out, description_path(out)] + ([] if timing_cache is None else [timing_cache])
-    for path in written:
-        check_file(path)
-    if len({path.resolve() for path in (onnx_file, *written)}) <= len(written):
-        names = ", ".join(map(str, (onnx_file, *written)))
-        raise InputError(f"Two of {names} are the same file; give the engine and the timing cache their own.")
+    check_files([Written(path, "") for path in written], [onnx_file])
 
 
 def _check_interface(

@@ -19,6 +19,7 @@ from export.engine.library import LibraryName, library_name
 from export.engine.network import Tensor
 from export.engine.profile import Profile, check_profiles, parse_profile
 from export.metadata import PREFIX, Metadata, metadata_of
+from export.outputs import settle_export
 from export.ports import OUTPUTS, input_names
 from prune.errors import InputError
 from prune.qa.json_file import json_text, read_json
@@ -135,6 +136,7 @@ def read_engine_description(engine: Path) -> EngineDescription:
     Raises InputError where either is absent, the description is damaged, or the engine is not the one it
     describes: truncated, or changed.
     """
+    settle_export(engine)
     if not engine.is_file():
         raise InputError(f"There is no engine {engine}; build one with prune-export.")
     path = description_path(engine)

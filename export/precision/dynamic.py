@@ -1,13 +1,12 @@
 """int8 with ranges found anew for each input: ONNX Runtime's own quantization, for its fused operators."""
 
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 
 import onnx
 
 from export.on_onnxruntime import import_onnxruntime
 from export.precision.static import ANSWER
+from prune.scratch import scratch
 
 
 def quantize_dynamic(graph: onnx.ModelProto, *, kept: Iterable[str] = ()) -> onnx.ModelProto:
@@ -26,8 +25,8 @@ def quantize_dynamic(graph: onnx.ModelProto, *, kept: Iterable[str] = ()) -> onn
     ready.CopyFrom(graph)
     # without this mark it asks for a preparation that would fuse what is fused already
     ready.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
-    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
-        file = Path(scratch) / "int8.onnx"
+    with scratch() as folder:
+        file = folder / "int8.onnx"
         quantization.quantize_dynamic(
             ready,
             file,

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -14,6 +12,7 @@ from export.precision.dynamic import quantize_dynamic
 from export.precision.static import Inputs, parts_of, quantize_static, without_rounding
 from export.target import Scheme
 from export.write import write_onnx
+from prune.scratch import scratch
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is done, units done, units in all)."""
@@ -99,8 +98,8 @@ def parts_by_harm(
 
 
 def _logits(graph: onnx.ModelProto, windows: Sequence[Inputs]) -> list[np.ndarray]:
-    with TemporaryDirectory(prefix="espalier-") as scratch:
-        file = Path(scratch) / "graph.onnx"
+    with scratch() as folder:
+        file = folder / "graph.onnx"
         copy = onnx.ModelProto()  # writing empties what it writes
         copy.CopyFrom(graph)
         write_onnx(copy, file)  # a float32 graph may be larger than one message can be

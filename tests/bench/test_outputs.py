@@ -35,7 +35,7 @@ def test_every_form_goes_to_its_place(tmp_path: Path, capfdbinary: pytest.Captur
     ("first", "second", "said"),
     [
         ("-", "-", "--json and --csv would both be written to stdout"),
-        ("a", "./a", "--json and --csv would both be written to ./a"),
+        ("a", "./a", "--json and --csv would both be written to a"),
         ("absent/a", None, "absent/a cannot be written: there is no directory absent"),
     ],
 )

@@ -1,6 +1,7 @@
 """The folder that prune-export leaves: enough to answer questions, stamped, and never half of it."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -104,10 +105,8 @@ def test_companions_stand_beside_it(tmp_path: Path) -> None:
 
 def test_large_weights_stand_beside_it_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stamp goes to the end of a file whose weights are elsewhere; both count."""
-    staged = export.artifact.staged_onnx
-    monkeypatch.setattr(
-        export.artifact, "staged_onnx", lambda model, path: staged(model, path, external_above=0)
-    )
+    written = export.artifact.write_into
+    monkeypatch.setattr(export.artifact, "write_into", partial(written, external_above=0))
     model = tiny.model("bert", UNEQUAL)
     artifact = write(model, tmp_path / "out.onnx")
     (data,) = tmp_path.glob("out.onnx.*.data")

@@ -110,20 +110,20 @@ def test_an_error_leaves_what_was_there(file: Path, directory: Path, error: type
     assert set(file.parent.iterdir()) == {file, directory}
 
 
-def test_an_interrupt_between_the_two_renames_puts_the_old_directory_back(
+def test_an_interrupt_between_the_two_renames_does_not_keep_the_new_directory_out(
     directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = Path.replace
+    rename, interrupts = Path.replace, [KeyboardInterrupt]
 
     def interrupted(path: Path, target: Path) -> Path:
-        if target == directory and path.name != "old":
-            raise KeyboardInterrupt
+        if target == directory and interrupts:
+            raise interrupts.pop()
         return rename(path, target)
 
     monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt), replace_directory(directory) as staging:
         (staging / "new").write_text("new")
-    assert [path.name for path in directory.iterdir()] == ["old"]
+    assert [path.name for path in directory.iterdir()] == ["new"]
     assert list(directory.parent.iterdir()) == [directory]
 
 

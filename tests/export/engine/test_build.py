@@ -233,9 +233,9 @@ def test_places_that_cannot_be_written(onnx_file: Path, tmp_path: Path) -> None:
         (tmp_path, None, "is a directory; name a file"),
         (tmp_path / "out.engine", tmp_path / "no" / "cache", "there is no directory"),
         (tmp_path / "out.engine", tmp_path, "is a directory; name a file"),
-        (onnx_file, None, "are the same file"),
-        (tmp_path / "out.engine", onnx_file, "are the same file"),
-        (tmp_path / "out.engine", tmp_path / "out.engine.json", "are the same file"),
+        (onnx_file, None, "is a file that is read"),
+        (tmp_path / "out.engine", onnx_file, "is a file that is read"),
+        (tmp_path / "out.engine", tmp_path / "out.engine.json", "writes itself"),
     ):
         with pytest.raises(InputError, match=told):
             build_engine(onnx_file, ONE, out, timing_cache=cache)
