@@ -108,9 +108,7 @@ def hunt(
         before = {path.relative_to(room) for path in room.rglob("*")}
         done = ended(program, arguments)
         codes[done.code] += 1
-        told_of[
-            " ".join(done.said.replace(str(folder), "").partition(f"{program}: ")[2].split()[:8])[:90]
-        ] += 1
+        told_of[done.said.replace(str(folder), "").partition(f"{program}: ")[2]] += 1
         found = faults(program, done)
         if done.code:
             after = {path.relative_to(room) for path in room.rglob("*")} - before
