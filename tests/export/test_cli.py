@@ -626,11 +626,11 @@ def test_half_precision_is_asked_on_a_gpu_where_there_is_one(
     monkeypatch.setattr("export.served.open_gpu_session", lambda _: None)
     asked = ("--no-prune", "--precision", "fp16", "--dev", squad_file, "--json", tmp_path / "found.json")
     _, printed = exported(model_dir, *asked)
-    assert "What fp16 changes on the CPU: F1 on 9 questions" in printed
+    assert "What fp16 changes on the CPU:\nAs served, threshold" in printed
     assert json.loads((tmp_path / "found.json").read_bytes())["precision_device"] == "CPU"
     monkeypatch.setattr("export.served.open_gpu_session", on_gpu)
     _, printed = exported(model_dir, *asked)
-    assert "What fp16 changes on a GPU: F1 on 9 questions" in printed
+    assert "What fp16 changes on a GPU:\nAs served, threshold" in printed
     assert json.loads((tmp_path / "found.json").read_bytes())["precision_device"] == "GPU"
     assert len(opened) == 1
     _, printed = exported(model_dir, "--no-prune", "--precision", "fp16")

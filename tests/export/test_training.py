@@ -425,7 +425,7 @@ def test_dry_run_with_everything_writes_nothing(room: Room) -> None:
 
 def test_json_says_everything(room: Room) -> None:
     found = room.export(*ALL, "--train", room.train, "--dev", room.train)
-    assert found["format"] == 1
+    assert found["format"] == 2
     assert set(found["gates"][0]["log"][0]) == {"step", "loss", "removed", "weight", "learning_rate"}
     assert set(found["training"]) == {"steps", "seconds", "best_step", "log"}
     assert found["training"]["steps"] == 8
@@ -433,8 +433,9 @@ def test_json_says_everything(room: Room) -> None:
         entry["step"] for entry in found["training"]["log"] if entry["eval_loss"] is not None
     }
     assert found["accuracy"]["after"]["score"]["total"] == 32
-    assert found["accuracy"]["f1_change"]["mean_difference"] == pytest.approx(
-        found["accuracy"]["after"]["score"]["f1"] - found["accuracy"]["before"]["score"]["f1"]
-    )
+    served = found["accuracy"]["figures"][0]
+    assert (served["name"], served["questions"]) == ("F1 as served", 32)
+    assert served["change"]["mean_difference"] == pytest.approx(served["after"] - served["before"])
+    assert found["warnings"][-len(found["accuracy"]["warnings"]) :] == found["accuracy"]["warnings"]
     assert found["how"] == "removed what the command line asked for"
     assert found["original_shape"] == tiny.WHOLE.to_dict()
