@@ -86,10 +86,15 @@ def test_the_file_counts(tmp_path: Path, model_type: str, build: Build, kind: st
 def test_the_class_stays_where_it_reads_as_its_file(
     tmp_path: Path, model_type: str, build: Build, kind: str
 ) -> None:
-    tokenizer = load_tokenizer(
-        folder_of(tmp_path / "model", model_type, build, kind), tiny.encoder(model_type, vocab_size=320)
-    )
-    assert type(tokenizer).__name__.removesuffix("Fast") == kind
+    source = folder_of(tmp_path / "model", model_type, build, kind)
+    room = tiny.encoder(model_type, vocab_size=400)  # for the <mask> and [MASK] that the classes add
+    assert type(load_tokenizer(source, room)).__name__.removesuffix("Fast") == kind
+
+
+def test_a_class_that_adds_a_token_which_is_not_embedded_gives_way_to_the_file(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "model", "roberta", tiny_tokenizers.byte_level, "RobertaTokenizer")
+    tokenizer = load_tokenizer(source, tiny.encoder("roberta", vocab_size=320))
+    assert max(tokenizer.get_vocab().values()) == 319
 
 
 @needs_real_model

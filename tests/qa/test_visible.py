@@ -59,7 +59,7 @@ def test_the_answer_is_whole(kind: str, writing: str) -> None:
     assert window.offsets[window.end_position][1] == 5 + len(wanted)
     start, end = np.zeros((2, len(window.input_ids)))
     start[window.start_position] = end[window.end_position] = 9
-    (found,) = best_spans([asked], [window], [start], [end], max_answer_length=100)
+    (found,) = best_spans([asked], [(window, start, end)], max_answer_length=100)
     assert (found.best_text, found.best_start) == (wanted, 5)
 
 
