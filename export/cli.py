@@ -471,7 +471,7 @@ def prune_export(
     except BrokenPipeError:
         code = say(errors, _NAME, f"{UNREAD.removesuffix('.')}; {_state(out, before)}.", 2)
     except (OSError, MemoryError) as error:  # a full disk, a name too long, a model too large for the memory
-        code = say(errors, _NAME, f"{error or type(error).__name__}; {_state(out, before)}.", 2)
+        code = say(errors, _NAME, f"{str(error) or type(error).__name__}; {_state(out, before)}.", 2)
     except KeyboardInterrupt:
         again = "; the same command goes on from here" if request and request.keeps_work else ""
         code = say(errors, _NAME, f"interrupted; {_state(out, before)}{again}.", 130)

@@ -20,6 +20,8 @@ def read_json(path: Path, what: str) -> Any:
 
     NaN and infinity are none, and `write_json` does not write them either.
     """
+    if path.is_char_device():  # some never end
+        raise InputError(f"The {what} {path} is a device, or a link to one; give a file.")
     try:
         content = path.read_bytes()
         return json.loads(
