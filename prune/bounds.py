@@ -38,7 +38,9 @@ def check_number(name: str, value: Any, low: float, high: float, *, above: bool 
     """Raise InputError, calling it `name`, unless `value` is a number from `low` (or `above` it) to `high`."""
     is_number = type(value) is int or (type(value) is float and math.isfinite(value))
     if not is_number or value < low or (above and value == low):
-        least = f"above {low:g}" if above else f"of at least {low:g}"
+        least = (
+            f"above {low:g}" if above else f"of at least {low:g}" if low > -high else f"within {high:g} of 0"
+        )
         raise InputError(f"{name} is {shortened(value)}; expected a number {least}.")
     if value > high:
         raise InputError(f"{name} is {shortened(value)}; expected at most {high:g}.")

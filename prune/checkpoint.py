@@ -168,7 +168,7 @@ def _converted(directory: Path, config: PretrainedConfig | None, encoder: Encode
     if pieces and not find_spec("sentencepiece"):
         raise InputError(
             f"{directory} has its tokenizer in {pieces.name} alone, which needs sentencepiece to be read; install it: "
-            "pip install 'espalier-encoders[sentencepiece]', or add the tokenizer.json from the model's source."
+            "pip install sentencepiece, or add the tokenizer.json from the model's source."
         )
     with library_faults(
         f"{braced(directory)} holds no usable tokenizer ({{reason}}); copy tokenizer.json and "

@@ -80,7 +80,7 @@ def finish(whole: Path, place: Path, move: Callable[[], None]) -> None:
     """
     until = time.monotonic() + _PATIENCE
     try:
-        while whole.is_dir() and time.monotonic() < until:
+        while os.path.isdir(whole) and time.monotonic() < until:
             held = take(whole)
             if held is None:
                 time.sleep(0.02)

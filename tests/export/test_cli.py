@@ -334,32 +334,6 @@ BAD_SQUAD = {
     "not JSON": ("{", "JSON"),
     "empty": ('{"version": "v2.0", "data": []}', "no question"),
     "another form": ('{"questions": []}', "'data'"),
-    "answer elsewhere": (
-        json.dumps(
-            {
-                "version": "v2.0",
-                "data": [
-                    {
-                        "title": "t",
-                        "paragraphs": [
-                            {
-                                "context": "A tree.",
-                                "qas": [
-                                    {
-                                        "id": "q1",
-                                        "question": "What?",
-                                        "is_impossible": False,
-                                        "answers": [{"text": "wall", "answer_start": 2}],
-                                    }
-                                ],
-                            }
-                        ],
-                    }
-                ],
-            }
-        ),
-        "q1",
-    ),
 }
 
 

@@ -42,5 +42,7 @@ def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
 
 def test_a_device_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to("/dev/full")
-    with pytest.raises(InputError, match=r"The plan .*link\.json is a device, or a link to one; give a file\."):
+    with pytest.raises(
+        InputError, match=r"The plan .*link\.json is a device, or a link to one; give a file\."
+    ):
         read_json(tmp_path / "link.json", "plan")

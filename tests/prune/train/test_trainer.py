@@ -231,7 +231,7 @@ def test_interrupted_from_the_keyboard_it_goes_on(tmp_path: Path) -> None:
 
 
 def test_diverged_training_says_so(tmp_path: Path) -> None:
-    settings = replace(SETTINGS, learning_rate=1e30, warmup=0.0)
+    settings = replace(SETTINGS, learning_rate=1e3, max_grad_norm=1e9, warmup=0.0)
     with pytest.raises(InputError, match=r"diverged before step \d+: .* lower the learning rate"):
         _train(tiny.model("bert"), training.windows(80), tmp_path, settings)
 
