@@ -96,6 +96,11 @@ class Request:
                 raise InputError(f"{flag} and {others[0]} both say how much to remove; give one of them.")
         if self.no_prune and given:
             raise InputError(f"--no-prune and {given[-1]} contradict each other; give one of them.")
+        if 0 < self.min_agreement <= 1:
+            raise InputError(
+                f"--min-agreement is {self.min_agreement:g}, less than any cut comes to; it is in percent: give "
+                f"{100 * self.min_agreement:g}."
+            )
         if not 0 <= self.min_agreement <= 100:
             raise InputError(
                 f"--min-agreement is {self.min_agreement:g}; expected a percentage from 0 to 100."

@@ -80,7 +80,7 @@ def finish(whole: Path, place: Path, move: Callable[[], None]) -> None:
     """
     until = time.monotonic() + _PATIENCE
     try:
-        while os.path.isdir(whole) and time.monotonic() < until:
+        while os.path.isdir(whole) and time.monotonic() < until:  # noqa: PTH112  also where its name is too long
             held = take(whole)
             if held is None:
                 time.sleep(0.02)

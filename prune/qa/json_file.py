@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 from prune.errors import InputError
 from prune.staging import replace_file
 
+MOST_UNPACKED = 2**30
+"""Bytes that a packed file may unpack to: a small one could fill the memory."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -24,9 +26,16 @@ def read_json(path: Path, what: str) -> Any:
         raise InputError(f"The {what} {path} is a device, or a link to one; give a file.")
     try:
         content = path.read_bytes()
-        return json.loads(
-            gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content, parse_constant=_refuse
-        )
+        if content[:2] == b"\x1f\x8b":
+            with gzip.open(path) as packed:
+                content = packed.read(MOST_UNPACKED + 1)
+            if len(content) > MOST_UNPACKED:
+                raise InputError(
+                    f"The {what} {path} unpacks to more than {MOST_UNPACKED >> 20} MiB; unpack it."
+                )
+        return json.loads(content, parse_constant=_refuse)
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"There is no {what} at {path}.") from None
     except (OSError, EOFError, zlib.error) as error:

@@ -41,6 +41,10 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     "a plan and nothing": (("--no-prune", "--plan", "p.json"), "--no-prune and --plan contradict each other"),
     "λ and nothing": ((*L0, "--no-prune", "--lambda-ffn", "1"), "--no-prune and --lambda-ffn contradict"),
     "agreement": (("--min-agreement", "101"), "--min-agreement is 101; expected a percentage from 0 to 100."),
+    "agreement as a share": (
+        ("--min-agreement", "0.9"),
+        "--min-agreement is 0.9, less than any cut comes to; it is in percent: give 90.",
+    ),
     "no agreement": (("--min-agreement", "nan"), "--min-agreement is nan; expected a percentage"),
     "multiple of 0": (("--multiple-of", "0"), "--multiple-of is 0; expected a whole number of at least 1."),
     # gates

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,12 @@ def test_a_device_is_no_file(tmp_path: Path) -> None:
         InputError, match=r"The plan .*link\.json is a device, or a link to one; give a file\."
     ):
         read_json(tmp_path / "link.json", "plan")
+
+
+def test_a_small_file_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "scores.json.gz"
+    path.write_bytes(gzip.compress(b"[" + b"0," * 2**20 + b"0]"))
+    assert len(read_json(path, "score")) == 2**20 + 1
+    monkeypatch.setattr("prune.qa.json_file.MOST_UNPACKED", 2**20)
+    with pytest.raises(InputError, match=r"scores\.json\.gz unpacks to more than 1 MiB; unpack it\."):
+        read_json(path, "score")
