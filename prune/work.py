@@ -17,6 +17,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from prune.disk import refusal
 from prune.errors import InputError
 from prune.qa.json_file import write_json
 from prune.ranks import ranks, wait
@@ -87,20 +88,16 @@ def reading(directory: Path) -> Iterator[None]:
         raise _damaged(directory, error) from error
 
 
-_TORCH_CANNOT_WRITE = ("inline_container.cc", "iostream error")
-"""In a RuntimeError of torch.save."""
-
-
 @contextmanager
 def _at_work(directory: Path) -> Iterator[None]:
     """Compute within; what safetensors and torch call a full disk or a damaged file is an InputError."""
     try:
         yield
-    except (SafetensorError, RuntimeError) as error:
-        said = str(error)
-        if said.startswith("Error while serializing") or any(sign in said for sign in _TORCH_CANNOT_WRITE):
+    except (InputError, SafetensorError, RuntimeError) as error:
+        cause = error.__cause__ if isinstance(error, InputError) else error
+        if cause and (reason := refusal(cause)):
             raise InputError(
-                f"Nothing more can be written to {directory} ({shorten(said, 200)}); make room, and the same "
+                f"Nothing more can be written to {directory} ({reason}); make room, and the same "
                 "command goes on from here."
             ) from error
         if isinstance(error, SafetensorError):
