@@ -77,7 +77,9 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
     request.check_paths()
     check_machine(request)
     keeps_work = request.keeps_work or ranks().count > 1
-    with open_work(request.work_directory if keeps_work else None) as work:
+    with open_work(
+        request.work_directory if keeps_work else None, lambda sentence: progress(sentence, 0, 1)
+    ) as work:
         if request.is_demo:
             request = _with_demo(request, progress)
         data = read_data(request)
@@ -220,6 +222,7 @@ def _with_demo(request: Request, progress: Progress) -> Request:
             TrainingPlan(seed=request.seed),
             encoder=encoder,
             progress=lambda done, total: progress("training the demo", done, total),
+            say=lambda sentence: progress(sentence, 0, 1),
         )
     return replace(request, model=str(directory), dev=request.dev or (str(directory / DEV_FILE),))
 

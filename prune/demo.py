@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prune.errors import InputError
+from prune.notes import read_note, write_note
 from prune.qa.demo import demo_questions
-from prune.qa.json_file import write_json
 from prune.qa.questions import Question
 from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.qa.squad import write_squad
@@ -77,20 +77,21 @@ def train_demo(
     *,
     encoder: Path | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> None:
     """Write a question-answering model directory, with train.json and dev.json (SQuAD form) in it.
 
     `encoder` is a BERT-like encoder's directory, by default the installed package's. `directory` appears
-    whole or not at all; where it holds the demo of the same plan, encoder and questions, nothing is done,
-    and the demo of another is replaced. Raises InputError where the encoder is absent, or `directory`
-    cannot be written or holds something else.
+    whole or not at all; where it holds the demo of the same plan, encoder and questions, nothing is done. The
+    demo of another is replaced, and so is one that is not as it was left, which `say` is told. Raises
+    InputError where the encoder is absent, or `directory` cannot be written or holds something else.
     """
     plan = plan or TrainingPlan()
     encoder = encoder or find_encoder()
     train, dev = demo_questions(plan.questions, plan.seed)
     fingerprint = _fingerprint(plan, encoder, [*train, *dev])
     settle_directory(directory)
-    if _is_finished(directory, fingerprint):
+    if _is_finished(directory, fingerprint, say):
         return
     with replace_directory(directory) as staging, quiet():
         model, tokenizer = _load(encoder, plan.seed)
@@ -101,7 +102,8 @@ def train_demo(
         write_squad(train, staging / TRAIN_FILE)
         write_squad(dev, staging / DEV_FILE)
         (staging / "README.md").write_text(_CARD, encoding="utf-8")
-        write_json(staging / _MARKER, {"fingerprint": fingerprint, "plan": asdict(plan)}, indent=2)
+        made = {"fingerprint": fingerprint, "plan": asdict(plan)}
+        write_note(staging / _MARKER, fingerprint, made, sorted(staging.iterdir()))
 
 
 def _fingerprint(plan: TrainingPlan, encoder: Path, questions: Sequence[Question]) -> str:
@@ -114,17 +116,24 @@ def _fingerprint(plan: TrainingPlan, encoder: Path, questions: Sequence[Question
     return digest.hexdigest()
 
 
-def _is_finished(directory: Path, fingerprint: str) -> bool:
+def _is_finished(directory: Path, fingerprint: str, say: Callable[[str], None] | None) -> bool:
     """Whether `directory` holds this very demo; raises InputError rather than let other things be lost."""
     if not directory.exists() or (directory.is_dir() and not any(directory.iterdir())):
         return False
     try:
-        marker = json.loads((directory / _MARKER).read_bytes())
-        return bool(marker["fingerprint"] == fingerprint)
+        if json.loads((directory / _MARKER).read_bytes())["fingerprint"] != fingerprint:
+            return False
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
             f"{directory} exists and holds no demo model; name another directory, or remove it."
         ) from None
+    try:
+        read_note(directory / _MARKER, fingerprint)
+    except ValueError as error:
+        if say:
+            say(f"{error} in {directory} is not as it was left; the demo is trained again")
+        return False
+    return True
 
 
 def _load(encoder: Path, seed: int) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from prune.checkpoint import weights_digest
 from prune.choose import Kind
 from prune.choose.gate_settings import GateSettings
+from prune.choose.gate_state import STATE_FILE, remove_damaged_state
 from prune.choose.l0 import TrainedGates, train_gates
 from prune.choose.penalty import Penalty
 from prune.choose.score import score
@@ -22,12 +23,13 @@ from prune.plan import Scores
 from prune.qa.answer import torch_runner
 from prune.qa.json_file import read_json, write_json
 from prune.qa.settings import DecodingSettings
-from prune.qa.stored import StoredWindows, store_windows
+from prune.qa.stored import FILE, StoredWindows, store_windows
 from prune.qa.task import Exam, TrainingData
 from prune.qa.windows import pad_token_id_of
 from prune.ranks import ranks
 from prune.staging import replace_file
 from prune.subject import Subject
+from prune.train import checkpoints
 from prune.train.precision import autocast, precision_of
 from prune.train.settings import TrainingSettings
 from prune.train.trainer import train
@@ -39,7 +41,7 @@ Progress = Callable[[str, int, int], None]
 Answers = TypeVar("Answers")
 
 UNIT_NAMES: dict[Kind, str] = {"heads": "heads", "intermediate": "feed-forward activations"}
-_WEIGHTS = "model.safetensors"
+_WEIGHTS, _ANSWERS, _CHECKPOINTS = "model.safetensors", "answers.json", "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def stored_windows(
         progress("cutting the training data into windows", 0, 1)
         store_windows(data.windows(subject.tokenizer, settings), directory / "windows")
 
-    _, directory = work.stage("windows", inputs, compute)
+    _, directory = work.stage("windows", inputs, compute, kept=[f"windows/{FILE}"])
     with reading(directory):
         return TrainingWindows(StoredWindows.open(directory / "windows"), directory.name)
 
@@ -137,7 +139,9 @@ def trained_gates(
         "settings": asdict(settings),
         "precision": precision,
     }
-    result, directory = work.stage("gates", inputs, compute, together=True)
+    result, directory = work.stage(
+        "gates", inputs, compute, together=True, passing=[STATE_FILE], clean=remove_damaged_state
+    )
     with reading(directory):
         return TrainedGates.from_dict(result)
 
@@ -161,7 +165,7 @@ def continued_training(
             windows.stored,
             settings,
             pad_token_id=pad_token_id_of(subject.tokenizer),
-            directory=directory / "checkpoints",
+            directory=directory / _CHECKPOINTS,
             teacher=teacher,
             progress=lambda done, total, figures: progress(f"{what} ({figures})", done, total),
         )
@@ -177,13 +181,19 @@ def continued_training(
         "settings": asdict(settings),
         "precision": precision,
     }
-    result, directory = work.stage("training", inputs, compute, together=True)
+    result, directory = work.stage(
+        "training",
+        inputs,
+        compute,
+        together=True,
+        kept=[_WEIGHTS],
+        passing=[_CHECKPOINTS],
+        clean=lambda directory: checkpoints.clean(directory / _CHECKPOINTS),
+    )
     with reading(directory):
         load_model(model, directory / _WEIGHTS)
-    if work.is_main and (checkpoints := directory / "checkpoints").exists():
-        shutil.rmtree(
-            checkpoints
-        )  # several times the size of the weights, and of use until the stage is whole
+    if work.is_main and (left := directory / _CHECKPOINTS).exists():
+        shutil.rmtree(left)  # several times the size of the weights, and of use until the stage is whole
     return dict(result)
 
 
@@ -206,7 +216,7 @@ def asked(
                 settings,
                 lambda done, total: progress(what, done, total),
             )
-        write_json(directory / "answers.json", exam.to_json(answers))
+        write_json(directory / _ANSWERS, exam.to_json(answers))
 
     inputs = {
         "model": weights_digest(model),
@@ -214,9 +224,9 @@ def asked(
         "questions": exam.fingerprint,
         "settings": settings.to_dict(),
     }
-    _, directory = work.stage("answers", inputs, compute)
+    _, directory = work.stage("answers", inputs, compute, kept=[_ANSWERS])
     with reading(directory):
-        return exam.from_json(read_json(directory / "answers.json", "file of answers"))
+        return exam.from_json(read_json(directory / _ANSWERS, "file of answers"))
 
 
 def _tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -98,7 +98,7 @@ POINTS: dict[str, tuple[Any, str]] = {
     "optimizer": (Trainer, "_save_optimizer_and_scheduler"),
     "rng": (Trainer, "_save_rng_state"),
     "state": (TrainerState, "save_to_json"),
-    "marker": (checkpoints, "write_json"),
+    "marker": (checkpoints, "write_note"),
     "unmarked old one": (Path, "unlink"),
     "half removed old one": (os, "unlink"),
     "step": (SpanTrainer, "compute_loss"),

@@ -1,17 +1,21 @@
 """Where gate training stands after a step: everything that the next step depends on, in one file."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from prune.choose import KINDS, Kind
 from prune.choose.penalty import Penalty
+from prune.disk import clear
+from prune.notes import run_of
 from prune.staging import replace_file
 
 STATE_FILE = "gates.safetensors"
@@ -92,25 +96,25 @@ def write_state(state: GateState, directory: Path) -> None:
         "penalties": {kind: asdict(penalty) for kind, penalty in state.penalties.items()},
         "log": [asdict(record) for record in state.log],
     }
+    tensors, said = {name: tensor.contiguous() for name, tensor in tensors.items()}, json.dumps(rest)
     with replace_file(directory / STATE_FILE) as staging:
-        save_file(
-            {name: tensor.contiguous() for name, tensor in tensors.items()},
-            staging,
-            {"state": json.dumps(rest)},
-        )
+        save_file(tensors, staging, {"state": said, "digest": _digest(directory, said, tensors)})
 
 
 def read_state(directory: Path) -> GateState | None:
-    """The state that `write_state` left in `directory`; None where there is none."""
+    """The state that `write_state` left in `directory`; None where there is none, or it is not as it was left."""
     path = directory / STATE_FILE
-    if not path.is_file():
+    try:
+        with safe_open(path, framework="pt") as file:
+            noted = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if noted["digest"] != _digest(directory, noted["state"], tensors):
+            return None
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RuntimeError):
         return None
-    with safe_open(path, framework="pt") as file:
-        rest = json.loads(file.metadata()["state"])
-        kinds = [kind for kind in KINDS if kind in rest["penalties"]]
-        log_alpha, first, second = (
-            {kind: file.get_tensor(f"{name}.{kind}") for kind in kinds} for name in _MOMENTS
-        )
+    rest = json.loads(noted["state"])
+    kinds = [kind for kind in KINDS if kind in rest["penalties"]]
+    log_alpha, first, second = ({kind: tensors[f"{name}.{kind}"] for kind in kinds} for name in _MOMENTS)
     return GateState(
         rest["step"],
         log_alpha,
@@ -119,3 +123,21 @@ def read_state(directory: Path) -> GateState | None:
         {kind: Penalty(**rest["penalties"][kind]) for kind in kinds},
         tuple(Record(**record) for record in rest["log"]),
     )
+
+
+def remove_damaged_state(directory: Path) -> list[str]:
+    """Rid `directory` of a state that is not as it was left; its file, if there was one."""
+    path = directory / STATE_FILE
+    if not os.path.lexists(path) or read_state(directory):
+        return []
+    clear(path)
+    return [STATE_FILE]
+
+
+def _digest(directory: Path, said: str, tensors: Mapping[str, Tensor]) -> str:
+    """Of all that a state is, and of the run that it belongs to."""
+    digest = blake2b(f"{run_of(directory)} {said}".encode(), digest_size=32)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

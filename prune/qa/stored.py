@@ -15,7 +15,9 @@ from prune.errors import InputError
 from prune.qa.windows import Batch, Ints, Window, collate
 from prune.staging import replace_directory
 
-_FILE = "windows.arrow"
+FILE = "windows.arrow"
+"""In the directory that windows are stored in."""
+
 _CHUNK = 1024  # windows held in memory while writing
 _FIELDS = {
     "input_ids": pa.list_(pa.int32()),
@@ -46,7 +48,7 @@ class StoredWindows:
     def open(cls, directory: Path) -> "StoredWindows":
         """The windows that `store_windows` wrote. Raises InputError where `directory` holds none."""
         try:
-            return cls._read(pa.memory_map(str(directory / _FILE)))
+            return cls._read(pa.memory_map(str(directory / FILE)))
         except (OSError, pa.ArrowException) as error:
             raise InputError(
                 f"{directory} holds no stored windows ({error}); name the directory they were written to."
@@ -144,7 +146,7 @@ def store_windows(windows: Grouped, directory: Path) -> StoredWindows:
 
     Raises InputError where nothing can be written there. What lay there before is replaced.
     """
-    with replace_directory(directory) as staging, pa.OSFile(str(staging / _FILE), "wb") as sink:
+    with replace_directory(directory) as staging, pa.OSFile(str(staging / FILE), "wb") as sink:
         _write(windows, sink)
     return StoredWindows.open(directory)
 

@@ -1,12 +1,11 @@
-"""Which of Trainer's checkpoints are whole: those whose completion marker, written last, fits their files."""
+"""Which of Trainer's checkpoints are whole: those whose completion marker, written last, fits their contents."""
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
-from prune.qa.json_file import write_json
+from prune.disk import clear
+from prune.notes import read_note, run_of, write_note
 
 _MARKER = "complete.json"
 _PREFIX = "checkpoint-"
@@ -23,27 +22,29 @@ def finish(directory: Path, step: int, *, best: int | None) -> None:
     What it replaces is removed only when it is on the disk itself, so that there always is a whole one.
     """
     checkpoint = path_of(directory, step)
-    sizes = {}
-    for file in _files(checkpoint):
-        with file.open("rb") as handle:
-            os.fsync(handle.fileno())
-        sizes[str(file.relative_to(checkpoint))] = file.stat().st_size
-    write_json(checkpoint / _MARKER, sizes)
+    write_note(checkpoint / _MARKER, _place(checkpoint), {"best": best}, _files(checkpoint))
     for other in _all(directory):
         if other not in (step, best):
             _remove(path_of(directory, other))
 
 
-def clean(directory: Path) -> None:
-    """Remove every checkpoint that is not whole."""
-    for step in _all(directory):
-        if not _is_whole(path_of(directory, step)):
-            _remove(path_of(directory, step))
+def clean(directory: Path) -> list[str]:
+    """Remove every checkpoint that is not whole, or whose best one is not; names of those that are damaged."""
+    best = {step: _best_if_whole(path_of(directory, step)) for step in _all(directory)}
+    damaged = []
+    for step, its_best in best.items():
+        checkpoint = path_of(directory, step)
+        if its_best is None or best.get(its_best) is None:
+            if (checkpoint / _MARKER).exists():
+                damaged.append(checkpoint.name)
+            _remove(checkpoint)
+    return damaged
 
 
 def last_step(directory: Path) -> int | None:
-    """The step to go on from: that of the last whole checkpoint."""
-    return max((step for step in _all(directory) if _is_whole(path_of(directory, step))), default=None)
+    """The step to go on from: that of the last checkpoint, where `clean` has left none but whole ones."""
+    marked = [step for step in _all(directory) if (path_of(directory, step) / _MARKER).is_file()]
+    return max(marked, default=None)
 
 
 def state_of(directory: Path, step: int) -> dict[str, Any]:
@@ -57,17 +58,28 @@ def _all(directory: Path) -> list[int]:
     return sorted(int(name) for name in names if name.isdecimal())
 
 
-def _is_whole(checkpoint: Path) -> bool:
+def _best_if_whole(checkpoint: Path) -> int | None:
+    """The step of the best checkpoint when this one was written, or its own; None where it is not as it was then."""
     try:
-        sizes = json.loads((checkpoint / _MARKER).read_bytes())
-        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, AttributeError):
-        return False
+        note = read_note(checkpoint / _MARKER, _place(checkpoint))
+        files = {str(file.relative_to(checkpoint)) for file in _files(checkpoint)}
+    except (ValueError, OSError):
+        return None
+    if note["files"].keys() != files:
+        return None
+    own = int(checkpoint.name.removeprefix(_PREFIX))
+    best = note.get("best")
+    return own if best is None else int(best)
+
+
+def _place(checkpoint: Path) -> str:
+    """A checkpoint belongs to its step, and to its run."""
+    return f"{checkpoint.name} {run_of(checkpoint.parents[1])}"
 
 
 def _remove(checkpoint: Path) -> None:
-    (checkpoint / _MARKER).unlink(missing_ok=True)  # first: half a checkpoint must not look like one
-    shutil.rmtree(checkpoint)
+    clear(checkpoint / _MARKER)  # first: half a checkpoint must not look like one
+    clear(checkpoint)
 
 
 def _files(checkpoint: Path) -> list[Path]:

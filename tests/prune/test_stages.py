@@ -270,14 +270,11 @@ def in_a_child_killed_at_its_end(train: Callable[[], object]) -> None:
     import prune.work
 
     if not (child := os.fork()):
-        original = prune.work.write_json
 
-        def kill(path: Path, value: Any, **options: Any) -> None:
-            if path.name == "done.json":
-                os.kill(os.getpid(), signal.SIGKILL)
-            original(path, value, **options)
+        def kill(*_: Any) -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
 
-        prune.work.write_json = kill
+        prune.work.write_note = kill
         train()
         os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -348,33 +345,40 @@ DAMAGES: dict[str, tuple[str, str, Callable[[Path], None]]] = {
 
 
 @pytest.mark.parametrize(("stage", "name", "damage"), DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_stage_is_one_sentence(
-    road: Road, stage: str, name: str, damage: Callable[[Path], None]
+def test_a_damaged_stage_is_made_again_and_that_is_said(
+    tmp_path: Path, subject: Subject, stage: str, name: str, damage: Callable[[Path], None]
 ) -> None:
-    stages: dict[str, Callable[[], object]] = {
-        "windows": road.windows,
-        "gates": road.gates,
-        "training": lambda: road.train(cut()),
-        "answers": lambda: asked(
-            road.work, SquadExam(QUESTIONS), road.subject, road.subject.model, "answering", Told()
-        ),
-    }
-    stages[stage]()
-    (directory,) = road.work.root.glob(f"{stage}-*")
-    damage(directory / name)
-    with pytest.raises(InputError, match=r"damaged .*; remove that folder, and the same command") as caught:
+    said: list[str] = []
+    with open_work(tmp_path / "work", said.append) as work:
+        road = Road(work, subject)
+        models: list[PreTrainedModel] = []
+        stages: dict[str, Callable[[], object]] = {
+            "windows": road.windows,
+            "gates": road.gates,
+            "training": lambda: models.append(cut()) or road.train(models[-1]),
+            "answers": lambda: asked(work, SquadExam(QUESTIONS), subject, subject.model, "answering", Told()),
+        }
         stages[stage]()
-    assert str(directory) in str(caught.value)
-    assert "\n" not in str(caught.value)
+        (directory,) = work.root.glob(f"{stage}-*")
+        before = (directory / name).read_bytes() if stage in ("training", "answers", "windows") else None
+        damage(directory / name)
+        stages[stage]()
+    assert said == [f"{name} in {directory.name} is not as it was left; that stage is made again"]
+    assert before in (None, (directory / name).read_bytes())
+    if models:
+        assert tiny.same_weights(*models)
 
 
-def test_a_damaged_state_to_go_on_from_is_one_sentence(road: Road) -> None:
-    road.gates()
-    (directory,) = road.work.root.glob("gates-*")
-    (directory / "done.json").unlink()
-    _halve(directory / "gates.safetensors")
-    with pytest.raises(InputError, match=r"damaged .*; remove that folder"):
-        road.gates()
+def test_a_damaged_state_is_not_gone_on_from(tmp_path: Path, subject: Subject) -> None:
+    said: list[str] = []
+    with open_work(tmp_path / "work", said.append) as work:
+        road = Road(work, subject)
+        first = road.gates()
+        (directory,) = work.root.glob("gates-*")
+        (directory / "done.json").unlink()
+        _halve(directory / "gates.safetensors")
+        assert road.gates().to_dict()["log"] == first.to_dict()["log"]
+    assert said == [f"gates.safetensors in {directory.name} was damaged and is left out"]
 
 
 @pytest.mark.parametrize("stage", ["gates", "weights", "optimizer"])

@@ -218,14 +218,104 @@ def test_a_file_where_a_stage_is_to_be_is_refused(work: Work) -> None:
         work.stage("gates", INPUTS, Counted())
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"found": 1}', "\udcff"], ids=repr)
-def test_a_marker_that_is_none_is_one_sentence(work: Work, text: str) -> None:
-    _, directory = work.stage("gates", INPUTS, Counted())
+@pytest.fixture
+def told(root: Path) -> Iterator[tuple[Work, list[str]]]:
+    """A work folder, and what it says."""
+    said: list[str] = []
+    with open_work(root, said.append) as work:
+        yield work, said
+
+
+Told = tuple[Work, list[str]]
+
+
+def write_weights(directory: Path) -> int:
+    """A stage whose result comes with two files."""
+    (directory / "deep").mkdir(exist_ok=True)
+    (directory / "weights").write_bytes(bytes(range(256)))
+    (directory / "deep" / "more").write_bytes(b"more")
+    return 7
+
+
+KEPT = ("weights", "deep/more")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"found": 1}', '{"result": 9}', "\udcff"], ids=repr)
+def test_a_marker_that_is_none_is_made_again_and_that_is_said(told: Told, text: str) -> None:
+    work, said = told
+    _, directory = work.stage("gates", INPUTS, Counted(7))
+    assert said == []
     (directory / "done.json").write_text(text, errors="surrogateescape")
-    with pytest.raises(InputError, match=r"damaged .*; remove that folder") as caught:
-        work.stage("gates", INPUTS, Counted())
-    assert str(directory) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert work.stage("gates", INPUTS, Counted(8))[0] == 8
+    assert said == [f"done.json in {directory.name} is not as it was left; that stage is made again"]
+    assert work.stage("gates", INPUTS, Counted(9))[0] == 8
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("harm", ["bit", "cut", "longer", "noise", "gone", "a folder", "a loop"])
+def test_files_that_are_not_as_they_were_left_are_made_again(told: Told, name: str, harm: str) -> None:
+    work, said = told
+    _, directory = work.stage("training", INPUTS, write_weights, kept=KEPT)
+    assert work.stage("training", INPUTS, Counted(), kept=KEPT)[0] == 7
+    file = directory / name
+    content = bytearray(file.read_bytes())
+    file.unlink()
+    if harm == "bit":
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    elif harm == "cut":
+        file.write_bytes(content[:-1])
+    elif harm == "longer":
+        file.write_bytes(content + b"\0")
+    elif harm == "noise":
+        file.write_bytes(os.urandom(len(content)))
+    elif harm == "a folder":
+        file.mkdir()
+    elif harm == "a loop":
+        file.symlink_to(file)
+    assert work.stage("training", INPUTS, write_weights, kept=KEPT)[0] == 7
+    assert said == [f"{name} in {directory.name} is not as it was left; that stage is made again"]
+    assert (directory / "weights").read_bytes() == bytes(range(256))
+
+
+def test_a_result_that_was_changed_is_not_believed(told: Told) -> None:
+    work, said = told
+    _, directory = work.stage("gains", INPUTS, Counted([0.5, 0.25]))
+    marker = directory / "done.json"
+    marker.write_text(marker.read_text().replace("0.25", "0.75"))
+    assert work.stage("gains", INPUTS, Counted([0.5, 0.25]))[0] == [0.5, 0.25]
+    assert len(said) == 1
+
+
+def test_nor_is_that_of_another_stage_or_one_that_keeps_other_files(told: Told) -> None:
+    work, said = told
+    _, one = work.stage("gains", INPUTS, Counted(1))
+    _, other = work.stage("gains", INPUTS | {"model": "other"}, Counted(2))
+    one.rename(work.root / "passing")
+    other.rename(one)
+    (work.root / "passing").rename(other)
+    assert work.stage("gains", INPUTS, Counted(1))[0] == 1
+    assert work.stage("gains", INPUTS | {"model": "other"}, Counted(2))[0] == 2
+    assert len(said) == 2
+    work.stage("gains", INPUTS, write_weights, kept=KEPT)
+    assert len(said) == 3
+
+
+def test_what_nobody_knows_is_named_and_left_alone(told: Told) -> None:
+    work, said = told
+    _, directory = work.stage("training", INPUTS, write_weights, kept=KEPT, passing=["state"])
+    (directory / "state").touch()
+    (directory / "mine.txt").write_text("mine")
+    assert work.stage("training", INPUTS, Counted(), kept=KEPT, passing=["state"])[0] == 7
+    assert said == [f"mine.txt in {directory.name} is of no stage, and is left alone"]
+    assert (directory / "mine.txt").read_text() == "mine"
+
+
+def test_what_cannot_be_gone_on_with_is_told(told: Told) -> None:
+    work, said = told
+    _, directory = work.stage("gates", INPUTS, Counted(), clean=lambda folder: [folder.name[:5]])
+    assert said == [f"gates in {directory.name} was damaged and is left out"]
 
 
 def test_several_processes_compute_once_and_all_know(tmp_path: Path) -> None:
