@@ -5,7 +5,7 @@ Needs neither torch nor transformers; the runtime is loaded when a folder is ope
 
 from answer.answerer import Answerer, open_answerer
 from answer.answers import Answer, Span
-from prune.errors import InputError
-from prune.qa.questions import Question
+from prune.tasks.question_answering.questions import Question
+from trellis.errors import InputError
 
 __all__ = ["Answer", "Answerer", "InputError", "Question", "Span", "open_answerer"]

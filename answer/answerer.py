@@ -14,16 +14,16 @@ from export.metadata import read_metadata
 from export.outputs import settle_export
 from export.provenance import cpu_runtime_in
 from export.target import CpuRuntime
-from prune.bounds import MOST_THREADS, check_whole
-from prune.cores import available_cores
-from prune.errors import InputError
-from prune.qa.answer import Progress, Run, run_batches
-from prune.qa.pool import Pace, pooled
-from prune.qa.questions import Question
-from prune.qa.reader import Reader
-from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.qa.tokenizer_file import load_reader
-from prune.qa.windows import Windower, pad_token_id_of
+from prune.tasks.question_answering.answer import Progress, Run, run_batches
+from prune.tasks.question_answering.pool import Pace, pooled
+from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.reader import Reader
+from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
+from prune.tasks.question_answering.tokenizer_file import load_reader
+from prune.tasks.question_answering.windows import Windower, pad_token_id_of
+from trellis.bounds import MOST_THREADS, check_whole
+from trellis.cores import available_cores
+from trellis.errors import InputError
 
 CHUNK_QUESTIONS, CHUNK_CHARACTERS = 512, 1 << 20
 """At most so many questions of a stream, and about so much text of theirs, are in memory at once."""
@@ -45,9 +45,9 @@ def open_answerer(
     """Open `model`, a folder that prune-export wrote or the .onnx file in it.
 
     `threads` are all physical cores unless given. `settings` take the place of the folder's decoding.json, and
-    `null_threshold` (logits) of the one in the settings: prune.qa.settings.ALWAYS_ANSWER refuses nothing. A
-    batch holds `max_batch_tokens` and rows of which a share of at most `max_padding` is padding. `runtime` is
-    what the file was written for unless given; an answer.engine.OpenEngine opens the file in any other.
+    `null_threshold` (logits) of the one in the settings, where settings.ALWAYS_ANSWER refuses nothing. A batch
+    holds `max_batch_tokens` and rows of which a share of at most `max_padding` is padding. `runtime` is what the
+    file was written for unless given; an answer.engine.OpenEngine opens the file in any other.
 
     Raises InputError where a file is absent or damaged, the runtime is not installed or not known, or a number
     is out of range.

@@ -1,6 +1,7 @@
 """From logits to answers: the best spans of each question and what each is worth, beside "no answer".
 
-The best one is that of prune.qa.spans.best_spans, to the tie; this adds what follows it, and shares.
+The best one is that of prune.tasks.question_answering.spans.best_spans, to the tie; this adds what follows it,
+and shares.
 """
 
 import math
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from answer.answers import Answer, Span
-from prune.qa.questions import Question
-from prune.qa.spans import finite_logits, span_scores
-from prune.qa.windows import NULL_POSITION, Window
+from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.spans import finite_logits, span_scores
+from prune.tasks.question_answering.windows import NULL_POSITION, Window
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

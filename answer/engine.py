@@ -7,14 +7,14 @@ from typing import Any
 from numpy.typing import NDArray
 
 from export.metadata import Metadata
-from export.on_onnxruntime import import_onnxruntime, load_session
-from export.on_openvino import Infer, compile_graph, infer_with, told
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
 from export.provenance import allows_bfloat16
+from export.runtimes.onnxruntime import import_onnxruntime, load_session
+from export.runtimes.openvino import Infer, compile_graph, infer_with, told
 from export.target import CpuRuntime
-from prune.errors import InputError, first_line
-from prune.qa.answer import Logits, Run
-from prune.qa.windows import Batch
+from prune.tasks.question_answering.answer import Logits, Run
+from prune.tasks.question_answering.windows import Batch
+from trellis.errors import InputError, first_line
 
 OpenEngine = Callable[[Path, Metadata, int], Run]
 """(ONNX file, what it says of itself, threads) → the model, ready to run. Raises InputError."""

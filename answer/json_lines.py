@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 
 from answer.answerer import CHUNK_CHARACTERS, CHUNK_QUESTIONS, check_texts, is_unicode
 from answer.chunks import chunks
-from prune.errors import InputError
-from prune.qa.questions import Question
+from prune.tasks.question_answering.questions import Question
+from trellis.errors import InputError
 
 Id = str | int | float | bool
 

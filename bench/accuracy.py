@@ -6,19 +6,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.device_memory import OUT_OF_DEVICE_MEMORY, is_out_of_device_memory
+from bench.measure.device_memory import OUT_OF_DEVICE_MEMORY, is_out_of_device_memory
+from bench.measure.runners import Logits, runner
 from bench.models import Model
-from bench.runners import Logits, runner
-from bench.spec import ROLES, Role
-from prune.errors import InputError, first_line
-from prune.qa.figures import F1, HAS_ANSWER_F1, Figure, warnings
-from prune.qa.nq.compare import KINDS
-from prune.qa.reader import AnyTokenizer
-from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.qa.significance import Interval
-from prune.qa.task import Exam, TaskName
-from prune.qa.tokenizer_file import TOKENIZER_FILE, load_reader
-from prune.qa.windows import BATCH_SIZE, Batch
+from bench.workload import ROLES, Role
+from prune.tasks.question_answering.figures import F1, HAS_ANSWER_F1, Figure, warnings
+from prune.tasks.question_answering.natural_questions.compare import KINDS
+from prune.tasks.question_answering.reader import AnyTokenizer
+from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
+from prune.tasks.question_answering.significance import Interval
+from prune.tasks.question_answering.task import Exam, TaskName
+from prune.tasks.question_answering.tokenizer_file import TOKENIZER_FILE, load_reader
+from prune.tasks.question_answering.windows import BATCH_SIZE, Batch
+from trellis.errors import InputError, first_line
 
 _SHORT = 32
 """Tokens of a window as short as they come: a question and a sentence."""
@@ -94,10 +94,10 @@ class Accuracy:
 def read_exam(task: TaskName, dev: Sequence[str]) -> Exam[Any]:
     """The questions in all of `dev`. Raises InputError where they cannot be read."""
     if task == "nq":
-        from prune.qa.nq.task import read_exam as read_nq_exam
+        from prune.tasks.question_answering.natural_questions.task import read_exam as read_nq_exam
 
         return read_nq_exam(dev)
-    from prune.qa.squad_task import read_exam as read_squad_exam
+    from prune.tasks.question_answering.squad.task import read_exam as read_squad_exam
 
     return read_squad_exam(dev)
 

@@ -6,9 +6,9 @@ whose logarithm is the difference of two means over launches. Its interval is St
 - The variance of each mean is s² / N, with s the standard deviation of the pilot's launches and N all launches.
 - Where both numbers of launches were fixed beforehand (N is the pilot), the degrees of freedom are Welch's and
   Satterthwaite's, rounded down.
-- Where one of them was chosen by s (Stein's two-stage rule, see bench.stats), s² / N no longer tells how well s
-  was known: the rule makes it the same whatever s was, and Welch's degrees would promise too much (an interval of
-  95 % would hold in 90 to 95 % of all cases). The smaller of both pilots' degrees holds in at least 95 %.
+- Where one of them was chosen by s (Stein's two-stage rule, see bench.measure.statistics), s² / N no longer tells how
+  well s was known: the rule makes it the same whatever s was, and Welch's degrees would promise too much (an
+  interval of 95 % would hold in 90 to 95 % of all cases). The smaller of both pilots' degrees holds in at least 95 %.
 """
 
 import math
@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, variance
 
-from bench.stats import CONFIDENCE, Verdict, student_t, verdict_of
+from bench.measure.statistics import CONFIDENCE, Verdict, student_t, verdict_of
 
 Measured = tuple[Sequence[Sequence[float]], int]
-"""Log ratios, launch by launch and block by block, and how many launches were the pilot; see bench.stats."""
+"""Log ratios, launch by launch and block by block, and how many launches were the pilot; see
+bench.measure.statistics."""
 
 
 @dataclass(frozen=True)

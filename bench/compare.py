@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.change import Change, change_of
+from bench.measure.statistics import Speedup, speedup
 from bench.saved import Pair, Saved, SavedComparison, SavedPoint
-from bench.spec import ROLES, Role
-from bench.stats import Speedup, speedup
+from bench.workload import ROLES, Role
 
 FORMAT = 1
 """Of the JSON."""

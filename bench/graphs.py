@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.inputs import random_inputs
-from bench.spec import Device, Runtime, Workload
+from bench.measure.inputs import random_inputs
+from bench.workload import Device, Runtime, Workload
 from export.provenance import INT8, KEPT_IN_FP32, allows_bfloat16, ranges_in
 from export.target import GraphPrecision, Scheme, Target, dialect_of, scheme_of
-from prune.errors import InputError
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
+from trellis.errors import InputError
 
 if TYPE_CHECKING:
-    from export.engine.profile import Profile
     from export.metadata import Metadata
+    from export.runtimes.tensorrt.profile import Profile
 
 _CALIBRATION = 32
 """Tokens of the one window that the ranges of random weights come from: their speed depends on none."""
@@ -65,12 +65,12 @@ def write_graph(
     encoder: Encoder, shape: ModelShape, weights: Mapping[str, Any], form: Form, path: Path
 ) -> None:
     """Write the graph to `path`, with its metadata. Raises InputError where that form cannot be written."""
-    from export.graph import build_graph
+    from export.graph.build import build_graph
+    from export.graph.write import write_onnx
     from export.metadata import Metadata, stamp
-    from export.write import write_onnx
 
     if form.precision == "int8":
-        from export.precision.quantizer import Quantizer
+        from export.graph.precision.quantizer import Quantizer
 
         graph = build_graph(encoder, shape, weights, dialect=form.dialect)
         window = random_inputs(encoder, Workload(1, min(_CALIBRATION, encoder.max_length)))
@@ -84,8 +84,8 @@ def write_graph(
 
 def build_engine_of(file: Path, encoder: Encoder, form: Form, engine: Path) -> Path:
     """`engine`, TensorRT's of the graph in `file`, now built. Raises InputError where that cannot be."""
-    from export.engine.build import build_engine
-    from export.engine.profile import default_profiles
+    from export.runtimes.tensorrt.build import build_engine
+    from export.runtimes.tensorrt.profile import default_profiles
 
     profiles = form.profiles or default_profiles(encoder)
     return build_engine(file, profiles, engine).path

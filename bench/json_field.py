@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from reprlib import repr as shortened
 from typing import Any
 
-from prune.errors import InputError
-from prune.printable import spelled_out
+from trellis.errors import InputError
+from trellis.printable import spelled_out
 
 _MOST = 10**18
 _SHORTEST, _LONGEST = 1e-9, 1e7

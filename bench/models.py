@@ -11,14 +11,14 @@ import psutil
 
 from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
 from bench.named import ENGINES
-from bench.spec import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime, Timing
+from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime, Timing
 from export.provenance import cpu_runtime_in
 from export.target import GraphPrecision
 from prune.cost import parameters
-from prune.errors import InputError, InstallationError
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
-from prune.staging import settle_directory
+from trellis.errors import InputError, InstallationError
+from trellis.files.replace import settle_directory
 
 if TYPE_CHECKING:
     from export.metadata import Metadata
@@ -105,8 +105,8 @@ def own_runtime(names: Iterable[str], device: Device | None = None) -> Runtime:
 
 
 def _runtime_of(path: Path) -> Runtime | None:
-    from export.engine.description import description_path
     from export.metadata import read_metadata
+    from export.runtimes.tensorrt.description import description_path
 
     if not path.is_file():
         return None  # a directory, or what is not there, which opening it will say
@@ -201,7 +201,7 @@ class Opener:
         return self._of_file(name, path, metadata, form_of(metadata))
 
     def _open_engine(self, name: str, path: Path) -> Model:
-        from export.engine.description import read_engine_description
+        from export.runtimes.tensorrt.description import read_engine_description
 
         described = read_engine_description(path)
         return self._of_file(name, path, described.metadata, form_of(described.metadata, described.profiles))
@@ -234,8 +234,8 @@ class Opener:
     def _export(self, source: "Source", form: Form) -> Path:
         """The graph of trained weights; InputError where it does not compute what the model computes."""
         try:
+            from export.graph.weights import weights_of
             from export.parity import ParityError, check_parity
-            from export.weights import weights_of
             from prune.checkpoint import load_source, quiet
         except ImportError as error:
             raise InstallationError(
@@ -257,7 +257,7 @@ class Opener:
     def _random(self, name: str, encoder: Encoder, shape: ModelShape, form: Form | None) -> Model:
         path = None
         if form:
-            from export.graph import random_weights
+            from export.graph.build import random_weights
 
             alike = hashlib.sha256(repr((encoder, shape, form)).encode()).hexdigest()[:16]
             path = self.scratch / f"random-{alike}.onnx"

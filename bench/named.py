@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.spec import Runtime
+from bench.workload import Runtime
 from export.outputs import settle_export
-from prune.errors import InputError
+from trellis.errors import InputError
 
 ENGINES = (".engine", ".plan", ".trt")
 """What engines are usually called; others are known by the description beside them."""

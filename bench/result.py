@@ -6,15 +6,15 @@ from statistics import median
 from typing import Any, Literal
 
 from bench.accuracy import Accuracy, Thresholds
-from bench.environment import Disturbance, Environment
-from bench.inputs import DESCRIPTION
-from bench.measure import Samples
+from bench.measure.environment import Disturbance, Environment
+from bench.measure.inputs import DESCRIPTION
+from bench.measure.peak import IMPOSSIBLE
+from bench.measure.statistics import Latency, Speedup, latency, outliers, speedup
+from bench.measure.turns import Samples
 from bench.models import Model
-from bench.peak import IMPOSSIBLE
-from bench.spec import MIN_BLOCKS, ROLES, Effort, Load, Role, Timing, where_of
-from bench.stats import Latency, Speedup, latency, outliers, speedup
-from page.words import times
+from bench.workload import MIN_BLOCKS, ROLES, Effort, Load, Role, Timing, where_of
 from prune.cost import multiply_adds, parameters
+from trellis.html.words import times
 
 FORMAT = 4
 """Since 4 accuracy as served comes first, and says by which thresholds; see `bench.saved` for how 3 is read."""

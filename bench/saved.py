@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.json_field import Field
-from bench.measure import Block
+from bench.measure.turns import Block
 from bench.result import FORMAT
-from bench.spec import ROLES, Role, Turn
-from prune.errors import InputError
-from prune.qa.json_file import read_json
+from bench.workload import ROLES, Role, Turn
+from trellis.errors import InputError
+from trellis.files.json_file import read_json
 
 _OLDER = (3,)
 """Formats that are read as well."""

@@ -7,12 +7,12 @@ from itertools import accumulate
 
 from answer.batching import batches_by_length
 from bench.accuracy import settings_of, tokenizer_of
-from bench.engine_process import EngineProcess, TimeUpError
+from bench.measure.engine_process import EngineProcess, TimeUpError
 from bench.models import Model
-from bench.spec import Effort, Engine, Traffic, Workload
-from prune.errors import InputError
-from prune.qa.squad import read_squad
-from prune.qa.windows import Windower
+from bench.workload import Effort, Engine, Traffic, Workload
+from prune.tasks.question_answering.squad.reading import read_squad
+from prune.tasks.question_answering.windows import Windower
+from trellis.errors import InputError
 
 QUESTIONS = 32
 """Drawn from the data set: what is served in one timed unit."""

@@ -13,18 +13,18 @@ from typing import Any
 import onnx
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from export.graph import build_graph, kept_in_single
+from export.graph.build import build_graph, kept_in_single
+from export.graph.precision.quantizer import Quantized
+from export.graph.weights import weights_of
+from export.graph.write import data_files, remove_old_data, write_into, write_onnx
 from export.metadata import Metadata, properties_message
 from export.outputs import EXPORT
 from export.parity import Parity, check_parity
-from export.precision.quantizer import Quantized
 from export.provenance import INT8, KEPT_IN_FP32
-from export.weights import weights_of
-from export.write import data_files, remove_old_data, write_into, write_onnx
 from prune.families.layers import encoder_and_original, shape_of
-from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.together import replace_together
-from prune.version import VERSION
+from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
+from trellis.files.together import replace_together
+from trellis.version import VERSION
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from export.outputs import settle_export
-from prune.errors import InputError
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
+from trellis.errors import InputError
 
 PREFIX = "espalier."
 FORMAT = 1

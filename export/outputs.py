@@ -6,8 +6,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from prune.errors import InputError
-from prune.together import settle
+from trellis.errors import InputError
+from trellis.files.together import settle
 
 COMPANIONS = ("config.json", "tokenizer.json", "tokenizer_config.json", "decoding.json")
 """What is written beside the ONNX file, so that its folder is enough to answer questions."""
@@ -57,7 +57,7 @@ def _file_and_companions(model: Path) -> list[Path]:
 
 
 EXPORT = "export"
-"""What the ONNX file and its companions are called together, see prune.together: a folder has one such set."""
+"""What the ONNX file and its companions are called together, see trellis.files.together: a folder has one such set."""
 
 
 def settle_export(model: Path) -> None:

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from export.on_onnxruntime import open_gpu_session, open_session, run_session
 from export.ports import OUTPUTS, TOKEN_TYPE_IDS, input_names
-from prune.errors import InputError
+from export.runtimes.onnxruntime import open_gpu_session, open_session, run_session
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original
 from prune.modes import evaluating
+from trellis.errors import InputError
 
 TOLERANCE = {"fp32": 1e-4, "fp16": 1e-2}
 """Largest difference allowed by precision, as a share of the largest logit in the case (or of 1, if that is

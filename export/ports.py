@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from prune.families.encoder import Encoder
 
 if TYPE_CHECKING:
-    from prune.qa.windows import Batch
+    from prune.tasks.question_answering.windows import Batch
 
 INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS = "input_ids", "attention_mask", "token_type_ids"
 OUTPUTS = ("start_logits", "end_logits")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from prune.errors import InputError
+from trellis.errors import InputError
 
 Target = Literal["onnxruntime", "openvino", "tensorrt", "portable"]
 CpuRuntime = Literal["onnxruntime", "openvino"]

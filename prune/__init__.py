@@ -11,24 +11,24 @@ from prune.stock import teach_when_imported
 
 if TYPE_CHECKING:
     from prune.checkpoint import load, save
-    from prune.errors import InputError
     from prune.shape import LayerShape, ModelShape
+    from trellis.errors import InputError
 
 __all__ = ["InputError", "LayerShape", "ModelShape", "load", "save"]
 
 _HOMES = {
-    "load": "checkpoint",
-    "save": "checkpoint",
-    "InputError": "errors",
-    "LayerShape": "shape",
-    "ModelShape": "shape",
+    "load": "prune.checkpoint",
+    "save": "prune.checkpoint",
+    "InputError": "trellis.errors",
+    "LayerShape": "prune.shape",
+    "ModelShape": "prune.shape",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'prune' has no attribute {name!r}")
-    return getattr(import_module(f"prune.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 teach_when_imported()

@@ -26,14 +26,15 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from prune.errors import InputError
 from prune.families.config import config_of
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original, shape_of
-from prune.qa.json_file import write_json
-from prune.qa.library_faults import braced, library_faults
-from prune.qa.reader import Reader, backend_of, reader_of
-from prune.qa.tokenizer_file import (
+from prune.shape import ModelShape
+from prune.source import SHAPE_KEY, Source, open_source
+from prune.stock import stock_class
+from prune.tasks.question_answering.library_faults import braced, library_faults
+from prune.tasks.question_answering.reader import Reader, backend_of, reader_of
+from prune.tasks.question_answering.tokenizer_file import (
     TOKENIZER_FILE,
     TokenizerFile,
     check_backend,
@@ -41,10 +42,9 @@ from prune.qa.tokenizer_file import (
     read_alike,
     read_tokenizer_file,
 )
-from prune.shape import ModelShape
-from prune.source import SHAPE_KEY, Source, open_source
-from prune.staging import replace_directory
-from prune.stock import stock_class
+from trellis.errors import InputError
+from trellis.files.json_file import write_json
+from trellis.files.replace import replace_directory
 
 _SAYS_NOTHING = {"_name_or_path", "transformers_version", "architectures"}
 """Of a config: what may differ between equal models."""
@@ -132,8 +132,8 @@ def load_tokenizer(
 
     transformers builds many anew from the class that a config names, or that goes with the model, and takes little
     but the vocabulary from tokenizer.json. Where that gives other tokens, it is the file that counts: what such
-    tokenizers are, and what `prune.qa.tokenizer_file` makes of them. Raises InputError where the directory holds
-    none that works, or one that is not for this encoder.
+    tokenizers are, and what `prune.tasks.question_answering.tokenizer_file` makes of them. Raises
+    InputError where the directory holds none that works, or one that is not for this encoder.
 
     `config` is the model's, where it is known already: a fault of config.json is then none of the tokenizer's.
     """

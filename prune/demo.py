@@ -11,15 +11,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prune.errors import InputError
-from prune.notes import read_note, write_note
-from prune.qa.demo import demo_questions
-from prune.qa.questions import Question
-from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.qa.squad import write_squad
-from prune.scratch import scratch
-from prune.staging import replace_directory, settle_directory
-from prune.train.borrow import quiet
+from prune.tasks.question_answering.demo import demo_questions
+from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
+from prune.tasks.question_answering.squad.reading import write_squad
+from prune.train.trainer_context import quiet
+from trellis.errors import InputError
+from trellis.files.notes import read_note, write_note
+from trellis.files.replace import replace_directory, settle_directory
+from trellis.files.scratch import scratch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -169,8 +169,8 @@ def _fit(
     progress: Progress | None,
 ) -> None:
     """Train `model` in place."""
-    from prune.qa.stored import StoredWindows
-    from prune.qa.windows import make_windows, pad_token_id_of
+    from prune.tasks.question_answering.stored import StoredWindows
+    from prune.tasks.question_answering.windows import make_windows, pad_token_id_of
     from prune.train.settings import TrainingSettings
     from prune.train.trainer import train
 

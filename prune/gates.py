@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from prune.choose import KINDS, Kind
 from prune.families.layers import layers_of
+from prune.methods import KINDS, Kind
 from prune.plan import Plan
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from prune.errors import InputError
 from prune.shape import LayerShape, ModelShape
+from trellis.errors import InputError
 
 LayerScores = tuple[NDArray[np.float64], ...]
 """One vector per layer, one number per unit."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prune.bounds import check_whole
-from prune.errors import InputError
+from trellis.bounds import check_whole
+from trellis.errors import InputError
 
 MOST_LAYERS = 1024
 """No encoder has so many: more is damage, or meant to keep whoever reads it busy."""

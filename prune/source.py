@@ -13,14 +13,14 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from prune.errors import InputError, first_line
 from prune.families.config import encoder_of
 from prune.families.encoder import Encoder
 from prune.families.tensors import tensors_of
 from prune.hub import is_hub_id
-from prune.qa.json_file import read_json
 from prune.shape import ModelShape
-from prune.staging import settle_directory
+from trellis.errors import InputError, first_line
+from trellis.files.json_file import read_json
+from trellis.files.replace import settle_directory
 
 SHAPE_KEY = "espalier_shape"
 """Where a cut model's config keeps its shape; the stock sizes beside it stay those of the uncut model."""

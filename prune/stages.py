@@ -12,28 +12,28 @@ from safetensors.torch import load_model, save_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prune.checkpoint import weights_digest
-from prune.choose import Kind
-from prune.choose.gate_settings import GateSettings
-from prune.choose.gate_state import STATE_FILE, remove_damaged_state
-from prune.choose.l0 import TrainedGates, train_gates
-from prune.choose.penalty import Penalty
-from prune.choose.score import score
+from prune.loaded_model import Subject
+from prune.methods import Kind
+from prune.methods.gate_settings import GateSettings
+from prune.methods.gate_state import STATE_FILE, remove_damaged_state
+from prune.methods.l0 import TrainedGates, train_gates
+from prune.methods.penalty import Penalty
+from prune.methods.score import score
 from prune.modes import placed
 from prune.plan import Scores
-from prune.qa.answer import torch_runner
-from prune.qa.json_file import read_json, write_json
-from prune.qa.settings import DecodingSettings
-from prune.qa.stored import FILE, StoredWindows, store_windows
-from prune.qa.task import Exam, TrainingData
-from prune.qa.windows import pad_token_id_of
-from prune.ranks import ranks
-from prune.staging import replace_file
-from prune.subject import Subject
+from prune.tasks.question_answering.answer import torch_runner
+from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.stored import FILE, StoredWindows, store_windows
+from prune.tasks.question_answering.task import Exam, TrainingData
+from prune.tasks.question_answering.windows import pad_token_id_of
 from prune.train import checkpoints
 from prune.train.precision import autocast, precision_of
 from prune.train.settings import TrainingSettings
 from prune.train.trainer import train
 from prune.work import Work, reading
+from trellis.files.json_file import read_json, write_json
+from trellis.files.replace import replace_file
+from trellis.ranks import ranks
 
 Progress = Callable[[str, int, int], None]
 """Called with (what is done, units done, units in all)."""

@@ -42,7 +42,7 @@ def _teach(model_class: str, module: ModuleType) -> None:
         build_whole(self, config, *args, **kwargs)
         shape = getattr(config, SHAPE_KEY, None)
         if shape is not None:
-            from prune.shrink import resize  # loads torch, which by now is loaded
+            from prune.cut import resize  # loads torch, which by now is loaded
 
             resize(self, ModelShape.from_dict(shape))
 

@@ -18,12 +18,12 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from prune.disk import clear, refusal
-from prune.errors import InputError
-from prune.notes import INPUTS, read_note, write_note
-from prune.qa.json_file import write_json
-from prune.ranks import ranks, wait
-from prune.scratch import scratch
+from trellis.errors import InputError
+from trellis.files.disk import clear, refusal
+from trellis.files.json_file import write_json
+from trellis.files.notes import INPUTS, read_note, write_note
+from trellis.files.scratch import scratch
+from trellis.ranks import ranks, wait
 
 _FORMAT = 1
 """Raised whenever a stage would find something else from the same inputs."""
@@ -203,7 +203,7 @@ def _begin(directory: Path, described: Mapping[str, Any]) -> None:
     """Make a stage's folder, or rid it of the half-written files of one that was killed."""
     with _making(directory):
         directory.mkdir(exist_ok=True)
-        for left in directory.glob(".*"):  # as prune.staging names them
+        for left in directory.glob(".*"):  # as trellis.files.replace names them
             clear(left)
     write_json(directory / INPUTS, described, indent=2)
 

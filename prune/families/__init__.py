@@ -5,12 +5,12 @@ where little does. Layers that compute otherwise than those here are a `Block` o
 learns to write. tests/prune/families/test_contract.py holds whatever is registered to the same.
 """
 
-from prune.errors import InputError
 from prune.families.bert import BERT
 from prune.families.distilbert import DISTILBERT
 from prune.families.electra import ELECTRA
 from prune.families.family import Family
 from prune.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
+from trellis.errors import InputError
 
 FAMILIES: dict[str, Family] = {
     family.model_type: family

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from prune.bounds import check_whole
-from prune.errors import InputError
 from prune.families import family_of
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
+from trellis.bounds import check_whole
+from trellis.errors import InputError
 
 MOST_LAYERS = 1000
 

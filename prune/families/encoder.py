@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from prune.bounds import check_whole
-from prune.errors import InputError
 from prune.families import FAMILIES, family_of
 from prune.families.block import Side
 from prune.families.family import Family
 from prune.shape import LayerShape
+from trellis.bounds import check_whole
+from trellis.errors import InputError
 
 
 @dataclass(frozen=True)

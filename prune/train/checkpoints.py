@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from prune.disk import clear
-from prune.notes import read_note, run_of, write_note
+from trellis.files.disk import clear
+from trellis.files.notes import read_note, run_of, write_note
 
 _MARKER = "complete.json"
 _PREFIX = "checkpoint-"

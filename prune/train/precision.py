@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from prune.errors import InputError
-from prune.ranks import ranks, uses_cpu
 from prune.train.settings import Precision
+from trellis.errors import InputError
+from trellis.ranks import ranks, uses_cpu
 
 
 def precision_of(wanted: Precision, dtype: torch.dtype) -> str:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from prune.qa.stored import StoredWindows
-from prune.qa.windows import Batch
+from prune.tasks.question_answering.stored import StoredWindows
+from prune.tasks.question_answering.windows import Batch
 from prune.train.order import epoch_order
 
 POSITIONS = ("start_positions", "end_positions")

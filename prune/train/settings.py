@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from prune.bounds import (
+from trellis.bounds import (
     LEAST_TEMPERATURE,
     MOST,
     MOST_EPOCHS,
@@ -14,7 +14,7 @@ from prune.bounds import (
     check_number,
     check_whole,
 )
-from prune.errors import InputError
+from trellis.errors import InputError
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 

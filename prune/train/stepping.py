@@ -19,14 +19,14 @@ from transformers import (
     TrainingArguments,
 )
 
-from prune.errors import InputError
 from prune.families.layers import encoder_and_original
-from prune.ranks import ranks, wait
 from prune.train import checkpoints
 from prune.train.objective import example_losses
 from prune.train.outcome import looks_since_best
 from prune.train.rows import COUNT, POSITIONS, StoredRows, TrainingRows
 from prune.train.settings import TrainingSettings
+from trellis.errors import InputError
+from trellis.ranks import ranks, wait
 
 Progress = Callable[[int, int, str], None]
 """Called on rank 0 with (steps done, steps in all, the latest figures in words)."""

@@ -8,18 +8,18 @@ import torch
 from safetensors.torch import load_model
 from transformers import PreTrainedModel, TrainingArguments
 
-from prune.errors import InputError
 from prune.families.layers import encoder_and_original
 from prune.modes import evaluating, placed
-from prune.qa.stored import StoredWindows
-from prune.ranks import ranks, uses_cpu, wait
+from prune.tasks.question_answering.stored import StoredWindows
 from prune.train import checkpoints
-from prune.train.borrow import borrowed, quiet
 from prune.train.outcome import TrainingOutcome, outcome_of
 from prune.train.precision import precision_of
 from prune.train.rows import StoredRows, TrainingRows
 from prune.train.settings import TrainingSettings
 from prune.train.stepping import KeepCheckpoints, Progress, SpanTrainer, is_out_of_patience
+from prune.train.trainer_context import borrowed, quiet
+from trellis.errors import InputError
+from trellis.ranks import ranks, uses_cpu, wait
 
 _LOGS_PER_EPOCH = 100
 

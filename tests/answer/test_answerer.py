@@ -9,20 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
-import tiny_tokenizers
-from folders import SENTENCE, SETTINGS, TOKENIZERS, export_folder
-from graphs import DIALECTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import tiny, tiny_tokenizers
+from support.folders import SENTENCE, SETTINGS, TOKENIZERS, export_folder
+from support.graphs import DIALECTS
 
 from answer import Answer, Answerer, InputError, Question, open_answerer
 from answer.answerer import CHUNK_QUESTIONS
-from prune.qa.answer import Logits, answer, torch_runner
-from prune.qa.reader import reader_of
-from prune.qa.settings import ALWAYS_ANSWER, DECODING_FILE, DecodingSettings
-from prune.qa.spans import Prediction
-from prune.qa.windows import Batch
+from prune.tasks.question_answering.answer import Logits, answer, torch_runner
+from prune.tasks.question_answering.reader import reader_of
+from prune.tasks.question_answering.settings import ALWAYS_ANSWER, DECODING_FILE, DecodingSettings
+from prune.tasks.question_answering.spans import Prediction
+from prune.tasks.question_answering.windows import Batch
 
 
 def questions(count: int = 14) -> list[Question]:

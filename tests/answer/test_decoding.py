@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny_tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import tiny_tokenizers
 
 from answer.answers import Answer, Span
 from answer.decoding import decode
-from prune.errors import InputError
-from prune.qa.questions import Question
-from prune.qa.spans import best_spans, span_scores
-from prune.qa.windows import Window, make_windows
+from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.spans import best_spans, span_scores
+from prune.tasks.question_answering.windows import Window, make_windows
+from trellis.errors import InputError
 
 SIZES = {"max_length": 24, "stride": 6, "max_question_length": 6}
 TOKENIZERS = [

@@ -6,17 +6,17 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tiny
-from folders import export_folder
-from graphs import graph_of
+from support import tiny
+from support.folders import export_folder
+from support.graphs import graph_of
 
 from answer import open_answerer
 from answer.engine import open_onnxruntime
 from export.metadata import Metadata, properties_message, read_metadata
-from prune.cores import available_cores
-from prune.errors import InputError
-from prune.qa.answer import Run
-from prune.qa.windows import Batch
+from prune.tasks.question_answering.answer import Run
+from prune.tasks.question_answering.windows import Batch
+from trellis.cores import available_cores
+from trellis.errors import InputError
 
 
 @pytest.fixture

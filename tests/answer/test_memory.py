@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from folders import SENTENCE, export_folder
+from support.folders import SENTENCE, export_folder
 
 MEGABYTES = (0.5, 2.0)
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-import tiny
-from folders import SENTENCE, TOKENIZERS, export_folder
-from graphs import graph_of, inputs_of
+from support import tiny
+from support.folders import SENTENCE, TOKENIZERS, export_folder
+from support.graphs import graph_of, inputs_of
 
 from answer import Answer, InputError, open_answerer
 from answer.engine import open_openvino
 from export.metadata import properties_message, read_metadata, stamp
-from prune.qa.windows import Batch
+from prune.tasks.question_answering.windows import Batch
 
 openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
 ASKED = [("Who trained the tree?", SENTENCE * count) for count in (1, 2, 9)] + [("", ""), ("Who?", "côté 🌳")]
@@ -56,7 +56,7 @@ def test_a_file_is_run_by_what_it_was_written_for(tmp_path: Path, target: str, r
 def test_answers_in_int8_are_near_those_in_float32(tmp_path: Path) -> None:
     """Nearer than the questions' are to each other."""
     pytest.importorskip("nncf", reason="NNCF is not installed: pip install nncf")
-    from export.precision.static import quantize_static
+    from export.graph.precision.static import quantize_static
 
     export_folder(tmp_path, dialect="portable")
     odds = [one.null_odds for one in all_answers(tmp_path, "openvino")]
@@ -129,7 +129,7 @@ def test_the_command(tmp_path: Path) -> None:
             "import sys\n"
             f"absent = {{'onnxruntime', 'openvino', 'torch', 'transformers'}} - {{{runtime!r}}}\n"
             "sys.modules.update(dict.fromkeys(absent))\n"
-            "from answer.cli import main\nmain()"
+            "from trellis.cli.answer.command import main\nmain()"
         )
         done = subprocess.run(
             [sys.executable, "-c", program, str(tmp_path), "Who?", "--never-refuse", "--runtime", runtime],

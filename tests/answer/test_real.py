@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from real_data import REAL_DATA, REAL_MODEL, needs_real_data, needs_real_model
+from support.real_data import REAL_DATA, REAL_MODEL, needs_real_data, needs_real_model
 
 from answer import open_answerer
 from export.artifact import write_artifact
 from prune.checkpoint import load, load_tokenizer
-from prune.qa.answer import answer, score_predictions, torch_runner
-from prune.qa.settings import DecodingSettings
-from prune.qa.spans import Prediction
-from prune.qa.squad import read_squad
 from prune.source import open_source
+from prune.tasks.question_answering.answer import answer, score_predictions, torch_runner
+from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.spans import Prediction
+from prune.tasks.question_answering.squad.reading import read_squad
 
 
 @pytest.mark.slow

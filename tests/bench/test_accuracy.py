@@ -10,12 +10,12 @@ from transformers import PreTrainedTokenizerFast
 from bench.accuracy import Accuracy, ask, check_accuracy, score
 from bench.graphs import Form
 from bench.models import Model, Opener
-from export.engine.profile import parse_profiles
+from export.runtimes.tensorrt.profile import parse_profiles
 from prune.checkpoint import random_model, save
-from prune.errors import InputError
-from prune.qa.questions import Answer, Question
-from prune.qa.settings import DECODING_FILE, DecodingSettings
-from prune.qa.squad_task import SquadExam
+from prune.tasks.question_answering.questions import Answer, Question
+from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
+from prune.tasks.question_answering.squad.task import SquadExam
+from trellis.errors import InputError
 
 WORDS = [
     "who",

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from plain_result import CANDIDATE_SECONDS, plain_result
 from scipy import stats as scipy_stats
+from support.plain_result import CANDIDATE_SECONDS, plain_result
 
 from bench.change import change_of, welch_degrees
 from bench.compare import Changes, ModelChange, compare
 from bench.json_field import Field
+from bench.measure.statistics import student_t
 from bench.saved import parse_saved, read_saved
-from bench.spec import Traffic, Workload
-from bench.stats import student_t
-from prune.errors import InputError
+from bench.workload import Traffic, Workload
+from trellis.errors import InputError
 
 OLD = ([0.5], [0.6], [0.7])
 NEW = ([0.35], [0.4], [0.45])

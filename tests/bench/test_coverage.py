@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from simulated import Machine
+from support.simulated import Machine
 
 RUNS = 2000
 TRUE = 1.7
@@ -39,7 +39,7 @@ def test_interval_covers_the_true_speedup_as_often_as_it_says(
 @pytest.mark.slow
 def test_stopping_when_the_interval_looks_narrow_would_be_wrong() -> None:
     """Why the number of launches is decided once: looking after each launch covers less often than it says."""
-    from bench.stats import speedup
+    from bench.measure.statistics import speedup
 
     rng, machine, covered = np.random.default_rng(11), Machine(), 0
     for _ in range(RUNS):

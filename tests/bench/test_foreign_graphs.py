@@ -9,9 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from bench.runners import runner
-from bench.spec import Engine
-from prune.errors import InputError
+from bench.measure.runners import runner
+from bench.workload import Engine
+from trellis.errors import InputError
 
 BENCH = Path(sys.executable).with_name("bench")
 IDS = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "length"])

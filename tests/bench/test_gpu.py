@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.device_memory import DeviceMemory
-from bench.engine_process import EngineProcess
-from bench.inputs import random_inputs
+from bench.measure.device_memory import DeviceMemory
+from bench.measure.engine_process import EngineProcess
+from bench.measure.inputs import random_inputs
+from bench.measure.runners import bind, runner
 from bench.models import Opener
-from bench.runners import bind, runner
-from bench.spec import Runtime, Timing, Workload
-from prune.errors import InputError
+from bench.workload import Runtime, Timing, Workload
+from trellis.errors import InputError
 
 RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "torch", "tensorrt")
 
@@ -68,7 +68,7 @@ def test_the_memory_of_a_worker_holds_at_least_its_weights(runtime: Runtime, tmp
 
 @pytest.mark.gpu
 def test_the_command_times_on_the_device(tmp_path: Path) -> None:
-    from bench.cli import app
+    from trellis.cli.bench.command import app
 
     _engine_on_gpu("onnxruntime", tmp_path)
     out = tmp_path / "found.json"

@@ -3,10 +3,10 @@ import sys
 
 import pytest
 
-RUNNERS = [f"bench.runners.{name}_runner" for name in ("onnxruntime", "openvino")]
+RUNNERS = [f"bench.measure.runners.{name}_runner" for name in ("onnxruntime", "openvino")]
 
 
-@pytest.mark.parametrize("module", ["bench", "bench.cli", "bench.worker", *RUNNERS])
+@pytest.mark.parametrize("module", ["bench", "trellis.cli.bench.command", "bench.measure.worker", *RUNNERS])
 def test_importing_bench_imports_no_runtime(module: str) -> None:
     program = (
         f"import {module}, sys\n"

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
-from simulated import SimulatedClock
+from support.simulated import SimulatedClock
 
-from bench.measure import Measured, measure
-from bench.spec import BERT_BASE, BERT_BASE_SHAPE, Effort, Engine, Load, Role, Workload
-from bench.stats import speedup
+from bench.measure.statistics import speedup
+from bench.measure.turns import Measured, measure
 from bench.traffic import FEWEST, questions_within
-from prune.errors import InputError
+from bench.workload import BERT_BASE, BERT_BASE_SHAPE, Effort, Engine, Load, Role, Workload
+from trellis.errors import InputError
 
 BENCH = Path(sys.executable).with_name("bench")
 ENGINE = Engine("onnxruntime", "cpu", 1, BERT_BASE, BERT_BASE_SHAPE, None)

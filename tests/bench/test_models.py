@@ -7,14 +7,14 @@ import onnx
 import pytest
 
 from bench.graphs import Form, best_form
-from bench.inputs import random_inputs
+from bench.measure.inputs import random_inputs
+from bench.measure.runners import runner
 from bench.models import Opener, own_runtime
-from bench.runners import runner
-from bench.spec import BERT_BASE_SHAPE, Workload
-from export.graph import random_weights
+from bench.workload import BERT_BASE_SHAPE, Workload
+from export.graph.build import random_weights
 from prune.checkpoint import random_model, save
-from prune.errors import InputError, InstallationError
 from prune.shape import ModelShape
+from trellis.errors import InputError, InstallationError
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_a_graph_that_is_not_the_model_is_not_measured(
     opener, encoder, cut, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(random_model(encoder, cut), None, tmp_path / "model")
-    monkeypatch.setattr("export.weights.weights_of", lambda model: random_weights(encoder, cut))
+    monkeypatch.setattr("export.graph.weights.weights_of", lambda model: random_weights(encoder, cut))
     with pytest.raises(
         InputError, match=r"model: The graph is not the model: on the CPU start_logits differs by"
     ):

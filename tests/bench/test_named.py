@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.named import file_of
-from prune.errors import InputError
+from trellis.errors import InputError
 
 
 def _folder(folder: Path, *names: str) -> str:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.inputs import random_inputs
+from bench.measure.inputs import random_inputs
+from bench.measure.runners import runner
 from bench.models import Opener
-from bench.runners import runner
-from bench.spec import Engine, Workload
-from export.on_openvino import compile_graph, settings
+from bench.workload import Engine, Workload
+from export.runtimes.openvino import compile_graph, settings
 from prune.checkpoint import random_model, save
-from prune.errors import InputError
+from trellis.cli.bench.command import app
+from trellis.errors import InputError
 
 openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
 

@@ -3,19 +3,19 @@ import json
 from dataclasses import replace
 
 import pytest
-from plain_result import PLACE
 from rich.console import Console
+from support.plain_result import PLACE
 
 from bench.accuracy import Accuracy, Metric
-from bench.environment import Disturbance
 from bench.graphs import Form
-from bench.measure import ORDERS, Block, Launch, Samples, Start
+from bench.measure.environment import Disturbance
+from bench.measure.statistics import Speedup
+from bench.measure.turns import ORDERS, Block, Launch, Samples, Start
 from bench.models import Model
-from bench.report import print_report
 from bench.result import Comparison, Result, check_gates, summarize
-from bench.spec import ROLES, Effort, Engine, Role, Traffic, Turn, Workload
-from bench.stats import Speedup
-from prune.qa.significance import Interval
+from bench.workload import ROLES, Effort, Engine, Role, Traffic, Turn, Workload
+from prune.tasks.question_answering.significance import Interval
+from trellis.cli.bench.report import print_report
 
 CALM = Disturbance(0.01, 0.0, 0, 0.0)
 

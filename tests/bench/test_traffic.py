@@ -2,15 +2,15 @@ import json
 from pathlib import Path
 
 import pytest
-import tiny
+from support import tiny
 from typer.testing import CliRunner
 
-from bench.cli import app
 from bench.models import Opener
 from bench.traffic import arrangements, read_lengths
 from export.artifact import write_artifact
-from prune.errors import InputError
-from prune.qa.settings import DecodingSettings
+from prune.tasks.question_answering.settings import DecodingSettings
+from trellis.cli.bench.command import app
+from trellis.errors import InputError
 
 QUESTION = "who wrote it?"
 CONTEXTS = ["a letter.", "the letter was written by nobody at all, and it was long.", "it was long. " * 30]

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import onnx
 import pytest
-import tiny
-from graphs import DIALECTS, UNEQUAL, assert_equal_logits, inputs_of, onnx_logits, torch_logits
+from support import tiny
+from support.graphs import DIALECTS, UNEQUAL, assert_equal_logits, inputs_of, onnx_logits, torch_logits
 from transformers import AutoTokenizer, PreTrainedModel
 
 import export.artifact
 from export.artifact import Artifact, write_artifact
 from export.metadata import properties_message, read_metadata
 from prune.checkpoint import load_tokenizer
-from prune.errors import InputError
-from prune.qa.settings import DECODING_FILE, DecodingSettings
 from prune.shape import ModelShape
-from prune.version import VERSION
+from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
+from trellis.errors import InputError
+from trellis.version import VERSION
 
 TEXT = ["who wrote the long letter", "the letter was written by nobody at all"]
 TOKENIZER = tiny.tokenizer(TEXT)  # trained once: training breaks ties as it likes

@@ -4,16 +4,16 @@ import time
 from pathlib import Path
 
 import pytest
-from graphs import DIALECTS, assert_equal_logits, graph_of, inputs_of, onnx_logits, torch_logits
+from support.graphs import DIALECTS, assert_equal_logits, graph_of, inputs_of, onnx_logits, torch_logits
 from transformers import PreTrainedModel
 
-from export.engine.build import build_engine
-from export.engine.profile import default_profiles
-from export.graph import build_graph, kept_in_single
+from export.graph.build import build_graph, kept_in_single
+from export.graph.weights import weights_of
+from export.graph.write import write_onnx
 from export.metadata import Metadata, stamp
 from export.parity import check_parity
-from export.weights import weights_of
-from export.write import write_onnx
+from export.runtimes.tensorrt.build import build_engine
+from export.runtimes.tensorrt.profile import default_profiles
 from prune.checkpoint import random_model
 from prune.families.encoder import Encoder
 from prune.shape import LayerShape, ModelShape

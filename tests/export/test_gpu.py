@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-import tiny
-from graphs import NOTHING_LEFT, UNEQUAL, inputs_of, torch_logits
+from support import tiny
+from support.graphs import NOTHING_LEFT, UNEQUAL, inputs_of, torch_logits
 
-from export.graph import build_graph
+from export.graph.build import build_graph
+from export.graph.weights import weights_of
+from export.graph.write import write_onnx
 from export.parity import check_parity
 from export.ports import OUTPUTS
-from export.weights import weights_of
-from export.write import write_onnx
 from prune.shape import ModelShape
 
 MASKS = (

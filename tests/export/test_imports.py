@@ -6,7 +6,14 @@ import pytest
 
 @pytest.mark.parametrize(
     "module",
-    ["export", "export.graph", "export.metadata", "export.write", "export.dialects", "export.request"],
+    [
+        "export",
+        "export.graph.build",
+        "export.metadata",
+        "export.graph.write",
+        "export.graph.dialects",
+        "trellis.cli.prune_export.request",
+    ],
 )
 def test_building_and_reading_graphs_needs_no_torch(module: str) -> None:
     program = (
@@ -21,7 +28,7 @@ def test_an_unpruned_twin_is_built_without_torch() -> None:
     program = """
 import sys
 sys.modules["torch"] = sys.modules["transformers"] = None  # importing them now fails
-from export.graph import build_graph, random_weights
+from export.graph.build import build_graph, random_weights
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 encoder = Encoder("bert", 50, 16, 16, 4, 32, 2, 0, 1e-12)

@@ -5,8 +5,9 @@ from typing import Any
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-import tiny
-from graphs import (
+from hypothesis import given, settings
+from support import tiny
+from support.graphs import (
     DIALECTS,
     UNEQUAL,
     assert_equal_logits,
@@ -16,7 +17,6 @@ from graphs import (
     onnx_session,
     torch_logits,
 )
-from hypothesis import given, settings
 
 from export.ports import OUTPUTS, input_names
 

@@ -9,16 +9,16 @@ from typing import Any
 import hypothesis.strategies as st
 import onnx
 import pytest
-import tiny
-from graphs import UNEQUAL
 from hypothesis import example, given, settings
 from onnx import TensorProto, helper
+from support import tiny
+from support.graphs import UNEQUAL
 
-from export.graph import build_graph, random_weights
+from export.graph.build import build_graph, random_weights
+from export.graph.write import write_onnx
 from export.metadata import PREFIX, Metadata, metadata_of, properties_message, read_metadata, stamp
-from export.write import write_onnx
-from prune.errors import InputError
 from prune.shape import ModelShape
+from trellis.errors import InputError
 
 METADATA = Metadata(
     encoder=tiny.encoder("electra"),

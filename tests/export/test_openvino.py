@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
-from graphs import (
+from support import tiny
+from support.graphs import (
     DIALECTS,
     NOTHING_LEFT,
     UNEQUAL,
@@ -15,8 +15,8 @@ from graphs import (
     torch_logits,
 )
 
+from export.graph.write import write_onnx
 from export.ports import OUTPUTS
-from export.write import write_onnx
 from prune.shape import ModelShape
 
 openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")

@@ -7,23 +7,23 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import tiny
 import torch
-from graphs import DIALECTS, NOTHING_LEFT, UNEQUAL, graph_of
 from onnx import numpy_helper
+from support import tiny
+from support.graphs import DIALECTS, NOTHING_LEFT, UNEQUAL, graph_of
 from transformers import PreTrainedModel
 
 from export.artifact import write_artifact
-from export.graph import build_graph
-from export.on_onnxruntime import open_session
+from export.graph.build import build_graph
+from export.graph.weights import weights_of
+from export.graph.write import write_onnx
 from export.parity import TOLERANCE, Parity, ParityError, cases, check_parity
 from export.ports import input_names
-from export.weights import weights_of
-from export.write import write_onnx
-from prune.errors import InputError
+from export.runtimes.onnxruntime import open_session
 from prune.families.layers import encoder_and_original
-from prune.qa.settings import DecodingSettings
 from prune.shape import ModelShape
+from prune.tasks.question_answering.settings import DecodingSettings
+from trellis.errors import InputError
 
 MESSAGE = re.compile(
     r"The graph is not the model: on the CPU (start_logits|end_logits) differs by (\S+) "

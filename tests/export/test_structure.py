@@ -8,20 +8,15 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tiny
-from graphs import (
-    DIALECTS,
-    NOTHING_LEFT,
-    UNEQUAL,
-    graph_of,
-)
 from onnx import TensorProto, helper, numpy_helper
+from support import tiny
+from support.graphs import DIALECTS, NOTHING_LEFT, UNEQUAL, graph_of
 
-from export.graph import build_graph, random_weights
+from export.graph.build import build_graph, random_weights
+from export.graph.weights import weights_of
 from export.ports import OUTPUTS, input_names
-from export.weights import weights_of
-from prune.errors import InputError
 from prune.shape import ModelShape
+from trellis.errors import InputError
 
 WHOLE = ModelShape.uniform(3, tiny.NUM_HEADS, 16)
 EVERY = list(itertools.product(tiny.MODEL_TYPES, DIALECTS, (WHOLE, UNEQUAL, NOTHING_LEFT)))

@@ -4,8 +4,8 @@ from typing import Any
 
 import onnx
 import pytest
-import tiny
-from graphs import NOTHING_LEFT, UNEQUAL, graph_of
+from support import tiny
+from support.graphs import NOTHING_LEFT, UNEQUAL, graph_of
 
 from export.ports import OUTPUTS, input_names
 from prune.shape import ModelShape

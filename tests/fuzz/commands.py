@@ -12,11 +12,11 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from answer.cli import app as answer_app
-from bench.compare_cli import app as compare_app
-from export.cli import app as export_app
-from prune.command import run
-from prune.printable import LONGEST
+from trellis.cli.answer.command import app as answer_app
+from trellis.cli.bench.compare_command import app as compare_app
+from trellis.cli.prune_export.command import app as export_app
+from trellis.command import run
+from trellis.printable import LONGEST
 
 APPS = {"prune-export": export_app, "answer": answer_app, "bench compare": compare_app}
 TIMES = float(os.environ.get("ESPALIER_FUZZ", "1"))

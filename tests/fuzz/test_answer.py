@@ -7,13 +7,13 @@ from pathlib import Path
 
 import onnx
 import pytest
-from folders import SENTENCE, export_folder
 from fuzz.commands import hunt
 from fuzz.hostile import TEXTS, VALUES, changed, damaged, written
+from support.folders import SENTENCE, export_folder
 
-from prune.qa.questions import Answer, Question
-from prune.qa.settings import DECODING_FILE
-from prune.qa.squad import write_squad
+from prune.tasks.question_answering.questions import Answer, Question
+from prune.tasks.question_answering.settings import DECODING_FILE
+from prune.tasks.question_answering.squad.reading import write_squad
 
 pytestmark = pytest.mark.slow
 

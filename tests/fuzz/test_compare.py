@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fuzz.commands import hunt
 from fuzz.hostile import TEXTS, changed, written
-from plain_result import plain_result
+from support.plain_result import plain_result
 
 
 def test_results(tmp_path: Path) -> None:

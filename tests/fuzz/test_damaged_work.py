@@ -12,20 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 import torch
+from support import tiny
 
-import prune.choose.l0
-from prune.choose.gate_settings import GateSettings
-from prune.choose.gate_state import STATE_FILE
-from prune.choose.penalty import Penalty
-from prune.errors import InputError
-from prune.qa.questions import Answer, Question
-from prune.qa.settings import DecodingSettings
-from prune.qa.squad_task import SquadExam, SquadTraining
+import prune.methods.l0
+from prune.methods.gate_settings import GateSettings
+from prune.methods.gate_state import STATE_FILE
+from prune.methods.penalty import Penalty
 from prune.stages import asked, continued_training, gains, stored_windows, trained_gates
+from prune.tasks.question_answering.questions import Answer, Question
+from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.squad.task import SquadExam, SquadTraining
 from prune.train.settings import TrainingSettings
 from prune.work import open_work
+from trellis.errors import InputError
 
 TIMES = int(os.environ.get("ESPALIER_FUZZ", "1"))
 SETTINGS = DecodingSettings(max_length=24, stride=4, max_question_length=6, max_answer_length=5)
@@ -117,7 +117,7 @@ def damage(root: Path, generator: random.Random) -> str:
 
 def damaged_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> Counter[str]:
     """So many damaged folders, whole ones and such that were cut off in gates and in training; how they ended."""
-    monkeypatch.setattr(prune.choose.l0, "_SAVE_EVERY", 0)
+    monkeypatch.setattr(prune.methods.l0, "_SAVE_EVERY", 0)
     right = road(tmp_path / "whole", said := [])
     assert said == []
     for name, stop in (("gates", "training gates"), ("training", "distilling")):

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from prune.checkpoint import save
-from prune.qa.questions import Question
-from prune.qa.settings import DECODING_FILE
-from prune.qa.squad import write_squad
+from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.settings import DECODING_FILE
+from prune.tasks.question_answering.squad.reading import write_squad
 
 TIMES = int(os.environ.get("ESPALIER_FUZZ", "1"))
 
@@ -24,13 +24,14 @@ import contextlib, io, json, shutil, sys
 from pathlib import Path
 import torch, tiny
 from kills import KILLED, killed_at
-import export.artifact, export.pipeline, export.report, export.page, transformers, onnxruntime
+import export.artifact, trellis.cli.prune_export.pipeline, trellis.cli.prune_export.report
+import trellis.cli.prune_export.page, transformers, onnxruntime
 from functools import partial
-from answer.cli import app as answer_app
-from bench.outputs import Outputs, json_text
-from export.cli import app as export_app
+from trellis.cli.answer.command import app as answer_app
+from trellis.cli.bench.outputs import Outputs, json_text
+from trellis.cli.prune_export.command import app as export_app
 from export.outputs import settle_export
-from prune.staging import settle_directory
+from trellis.files.replace import settle_directory
 
 room, kind, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 if kind.startswith("large"):
@@ -118,8 +119,8 @@ print(json.dumps(dict(kills=kills, mixtures=mixtures, refused=refused, hidden=hi
 @pytest.fixture
 def room(tmp_path: Path) -> Path:
     """Two models that tell each other apart in every file, their exports, and questions."""
-    import tiny
-    from folders import SETTINGS, export_folder
+    from support import tiny
+    from support.folders import SETTINGS, export_folder
 
     texts = {"first": "Who planted the old tree?", "second": "Ada Birch planted it by the wall."}
     for seed, (name, text) in enumerate(texts.items()):

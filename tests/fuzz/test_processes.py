@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from folders import SENTENCE, export_folder
 from fuzz.commands import TIMES, Ended, faults
 from fuzz.hostile import TEXTS
+from support.folders import SENTENCE, export_folder
 
 ENTRIES = {"prune-export": "prune_export", "bench": "bench", "answer": "answer"}
 VARIABLES = (
@@ -65,7 +65,7 @@ def test_environments(program: str, tmp_path: Path) -> None:
             [
                 sys.executable,
                 "-c",
-                f"from export.entry import {ENTRIES[program]} as main; main()",
+                f"from trellis.cli.entry import {ENTRIES[program]} as main; main()",
                 *arguments,
             ],
             capture_output=True,

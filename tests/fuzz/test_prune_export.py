@@ -7,19 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import natural
 import numpy as np
 import pytest
-import tiny
-from folders import SETTINGS, TOKENIZERS
 from fuzz.commands import hunt
 from fuzz.hostile import TEXTS, VALUES, changed, damaged, written
 from safetensors.numpy import load_file, save_file
+from support import natural, tiny
+from support.folders import SETTINGS, TOKENIZERS
 
 from prune.checkpoint import save
-from prune.qa.questions import Answer, Question
-from prune.qa.settings import DECODING_FILE
-from prune.qa.squad import write_squad
+from prune.tasks.question_answering.questions import Answer, Question
+from prune.tasks.question_answering.settings import DECODING_FILE
+from prune.tasks.question_answering.squad.reading import write_squad
 
 CONTEXT = "The old pear tree was trained against the south wall in 1871 by Ada Birch."
 

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 
 def told() -> Iterator[str]:
     """What stands behind each `pip install` in the packages and in README."""
-    for name in ("answer", "bench", "export", "page", "prune"):
+    for name in ("answer", "bench", "export", "prune", "trellis"):
         for path in (ROOT / name).rglob("*.py"):
             yield from re.findall(r"pip install ([^\n]*)", path.read_text(encoding="utf-8"))
     yield from re.findall(r"pip install ([^\n]*)", (ROOT / "README.md").read_text(encoding="utf-8"))

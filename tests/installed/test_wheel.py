@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from prune.version import VERSION
+from trellis.version import VERSION
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("answer", "bench", "export", "page", "prune")
+PACKAGES = ("answer", "bench", "export", "prune", "trellis")
 pytestmark = pytest.mark.slow
 
 

@@ -8,21 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 import torch
 import transformers
 from safetensors.torch import save_file
+from support import tiny
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 
 import prune
 from prune.checkpoint import load_tokenizer, random_model
-from prune.errors import InputError
+from prune.cut import shrink
 from prune.families import FAMILIES
 from prune.families.layers import encoder_and_original, shape_of
 from prune.plan import Plan, keep_all
 from prune.shape import LayerShape, ModelShape
-from prune.shrink import shrink
 from prune.source import check_directory
+from trellis.errors import InputError
 
 every_architecture = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
 PLANS = {"uneven": tiny.UNEVEN, "empty": tiny.EMPTY, "whole": keep_all(tiny.WHOLE)}

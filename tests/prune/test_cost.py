@@ -1,6 +1,6 @@
 """What a shape costs, worked out by hand; the contract of families counts what torch does."""
 
-import tiny
+from support import tiny
 
 from prune.cost import multiply_adds, parameters
 from prune.families.encoder import Encoder

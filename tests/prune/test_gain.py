@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import tiny
 import torch
+from support import tiny
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from prune.choose.gain import example_losses, gain_scores
-from prune.errors import InputError
+from prune.cut import shrink
 from prune.families.layers import layers_of
 from prune.gates import GatedModel
+from prune.methods.gain import example_losses, gain_scores
 from prune.plan import Scores, plan_fractions
-from prune.shrink import shrink
+from trellis.errors import InputError
 
 every_architecture = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
 LENGTHS = (11, 7, 3, 2)

@@ -4,14 +4,14 @@ import copy
 from contextlib import nullcontext
 
 import pytest
-import tiny
 import torch
+from support import tiny
 
-from prune.choose import KINDS, Kind
+from prune.cut import shrink
 from prune.families.layers import layers_of
 from prune.gates import Gate, GatedModel
+from prune.methods import KINDS, Kind
 from prune.plan import Plan, keep_all
-from prune.shrink import shrink
 
 LAYERS = range(tiny.NUM_LAYERS)
 

@@ -15,9 +15,10 @@ _HEAVY = {"torch", "transformers", "datasets", "onnx"}
     [
         "import prune",
         "from prune import InputError, LayerShape, ModelShape",
-        "import prune.families.config, prune.families.tensors, prune.cost, prune.errors, prune.plan, prune.shape, "
-        "prune.source, prune.staging, prune.agreement, prune.choose.random, prune.qa.answer, prune.qa.builtin, "
-        "prune.qa.windows",
+        "import prune.families.config, prune.families.tensors, prune.cost, trellis.errors, prune.plan, prune.shape, "
+        "prune.source, trellis.files.replace, prune.search.agreement, prune.methods.random, "
+        "prune.tasks.question_answering.answer, prune.tasks.question_answering.builtin, "
+        "prune.tasks.question_answering.windows",
     ],
 )
 def test_light_modules_load_nothing_heavy(statement: str) -> None:

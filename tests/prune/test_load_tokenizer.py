@@ -9,18 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
-import tiny_tokenizers
-from folders import export_folder
+from support import tiny, tiny_tokenizers
+from support.folders import export_folder
 
 import prune
 from prune.checkpoint import load_tokenizer
-from prune.errors import InputError
-from prune.qa.questions import Question
-from prune.qa.reader import reader_of
-from prune.qa.tokenizer_file import load_reader, read_alike
-from prune.qa.windows import make_windows
-from prune.subject import open_subject
+from prune.loaded_model import open_subject
+from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.reader import reader_of
+from prune.tasks.question_answering.tokenizer_file import load_reader, read_alike
+from prune.tasks.question_answering.windows import make_windows
+from trellis.errors import InputError
 
 HUGE = 2**32 - 5
 ADDED = {"id": HUGE, "content": "[x]", "single_word": False, "lstrip": False, "rstrip": False,
@@ -188,7 +187,7 @@ def test_sentencepieces_own_file_is_enough(tmp_path: Path) -> None:
 def test_without_sentencepiece_it_says_what_to_install(tmp_path: Path) -> None:
     folder = sentencepiece_folder(tmp_path / "model")
     program = (
-        "import sys; sys.modules['sentencepiece'] = None\nfrom export.cli import main\n"
+        "import sys; sys.modules['sentencepiece'] = None\nfrom trellis.cli.prune_export.command import main\n"
         "sys.argv[1:] = [sys.argv[1], sys.argv[2]]\nmain()"
     )
     (tmp_path / "out").mkdir()

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prune.errors import InputError
 from prune.plan import Plan, Scores, keep_all, plan_above, plan_fractions, plan_shape
 from prune.shape import LayerShape, ModelShape
+from trellis.errors import InputError
 
 vectors = st.lists(st.integers(-3, 3), max_size=12).map(lambda values: np.array(values, dtype=float))
 fractions = st.floats(0, 1, exclude_max=True)

@@ -1,10 +1,10 @@
 """random: seeded, uniform over heads whatever their layer."""
 
 import numpy as np
-import tiny
+from support import tiny
 
-from prune.choose.random import random_scores
-from prune.choose.score import score
+from prune.methods.random import random_scores
+from prune.methods.score import score
 from prune.plan import plan_fractions
 from prune.shape import LayerShape, ModelShape
 

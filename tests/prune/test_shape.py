@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune.errors import InputError
 from prune.shape import LayerShape, ModelShape
+from trellis.errors import InputError
 
 WHOLE = ModelShape.uniform(3, num_heads=4, intermediate_size=16)
 CUT = ModelShape((LayerShape(4, 8), LayerShape(1, 0), LayerShape(0, 16)))

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 import torch
 from safetensors.torch import load_file, save_file
+from support import tiny
 from transformers import AutoModelForMaskedLM, BertModel
 
 import prune
-from prune.errors import InputError
-from prune.shrink import shrink
+from prune.cut import shrink
 from prune.source import open_source
+from trellis.errors import InputError
 
 
 @pytest.fixture

@@ -11,24 +11,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
+from support import tiny
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from prune.choose.gate_settings import GateSettings
-from prune.choose.l0 import TrainedGates
-from prune.choose.penalty import Penalty
-from prune.choose.score import score
-from prune.errors import InputError
+from prune.cut import shrink
+from prune.loaded_model import Subject
+from prune.methods.gate_settings import GateSettings
+from prune.methods.l0 import TrainedGates
+from prune.methods.penalty import Penalty
+from prune.methods.score import score
 from prune.plan import Plan, Scores
-from prune.qa.questions import Answer, Question
-from prune.qa.settings import DecodingSettings
-from prune.qa.squad_task import SquadExam, SquadTraining
-from prune.qa.windows import make_windows
-from prune.shrink import shrink
 from prune.stages import TrainingWindows, asked, continued_training, gains, stored_windows, trained_gates
-from prune.subject import Subject
+from prune.tasks.question_answering.questions import Answer, Question
+from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.squad.task import SquadExam, SquadTraining
+from prune.tasks.question_answering.windows import make_windows
 from prune.train.settings import TrainingSettings
 from prune.work import Work, open_work
+from trellis.errors import InputError
 
 SETTINGS = DecodingSettings(max_length=24, stride=4, max_question_length=6, max_answer_length=5)
 GATES = GateSettings(epochs=3, batch_size=8, seed=1)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from prune.errors import InputError
 from prune.work import Work, open_work
+from trellis.errors import InputError
 
 INPUTS = {"model": "abc", "settings": {"epochs": 1.0, "seed": 0}}
 
@@ -113,7 +113,7 @@ def test_a_stage_that_fails_leaves_no_marker(work: Work) -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from prune.staging import replace_file
+from trellis.files.replace import replace_file
 from prune.work import open_work
 
 def compute(directory):
@@ -338,7 +338,7 @@ def test_several_processes_compute_once_and_all_know(tmp_path: Path) -> None:
 _SEVERAL = """
 import sys
 from pathlib import Path
-from prune.ranks import ranks
+from trellis.ranks import ranks
 from prune.work import open_work
 
 here = ranks().index

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-import tiny
+from support import tiny
 from transformers import AutoConfig
 
-from prune.errors import InputError
 from prune.families.config import encoder_of
 from prune.families.encoder import Encoder
+from trellis.errors import InputError
 
 
 def config(of: str = "bert", **changes: Any) -> dict[str, Any]:

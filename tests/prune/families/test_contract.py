@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
-import toy_family
-from graphs import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import tiny, toy_family
+from support.graphs import (
     DIALECTS,
     Inputs,
     all_values,
@@ -21,19 +22,18 @@ from graphs import (
     onnx_logits,
     torch_logits,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import prune
-from export.blocks import bounds_of
-from export.graph import HALF_DIALECTS, build_graph
+from export.graph.blocks import bounds_of
+from export.graph.build import HALF_DIALECTS, build_graph
+from export.graph.weights import weights_of
+from export.graph.write import write_onnx
 from export.parity import check_parity
-from export.weights import weights_of
-from export.write import write_onnx
 from prune.checkpoint import save
 from prune.cost import multiply_adds, parameters
+from prune.cut import shrink
 from prune.families import FAMILIES
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original, layers_of, shape_of
@@ -42,7 +42,6 @@ from prune.families.tensors import tensors_of
 from prune.gates import GatedModel
 from prune.plan import Plan, keep_all
 from prune.shape import ModelShape
-from prune.shrink import shrink
 
 every_family = pytest.mark.parametrize("model_type", [*tiny.MODEL_TYPES, toy_family.TOY.model_type])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from prune.ranks import main_first, ranks, sum_, wait
+from trellis.ranks import main_first, ranks, sum_, wait
 
 
 def test_alone() -> None:
@@ -22,7 +22,7 @@ def test_alone() -> None:
 
 
 def test_importing_it_is_light() -> None:
-    program = "import sys, prune.ranks; print(*sys.modules)"
+    program = "import sys, trellis.ranks; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert not {"torch", "accelerate"} & set(done.stdout.split())
 
@@ -31,7 +31,7 @@ _PROGRAM = """
 import sys, time
 from pathlib import Path
 import torch
-from prune.ranks import main_first, ranks, sum_, wait
+from trellis.ranks import main_first, ranks, sum_, wait
 
 place, here = Path(sys.argv[1]), ranks()
 assert here.count == 2 and here.is_main == (here.index == 0)

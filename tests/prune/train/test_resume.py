@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import training
-from training import Result, Run
+from support import training
+from support.training import Result, Run
 
 SETTINGS: dict[str, Any] = {
     "epochs": 3,

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-import training
+from support import training
 
-from prune.qa.stored import StoredWindows
+from prune.tasks.question_answering.stored import StoredWindows
 from prune.train.order import epoch_order
 from prune.train.rows import COUNT, StoredRows, TrainingRows
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from prune.errors import InputError
 from prune.train.settings import TrainingSettings
+from trellis.errors import InputError
 
 
 @pytest.mark.parametrize(

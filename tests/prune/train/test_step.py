@@ -4,12 +4,11 @@ import copy
 from pathlib import Path
 
 import pytest
-import tiny
 import torch
-import training
+from support import tiny, training
 
+from prune.cut import shrink
 from prune.loss import task_losses
-from prune.shrink import shrink
 from prune.train.rows import StoredRows
 from prune.train.settings import TrainingSettings
 from prune.train.stepping import inputs_for

@@ -5,21 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny
 import torch
-import training
+from support import tiny, training
 from transformers import PreTrainedModel
 
-from prune.errors import InputError
+from prune.cut import shrink
 from prune.loss import task_losses
-from prune.qa.stored import StoredWindows
 from prune.shape import ModelShape
-from prune.shrink import shrink
+from prune.tasks.question_answering.stored import StoredWindows
 from prune.train.outcome import TrainingOutcome
 from prune.train.rows import StoredRows
 from prune.train.settings import TrainingSettings
 from prune.train.stepping import SpanTrainer, inputs_for
 from prune.train.trainer import train
+from trellis.errors import InputError
 
 SETTINGS = TrainingSettings(
     epochs=2,

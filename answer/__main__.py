@@ -1,3 +1,0 @@
-from answer.cli import main
-
-main()

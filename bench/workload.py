@@ -1,0 +1,270 @@
+"""What is measured, as plain values that the parent and its workers share through JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from reprlib import repr as shortened
+from statistics import median
+from typing import Any, Literal
+
+from prune.families.encoder import Encoder
+from prune.shape import LayerShape, ModelShape
+from trellis.errors import InputError
+
+Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch", "torch-compiled"]
+Device = Literal["cpu", "cuda", "tensorrt"]
+Timing = Literal["call", "device", "cuda-graph"]
+"""What is timed: a whole call, from arrays on the host to logits on the host; or what a GPU does in it, by its own
+clock, inputs and logits being in its memory; or that, replayed as a CUDA graph."""
+Role = Literal["baseline", "candidate"]
+ROLES: tuple[Role, Role] = ("baseline", "candidate")
+
+MIN_BLOCKS = 3
+"""Blocks per launch under which no launch goes, however long a call takes: a median needs three."""
+MIN_LAUNCHES = 2
+"""Launches under which there is no interval: it rests on how launches differ."""
+
+MOST_ROWS, MOST_TOKENS = 2**16, 2**16
+"""In a call, and in a row of it: far more than any model serves, and few enough to be told so in time."""
+MOST_LAUNCHES, MOST_BLOCKS = 1000, 1_000_000
+AIM = 150.0
+"""Seconds that a measurement at one operating point is to take where no limit is given."""
+LONGEST = 7 * 24 * 3600
+"""Seconds at one operating point."""
+
+
+def check_whole(option: str, value: int, least: int, most: int, what: str) -> None:
+    """Raise InputError, saying `what` is to be given, where the `value` of `option` is out of range."""
+    if not least <= value <= most:
+        raise InputError(f"{option} is {shortened(value)}; give {what}, {least} to {most:,}.")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One operating point: `batch` sequences of `seq` tokens each, in one call."""
+
+    batch: int
+    seq: int
+
+    def __post_init__(self) -> None:
+        check_whole("--batch", self.batch, 1, MOST_ROWS, "the number of sequences per call")
+        check_whole("--seq", self.seq, 1, MOST_TOKENS, "the number of tokens per sequence")
+
+    @property
+    def calls(self) -> tuple["Workload", ...]:
+        """The calls that make up one timed unit: just this one."""
+        return (self,)
+
+    @property
+    def rows(self) -> int:
+        """Sequences in one timed unit."""
+        return self.batch
+
+    @property
+    def served(self) -> int:
+        """What throughput counts: sequences."""
+        return self.batch
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"batch": self.batch, "seq": self.seq}
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What one timed unit consists of where lengths are unequal: several calls, one after the other."""
+
+    arrangement: str
+    """How the windows were put together."""
+    batches: tuple[tuple[int, ...], ...]
+    """For each call the lengths of its rows in tokens; the call is as long as the longest of them."""
+    padded_to: int | None = None
+    """Length of every call; None: of the longest row in it."""
+    questions: int = 0
+    """How many questions the windows are of."""
+
+    @property
+    def calls(self) -> tuple[Workload, ...]:
+        """Their sizes, padding included."""
+        return tuple(Workload(len(rows), self.padded_to or max(rows)) for rows in self.batches)
+
+    @property
+    def rows(self) -> int:
+        """Sequences in one timed unit."""
+        return sum(map(len, self.batches))
+
+    @property
+    def served(self) -> int:
+        """What throughput counts: questions."""
+        return self.questions
+
+    @property
+    def padding(self) -> float:
+        """Share of the tokens computed that are padding."""
+        computed = sum(call.batch * call.seq for call in self.calls)
+        return 1 - sum(map(sum, self.batches)) / computed
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "arrangement": self.arrangement,
+            "batches": [list(rows) for rows in self.batches],
+            "padded_to": self.padded_to,
+            "questions": self.questions,
+        }
+
+
+Load = Workload | Traffic
+"""What an engine is asked for in one timed unit."""
+
+
+def where_of(loads: Mapping[Role, Load]) -> str:
+    """The operating point, in words."""
+    load, other = loads["candidate"], loads["baseline"]
+    if isinstance(load, Workload):
+        return f"batch {load.batch}, seq {load.seq}"
+    instead = "" if isinstance(other, Workload) or other == load else f", baseline {other.arrangement}"
+    return f"{load.arrangement}{instead}"
+
+
+def load_from_dict(data: Mapping[str, Any]) -> Load:
+    """Inverse of both `to_dict`."""
+    if "batch" in data:
+        return Workload(data["batch"], data["seq"])
+    rows = tuple(tuple(batch) for batch in data["batches"])
+    return Traffic(data["arrangement"], rows, data["padded_to"], data["questions"])
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one engine did while the other was stopped."""
+
+    seconds: tuple[float, ...]
+    """Each timed unit's own."""
+    wall: float
+    """From the first one's start to the last one's end: less than their sum where clients work side by side."""
+    clients: int = 1
+
+    @property
+    def typical(self) -> float:
+        """Seconds per unit: the median; with several clients the wall's share of each."""
+        return median(self.seconds) if self.clients == 1 else self.wall / len(self.seconds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"seconds": list(self.seconds), "wall": self.wall}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One model on one runtime: all that a worker needs to load and feed it."""
+
+    runtime: Runtime
+    device: Device
+    threads: int
+    encoder: Encoder
+    shape: ModelShape
+    path: Path | None
+    """ONNX file, engine (tensorrt) or model directory (torch); None: torch, random weights of that shape."""
+    clients: int = 1
+    """How many call it at the same time."""
+    timing: Timing = "call"
+    bfloat16: bool = False
+    """Whether OpenVINO may compute in it what the file does not have in int8."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the line that a worker reads."""
+        return {
+            "runtime": self.runtime,
+            "device": self.device,
+            "threads": self.threads,
+            "encoder": self.encoder.to_dict(),
+            "shape": self.shape.to_dict(),
+            "path": None if self.path is None else str(self.path),
+            "clients": self.clients,
+            "timing": self.timing,
+            "bfloat16": self.bfloat16,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Engine":
+        """Inverse of `to_dict`."""
+        return cls(
+            runtime=data["runtime"],
+            device=data["device"],
+            threads=data["threads"],
+            encoder=Encoder.from_dict(data["encoder"]),
+            shape=ModelShape.from_dict(data["shape"]),
+            path=None if data["path"] is None else Path(data["path"]),
+            clients=data["clients"],
+            timing=data["timing"],
+            bfloat16=data["bfloat16"],
+        )
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much to measure."""
+
+    launches: int = 5
+    """Times that both engines are started afresh before it is decided how often they will be in all."""
+    blocks: int = 6
+    """Most blocks per launch; a block is two turns of each engine."""
+    goal: float = 0.02
+    """How far the interval of the speed-up may reach to either side (0.02: 2 %)."""
+    max_time: float = AIM
+    """Seconds to aim at per operating point; slow calls get fewer blocks, never under MIN_BLOCKS."""
+    firm: bool = False
+    """Whether that is a limit: then there may be fewer launches and blocks still, or none, which is refused."""
+
+    def __post_init__(self) -> None:
+        launches = "how often both engines start; the interval rests on how these differ"
+        check_whole("--launches", self.launches, MIN_LAUNCHES, MOST_LAUNCHES, launches)
+        check_whole("--blocks", self.blocks, MIN_BLOCKS, MOST_BLOCKS, "the blocks of a launch")
+        if not 0 < self.goal < 1:
+            raise InputError(f"--precision-goal is {self.goal:g}; give a share above 0 and below 1, like 2%.")
+        if not 0 < self.max_time <= LONGEST:
+            raise InputError(
+                f"--max-time is {self.max_time:g}; give seconds above 0, {LONGEST:,} (a week) at most."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+BERT_BASE = Encoder(
+    model_type="bert",
+    vocab_size=30522,
+    embedding_size=768,
+    hidden_size=768,
+    head_size=64,
+    max_position_embeddings=512,
+    type_vocab_size=2,
+    pad_token_id=0,
+    layer_norm_eps=1e-12,
+)
+BERT_BASE_SHAPE = ModelShape.uniform(12, num_heads=12, intermediate_size=3072)
+
+# The operating point of McCarley et al. (arXiv 1910.06360), SQuAD 2.0, second row of gates: 53.1 % of heads
+# and 64.9 % of activations removed, most of them near the embeddings and near the answer. 76 of BERT-base's
+# 144 heads (52.8 %) is the whole number nearest to it; the widths are the multiples of 8 nearest to 64.9 %.
+PAPER_SHAPE = ModelShape(
+    tuple(
+        LayerShape(num_heads, intermediate_size)
+        for num_heads, intermediate_size in (
+            (4, 640),
+            (4, 776),
+            (5, 960),
+            (6, 1136),
+            (7, 1288),
+            (7, 1392),
+            (8, 1440),
+            (8, 1416),
+            (7, 1304),
+            (6, 1112),
+            (4, 856),
+            (2, 616),
+        )
+    )
+)

@@ -1,0 +1,145 @@
+"""Questions in, answers out, with any engine that turns a batch into logits."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prune.tasks.question_answering.pool import Pace, pooled
+from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.reader import AnyTokenizer
+from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.spans import Prediction, best_spans
+from prune.tasks.question_answering.squad.metrics import SquadScore, score
+from prune.tasks.question_answering.windows import (
+    BATCH_SIZE,
+    Batch,
+    Window,
+    Windower,
+    collate,
+    longest_first,
+    pad_token_id_of,
+)
+from trellis.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Logits = NDArray[np.floating]
+Run = Callable[[Batch], tuple[Logits, Logits]]
+"""An engine: one Batch to (start logits, end logits), [batch, longest] each."""
+Read = tuple[Window, Logits, Logits]
+"""A window that an engine has read, with its start and end logits, [length] each."""
+Progress = Callable[[int, int], None]
+"""Called with (windows done, windows in all)."""
+
+
+def answer(
+    questions: Sequence[Question],
+    tokenizer: AnyTokenizer,
+    run: Run,
+    *,
+    settings: DecodingSettings,
+    batch_size: int = BATCH_SIZE,
+    progress: Progress | None = None,
+) -> list[Prediction]:
+    """Answer all questions, in their order. `settings.max_length` must be within what the model takes.
+
+    Memory holds few windows at a time, however many questions there are and however long their contexts.
+    Raises InputError where `make_windows` or `best_spans` does, or the engine's logits have a wrong shape.
+    """
+    windower = Windower.of(
+        tokenizer,
+        max_length=settings.max_length,
+        stride=settings.stride,
+        max_question_length=settings.max_question_length,
+    )
+    pace = Pace(questions)
+    read = run_windows(
+        pace.watch(windower.each(questions)),
+        run,
+        pad_token_id=pad_token_id_of(tokenizer),
+        batch_size=batch_size,
+        progress=progress and (lambda done: progress(done, pace.total)),
+    )
+    return best_spans(questions, read, max_answer_length=settings.max_answer_length)
+
+
+def run_windows(
+    windows: Iterable[Window],
+    run: Run,
+    *,
+    pad_token_id: int,
+    batch_size: int = BATCH_SIZE,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Read]:
+    """Each window with its logits, [length] each: those of one question in order, else the longer ones first."""
+    batched = pooled(windows, lambda lengths: longest_first(lengths, batch_size))
+    return run_batches(batched, run, pad_token_id=pad_token_id, progress=progress)
+
+
+def run_batches(
+    batched: Iterable[Sequence[Window]],
+    run: Run,
+    *,
+    pad_token_id: int,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Read]:
+    """Each window with its logits, in the order of the batches; `progress` is called with windows done.
+
+    Raises InputError where the engine's logits have a wrong shape.
+    """
+    done = 0
+    for windows in batched:
+        batch = collate(windows, pad_token_id)
+        start, end = run(batch)
+        if start.shape != batch.input_ids.shape or end.shape != batch.input_ids.shape:
+            raise InputError(
+                f"The model gave start and end logits of shape {start.shape} and {end.shape} for token ids "
+                f"of shape {batch.input_ids.shape}; a question-answering model gives one of each per token."
+            )
+        done += len(windows)
+        if progress:
+            progress(done)
+        for row, window in enumerate(windows):
+            length = len(window.input_ids)
+            yield window, start[row, :length], end[row, :length]
+
+
+def torch_runner(model: "PreTrainedModel") -> Run:
+    """An engine that runs a transformers question-answering model where it lies, in evaluation mode.
+
+    The model's mode is put back after each batch. Token types are given only to models that tell them apart.
+    """
+    import torch
+
+    from prune.families.layers import encoder_and_original
+    from prune.modes import evaluating
+
+    takes_token_types = encoder_and_original(model)[0].takes_token_types
+
+    def run(batch: Batch) -> tuple[Logits, Logits]:
+        device = next(model.parameters()).device
+        inputs: dict[str, Any] = {
+            name: torch.from_numpy(array).to(device)
+            for name, array in batch.inputs().items()
+            if takes_token_types or name != "token_type_ids"
+        }
+        with evaluating(model), torch.no_grad():
+            output = model(**inputs)
+        return output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
+
+    return run
+
+
+def score_predictions(
+    questions: Sequence[Question], predictions: Sequence[Prediction], *, null_threshold: float
+) -> SquadScore:
+    """Score the predictions at `null_threshold`, and find the best thresholds beside it."""
+    return score(
+        questions,
+        {prediction.id: prediction.best_text for prediction in predictions},
+        {prediction.id: prediction.null_odds for prediction in predictions},
+        null_threshold=null_threshold,
+    )

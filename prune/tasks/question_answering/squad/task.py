@@ -1,0 +1,151 @@
+"""SQuAD as a task: what to train on and what to measure on, from any source that `read_squad` reads."""
+
+import hashlib
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from prune.tasks.question_answering.answer import Progress, Run, answer
+from prune.tasks.question_answering.figures import Comparison
+from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.refusal import Habit
+from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.spans import Prediction
+from prune.tasks.question_answering.squad.compare import compare, habit_of
+from prune.tasks.question_answering.squad.reading import read_squad
+from prune.tasks.question_answering.windows import Window, make_windows
+from trellis.errors import InputError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class SquadTraining:
+    """Questions with their answers; windows of one context have one group."""
+
+    questions: Sequence[Question]
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the questions and their answers."""
+        return fingerprint(self.questions)
+
+    @property
+    def num_questions(self) -> int:
+        """All of them."""
+        return len(self.questions)
+
+    def windows(
+        self, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
+    ) -> Iterator[tuple[int, Window]]:
+        """Every window to train on, each with the number of its context."""
+        groups: dict[str, int] = {}
+        for window in _windows(self.questions, tokenizer, settings):
+            context = self.questions[window.question].context
+            yield groups.setdefault(context, len(groups)), window
+
+    def sample(
+        self, count: int, seed: int, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
+    ) -> list[Window]:
+        """The windows of `count` questions drawn at random; 0 is all questions."""
+        questions = self.questions
+        if 0 < count < len(questions):
+            questions = random.Random(seed).sample(questions, count)
+        return _windows(questions, tokenizer, settings)
+
+
+@dataclass(frozen=True)
+class SquadExam:
+    """Questions to measure on."""
+
+    questions: Sequence[Question]
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the questions and their answers."""
+        return fingerprint(self.questions)
+
+    @property
+    def num_questions(self) -> int:
+        """All of them."""
+        return len(self.questions)
+
+    def ask(
+        self,
+        run: Run,
+        tokenizer: "PreTrainedTokenizerBase",
+        settings: DecodingSettings,
+        progress: Progress | None = None,
+    ) -> list[Prediction]:
+        """What the engine answers, in the order of the questions."""
+        return answer(self.questions, tokenizer, run, settings=settings, progress=progress)
+
+    def to_json(self, answers: list[Prediction]) -> Any:
+        """The predictions as plain values; infinite odds, which JSON has not, as null."""
+        return [
+            asdict(prediction)
+            | {"null_odds": prediction.null_odds if math.isfinite(prediction.null_odds) else None}
+            for prediction in answers
+        ]
+
+    def from_json(self, data: Any) -> list[Prediction]:
+        """Inverse of `to_json`."""
+        return [
+            Prediction(
+                **entry | {"null_odds": math.inf if entry["null_odds"] is None else entry["null_odds"]}
+            )
+            for entry in data
+        ]
+
+    def habit(self, answers: list[Prediction], null_threshold: float) -> Habit:
+        """How the model that gave `answers` refuses at the threshold that it came with."""
+        return habit_of(answers, null_threshold)
+
+    def compare(
+        self,
+        before: list[Prediction],
+        after: list[Prediction],
+        habit: Habit,
+        thresholds: tuple[float, float] | None = None,
+    ) -> Comparison:
+        """Score two models and what lies between them, see `prune.tasks.question_answering.squad.compare.compare`."""
+        return compare(self.questions, before, after, habit, thresholds=thresholds)
+
+
+def read_exam(sources: Sequence[str]) -> SquadExam:
+    """The questions of all `sources`, see `read_squad`, as one exam.
+
+    Raises InputError where one cannot be read, and where a question stands in two of them.
+    """
+    questions: dict[str, Question] = {}
+    for source in sources:
+        for question in read_squad(source, split="validation"):
+            if question.id in questions:
+                raise InputError(
+                    f"The id {question.id!r} stands in {source} and in another --dev before it; give each once."
+                )
+            questions[question.id] = question
+    return SquadExam(list(questions.values()))
+
+
+def fingerprint(questions: Sequence[Question]) -> str:
+    """A digest of the questions, their contexts and their answers."""
+    digest = hashlib.sha256()
+    for question in questions:
+        digest.update(repr(question).encode())
+    return digest.hexdigest()
+
+
+def _windows(
+    questions: Sequence[Question], tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
+) -> list[Window]:
+    return make_windows(
+        questions,
+        tokenizer,
+        max_length=settings.max_length,
+        stride=settings.stride,
+        max_question_length=settings.max_question_length,
+    )

@@ -1,0 +1,78 @@
+"""What a task must offer to be trained and measured on; SQuAD and Natural Questions each do."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+
+from prune.tasks.question_answering.answer import Progress, Run
+from prune.tasks.question_answering.figures import Comparison
+from prune.tasks.question_answering.refusal import Habit
+from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.windows import Window
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+TaskName = Literal["squad", "nq"]
+
+Answers = TypeVar("Answers")
+
+
+class TrainingData(Protocol):
+    """Annotated questions, however many; read as they are needed."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the questions and their answers: other data have another one."""
+
+    @property
+    def num_questions(self) -> int | None:
+        """None where they were not counted."""
+
+    def windows(
+        self, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
+    ) -> Iterator[tuple[int, Window]]:
+        """Every window to train on, with the number of the context or document that it is from."""
+
+    def sample(
+        self, count: int, seed: int, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
+    ) -> list[Window]:
+        """The windows of `count` questions drawn at random; 0 is all questions."""
+
+
+class Exam(Protocol, Generic[Answers]):
+    """A development set. Answers are what an engine found, and can be written down as plain values."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the questions and their answers: other data have another one."""
+
+    @property
+    def num_questions(self) -> int | None:
+        """None where they were not counted."""
+
+    def ask(
+        self,
+        run: Run,
+        tokenizer: "PreTrainedTokenizerBase",
+        settings: DecodingSettings,
+        progress: Progress | None = None,
+    ) -> Answers:
+        """What the engine answers."""
+
+    def to_json(self, answers: Answers) -> Any:
+        """The answers as plain values."""
+
+    def from_json(self, data: Any) -> Answers:
+        """Inverse of `to_json`."""
+
+    def habit(self, answers: Answers, null_threshold: float) -> Habit:
+        """How the model that gave `answers` refuses at the threshold that it came with."""
+
+    def compare(
+        self,
+        before: Answers,
+        after: Answers,
+        habit: Habit,
+        thresholds: tuple[float, float] | None = None,
+    ) -> Comparison:
+        """Score two engines and what lies between them; as served by fitted thresholds, or those given for the two."""

@@ -1,0 +1,46 @@
+"""How large a number may be that a user or a file gives: beyond this nothing computes with it any more.
+
+The bounds are wide. They are no advice, but keep numbers within what 32 bits, floats and patience can hold.
+"""
+
+import math
+from reprlib import repr as shortened
+from typing import Any
+
+from trellis.errors import InputError
+
+MOST = 2**31 - 1
+"""Of whatever is counted: tokens, questions, rows, sizes."""
+MOST_SEED = 2**32 - 1
+"""What every library's generator takes."""
+MOST_THREADS = 1024
+MOST_STEP = 2**16
+"""Windows in one step of training."""
+MOST_EPOCHS = 10_000.0
+MOST_RATE = 1_000.0
+"""Learning rates, temperatures, and how far weights decay."""
+LEAST_TEMPERATURE = 1e-3
+MOST_WEIGHT = 1e9
+"""Of a part of a loss, and of λ."""
+MOST_LOGIT = 1e30
+"""Of a null threshold: more than any odds, and finite in every format."""
+
+
+def check_whole(name: str, value: Any, least: int, most: int = MOST) -> None:
+    """Raise InputError, calling it `name`, unless `value` is a whole number from `least` to `most`; a bool is none."""
+    if type(value) is not int or value < least:
+        raise InputError(f"{name} is {shortened(value)}; expected a whole number of at least {least}.")
+    if value > most:
+        raise InputError(f"{name} is {shortened(value)}; expected at most {most}.")
+
+
+def check_number(name: str, value: Any, low: float, high: float, *, above: bool = False) -> None:
+    """Raise InputError, calling it `name`, unless `value` is a number from `low` (or `above` it) to `high`."""
+    is_number = type(value) is int or (type(value) is float and math.isfinite(value))
+    if not is_number or value < low or (above and value == low):
+        least = (
+            f"above {low:g}" if above else f"of at least {low:g}" if low > -high else f"within {high:g} of 0"
+        )
+        raise InputError(f"{name} is {shortened(value)}; expected a number {least}.")
+    if value > high:
+        raise InputError(f"{name} is {shortened(value)}; expected at most {high:g}.")

@@ -1,0 +1,3 @@
+from trellis.cli.answer.command import main
+
+main()

@@ -1,0 +1,124 @@
+"""What a run of prune-export would do, without doing it: sizes, multiply-adds, time."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from prune.cost import multiply_adds, parameters
+from prune.demo import TrainingPlan
+from prune.families.encoder import Encoder
+from prune.loaded_model import Subject, open_subject
+from prune.plan import Plan
+from prune.shape import LayerShape, ModelShape
+from trellis.cli.prune_export.choice import read_wanted
+from trellis.cli.prune_export.data import Data, read_data
+from trellis.cli.prune_export.estimate import left_out, shape_after, time_range
+from trellis.cli.prune_export.preflight import check_machine, profiles_of, stays_as_it_is, teacher_of
+from trellis.cli.prune_export.report import SEQ, layer_table
+from trellis.cli.prune_export.request import Request
+from trellis.cli.prune_export.speed import Rate, measured_rate
+from trellis.cli.prune_export.workload import Work, workload
+
+
+def forecast(request: Request, console: Console) -> None:
+    """Print what `request` would do. Reads the model and the data sets; writes and trains nothing."""
+    request.check_paths()
+    check_machine(request)
+    if request.is_demo:
+        plan = TrainingPlan()
+        steps = -(-plan.questions // plan.batch_size)
+        console.print(
+            f"The demo would be trained for {steps} steps of {plan.batch_size} windows, then cut and measured.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        return
+    data = read_data(request)
+    subject = open_subject(request.model, revision=request.revision)
+    teacher = teacher_of(request, subject)  # is refused here as it would be then
+    profiles_of(request, subject.source.encoder)
+    for line in _lines(request, subject, teacher, data, read_wanted(request, subject)):
+        if isinstance(line, Table):
+            console.print(line)
+        else:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _lines(
+    request: Request,
+    subject: Subject,
+    teacher: Subject | None,
+    data: Data,
+    wanted: Plan | ModelShape | None,
+) -> Iterator[str | Table]:
+    source = subject.source
+    whole = source.original_shape
+    yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
+    after, layers_known = shape_after(request, source, wanted)
+    if stays_as_it_is(request, source):
+        yield "It would be exported as it is."
+    elif after and layers_known:
+        yield layer_table(source.name, after, whole)
+    elif after:
+        yield f"Units would be chosen by {request.method}: layers come out unequal, with these totals."
+    elif request.amount_given:
+        yield "Gates would be trained against λ: how much they leave of the model, only training can say."
+    else:
+        yield (
+            f"It would be cut as far as it keeps {request.min_agreement:g} % agreement with its own answers: how much "
+            "that leaves of it, only these answers can say."
+        )
+    if after:
+        yield from _sizes(request, source.encoder, after, whole)
+    if request.trains:
+        epochs = request.retrain or request.distill
+        yield f"Then {'distilled' if request.distill else 'retrained'}, {epochs:g} times over the training data."
+    work = workload(request, subject, teacher, data, wanted, after)
+    yield f"To compute: {'; '.join(map(_in_words, work))}."
+    yield f"{_time(work, measured_rate(subject))}{left_out(request, data)}."
+
+
+def _sizes(request: Request, encoder: Encoder, after: ModelShape, whole: ModelShape) -> Iterator[str]:
+    yield (
+        f"Heads {whole.num_heads} → {after.num_heads}, feed-forward activations {whole.intermediate_size} → "
+        f"{after.intermediate_size}."
+    )
+    before_cost, after_cost = (multiply_adds(encoder, shape, batch=1, seq=SEQ) for shape in (whole, after))
+    size = _bytes(request, encoder, after) / 2**20
+    yield (
+        f"Multiply-adds at {SEQ} tokens: {before_cost / 1e9:.2f} → {after_cost / 1e9:.2f} G, "
+        f"{before_cost / after_cost:.2f} times fewer; {request.out} about {size:.0f} MiB."
+    )
+
+
+def _in_words(work: Work) -> str:
+    (few, many), (few_back, many_back) = work.forward, work.backward
+    counts = [
+        f"{few} windows" if few == many else f"{few} to {many} windows",
+        f"{few_back} forward and back"
+        if few_back == many_back
+        else f"{few_back} to {many_back} forward and back",
+    ]
+    return f"{work.what} ({', '.join(count for count in counts if not count.startswith('0 '))})"
+
+
+def _time(work: list[Work], rate: Rate) -> str:
+    busy = rate.load is not None and rate.load > rate.cores / 2
+    others = (
+        f" (the load on {rate.cores} cores is {rate.load:.1f} now, so that it takes longer)" if busy else ""
+    )
+    speed = f"{rate.median / 1e9:.3g} G multiply-adds a second"
+    return f"Time: {time_range(work, rate)} where nothing else is at work{others}, at {speed}"
+
+
+def _bytes(request: Request, encoder: Encoder, shape: ModelShape) -> int:
+    """Of the weights in the file; int8 leaves the embeddings in fp32."""
+    everything = parameters(encoder, shape)
+    outside = parameters(encoder, ModelShape(tuple(LayerShape(0, 0) for _ in shape.layers)))
+    sizes = {
+        "fp32": 4 * everything,
+        "fp16": 2 * everything,
+        "int8": 4 * outside + everything - outside,
+    }
+    return sizes[request.precision]

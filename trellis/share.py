@@ -1,0 +1,12 @@
+"""A share as people write one: 2% or 0.02."""
+
+from trellis.errors import InputError
+
+
+def parse_share(option: str, text: str) -> float:
+    """A share like "2%" or "0.02", of any size and perhaps not finite; raises InputError naming `option`."""
+    number = text.strip()
+    try:
+        return float(number.removesuffix("%")) / (100 if number.endswith("%") else 1)
+    except ValueError:
+        raise InputError(f"{option} is {text!r}; give a share like 2% or 0.02.") from None
