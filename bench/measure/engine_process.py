@@ -21,7 +21,7 @@ from trellis.command import wants_traceback
 from trellis.errors import InputError
 
 WORKER = "bench.measure.worker"
-_PACKAGES = Path(__file__).resolve().parents[1]
+_PACKAGES = Path(__file__).resolve().parents[2]
 
 
 class WorkerDiedError(RuntimeError):

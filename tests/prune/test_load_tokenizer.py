@@ -114,13 +114,13 @@ def test_every_command_says_so_and_exits_with_2(tmp_path: Path) -> None:
         {"id": "1", "question": "What?", "answers": [{"text": "tree", "answer_start": 4}]}]}]}]}  # fmt: skip
     (tmp_path / "dev.json").write_text(json.dumps(asked))
     for module, *arguments in (
-        ("export", "model", "new/model.onnx"),
+        ("prune_export", "model", "new/model.onnx"),
         ("answer", "out", "Who?", "--context", "dev.json"),
         ("bench", "out/model.onnx", "--dev", "dev.json", "--seq", "8", "--batch", "1"),
     ):
         (tmp_path / "new").mkdir(exist_ok=True)
         done = subprocess.run(
-            [sys.executable, "-c", f"from {module}.cli import main; main()", *arguments],
+            [sys.executable, "-c", f"from trellis.cli.{module}.command import main; main()", *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-_SHARED = Path(__file__).resolve().parents[2] / "shared"
+_SHARED = Path(__file__).resolve().parents[3] / "shared"
 REAL_DATA = _SHARED / "data"
 REAL_MODEL = _SHARED / "models" / "minilm-squad2"
 

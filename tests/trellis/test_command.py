@@ -44,11 +44,11 @@ def test_it_cleans_up_and_says_by_its_code_what_ended_it(number: signal.Signals)
 
 
 @pytest.mark.parametrize(
-    ("package", "program"), [("export", "prune-export"), ("bench", "bench"), ("answer", "answer")]
+    ("package", "program"), [("prune_export", "prune-export"), ("bench", "bench"), ("answer", "answer")]
 )
 @pytest.mark.parametrize("arguments", [("",), ("model", "out.onnx", "--dev", ""), ("model", "--dev=")])
 def test_what_is_empty_is_refused(package: str, program: str, arguments: tuple[str, ...]) -> None:
-    command = [sys.executable, "-c", f"from {package}.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", f"from trellis.cli.{package}.command import main; main()", *arguments]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()

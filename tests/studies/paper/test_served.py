@@ -8,7 +8,7 @@ from studies.paper.found import accuracy_in
 from studies.paper.served import served_table
 from trellis.errors import InputError
 
-STUDY = Path(__file__).parents[3] / "docs" / "study"
+STUDY = Path(__file__).parents[3] / "studies" / "results"
 
 
 def test_the_stored_points_at_the_thresholds_that_were_written() -> None:

@@ -248,7 +248,7 @@ def test_a_directory_that_is_no_dataset_is_one_sentence(tmp_path: Path) -> None:
     )
     run = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[5],
         env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": str(tmp_path / "cache")},
     )  # fmt: skip
     assert run.stdout.startswith(f"The dataset '{tmp_path}' could not be loaded (")
@@ -287,7 +287,7 @@ def test_offline_is_one_sentence() -> None:
         capture_output=True,
         text=True,
         check=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[5],
     )
     assert run.stdout.startswith("The dataset 'nobody/no-such-squad' could not be loaded (")
     assert run.stdout.endswith("check its name and the network, or give a local JSON file.\n")
