@@ -8,11 +8,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def told() -> Iterator[str]:
-    """What stands behind each `pip install` in the packages and in README."""
+    """What stands behind each `pip install` in the packages, in README and in the docs."""
     for name in ("answer", "bench", "export", "prune", "trellis"):
         for path in (ROOT / name).rglob("*.py"):
             yield from re.findall(r"pip install ([^\n]*)", path.read_text(encoding="utf-8"))
-    yield from re.findall(r"pip install ([^\n]*)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        yield from re.findall(r"pip install ([^\n]*)", page.read_text(encoding="utf-8"))
 
 
 def test_nobody_is_told_to_install_us_from_an_index() -> None:

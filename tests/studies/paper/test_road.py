@@ -1,4 +1,4 @@
-"""The commands of README's paper road are those of the study whose figures it shows."""
+"""The commands of the documented paper road are those of the study whose figures it shows."""
 
 import re
 import shlex
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from studies.paper.cells import Recipe, cells
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "prune-export.md"
 SHARES = {"--gate-share", "--prune-heads", "--prune-ffn", "--task-weight"}
 OWN = {"--train", "--dev", "--teacher", "--save-model"}
 """Flags whose values are the user's own places."""
@@ -30,8 +30,8 @@ def options(arguments: Sequence[str]) -> dict[str, str]:
     return {flag: "" if flag in OWN else value for flag, value in found.items()}
 
 
-def of_readme() -> list[dict[str, str]]:
-    section = README.read_text(encoding="utf-8").partition("### The paper's road")[2]
+def of_page() -> list[dict[str, str]]:
+    section = PAGE.read_text(encoding="utf-8").partition("## The paper's road")[2]
     block = re.search(r"```\n(.*?)```", section, re.DOTALL)
     assert block
     lines = block[1].replace("\\\n", " ").splitlines()
@@ -49,16 +49,16 @@ def of_study(*names: str) -> dict[str, str]:
 
 
 def test_the_teacher_is_the_unpruned_model_trained_as_long() -> None:
-    teacher, _ = of_readme()
+    teacher, _ = of_page()
     assert teacher == of_study("whole-retrain") | {"--save-model": ""}
 
 
 def test_the_deeper_cut_is_chosen_and_distilled_as_in_the_study() -> None:
-    _, cut = of_readme()
+    _, cut = of_page()
     assert cut == of_study("l0-2-2", "l0-2-2-distill")
 
 
 def test_the_milder_cut_is_named_too() -> None:
     amounts = {flag: share for flag, share in of_study("l0-1-1").items() if flag.startswith("--prune")}
     said = " ".join(f"{flag} {share}" for flag, share in amounts.items())
-    assert f"`{said}`" in README.read_text(encoding="utf-8")
+    assert f"`{said}`" in PAGE.read_text(encoding="utf-8")
