@@ -11,7 +11,7 @@ import psutil
 
 from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
 from bench.named import ENGINES
-from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, Engine, Runtime, Timing
+from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, EngineSpec, Runtime, Timing
 from export.provenance import cpu_runtime_in
 from export.target import GraphPrecision
 from prune.cost import parameters
@@ -36,7 +36,7 @@ class Model:
 
     name: str
     """As the user called it."""
-    engine: Engine
+    engine: EngineSpec
     original_shape: ModelShape
     form: Form | None
     """Of the graph; None: no graph."""
@@ -286,7 +286,7 @@ class Opener:
         weights: Weights,
         folder: Path | None,
     ) -> Model:
-        engine = Engine(
+        engine = EngineSpec(
             self.runtime,
             self.device,
             self.threads,

@@ -14,7 +14,7 @@ from bench.measure.turns import Samples
 from bench.models import Model
 from bench.workload import MIN_BLOCKS, ROLES, Effort, Load, Role, Timing, where_of
 from prune.cost import multiply_adds, parameters
-from trellis.html.words import times
+from trellis.html.format import times
 
 FORMAT = 4
 """Since 4 accuracy as served comes first, and says by which thresholds; see `bench.saved` for how 3 is read."""
@@ -172,7 +172,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Gate:
+class Limit:
     """A limit that the user set, and what was found."""
 
     name: str
@@ -204,7 +204,7 @@ class Result:
     disturbance: Disturbance
     effort: Effort
     comparisons: list[Comparison]
-    gates: list[Gate]
+    gates: list[Limit]
     shortened: Sequence[str] = ()
     """What the time allowed less of than is usual, a sentence each."""
 
@@ -300,7 +300,7 @@ def check_gates(
     max_f1_loss: float | None,
     tested: Tested = "estimate",
     max_has_answer_f1_loss: float | None = None,
-) -> list[Gate]:
+) -> list[Limit]:
     """Hold what was found against the limits that were set: the speed-up at every point, the F1 lost as served.
 
     `tested` says whether the estimates must keep within the limits or the ends of their intervals. What arranging
@@ -315,7 +315,7 @@ def check_gates(
             for one in comparison.points:
                 value = one.speedup.low if tested == "bound" else one.speedup.estimate
                 found.append(
-                    Gate(
+                    Limit(
                         "min-speedup",
                         min_speedup,
                         value,
@@ -335,7 +335,7 @@ def check_gates(
         ):
             if limit is not None and changes:
                 value = max(-(each.low if tested == "bound" else each.mean_difference) for each in changes)
-                found.append(Gate(option, limit, value, value <= limit, name, tested))
+                found.append(Limit(option, limit, value, value <= limit, name, tested))
     return found
 
 

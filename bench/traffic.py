@@ -9,7 +9,7 @@ from answer.batching import batches_by_length
 from bench.accuracy import settings_of, tokenizer_of
 from bench.measure.engine_process import EngineProcess, TimeUpError
 from bench.models import Model
-from bench.workload import Effort, Engine, Traffic, Workload
+from bench.workload import Effort, EngineSpec, Traffic, Workload
 from prune.tasks.question_answering.squad.reading import read_squad
 from prune.tasks.question_answering.windows import Windower
 from trellis.errors import InputError
@@ -47,7 +47,7 @@ def read_lengths(model: Model, data: str, *, count: int = QUESTIONS, seed: int =
     return lengths
 
 
-def affordable(lengths: Sequence[Sequence[int]], engine: Engine, effort: Effort) -> int:
+def affordable(lengths: Sequence[Sequence[int]], engine: EngineSpec, effort: Effort) -> int:
     """How many of the questions whose windows have these `lengths` fit into the time of `effort`, FEWEST at least.
 
     `engine`, the slower one, is started and serves one window as long as the longest of all. Raises InputError where

@@ -156,7 +156,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Engine:
+class EngineSpec:
     """One model on one runtime: all that a worker needs to load and feed it."""
 
     runtime: Runtime
@@ -187,7 +187,7 @@ class Engine:
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "Engine":
+    def from_dict(cls, data: Mapping[str, Any]) -> "EngineSpec":
         """Inverse of `to_dict`."""
         return cls(
             runtime=data["runtime"],

@@ -18,7 +18,7 @@ from trellis.ranks import ranks
 
 
 @dataclass(frozen=True)
-class Subject:
+class LoadedModel:
     """The model that is to be cut. Cut models of it read questions in the same way."""
 
     source: Source
@@ -50,7 +50,7 @@ class Subject:
             )
 
 
-def open_subject(name: str, *, revision: str | None = None) -> Subject:
+def open_model(name: str, *, revision: str | None = None) -> LoadedModel:
     """Find, check and load a model, its tokenizer, and its decoding settings or the default ones.
 
     Raises InputError where one of them cannot be used, or where they do not fit each other.
@@ -60,12 +60,12 @@ def open_subject(name: str, *, revision: str | None = None) -> Subject:
     if (source.directory / DECODING_FILE).is_file():
         settings = DecodingSettings.read(source.directory / DECODING_FILE)
     tokenizer = load_tokenizer(source.directory, source.encoder, checked_config(source))
-    return Subject(source, load_source(source), tokenizer, settings.clipped(source.encoder.max_length))
+    return LoadedModel(source, load_source(source), tokenizer, settings.clipped(source.encoder.max_length))
 
 
-def open_teacher(name: str, student: Subject) -> Subject:
+def open_teacher(name: str, student: LoadedModel) -> LoadedModel:
     """A model for `student` to learn from. Raises InputError where it reads text as other tokens."""
-    teacher = open_subject(name)
+    teacher = open_model(name)
     ours, theirs = (_vocabulary(subject.tokenizer) for subject in (student, teacher))
     if ours != theirs:
         raise InputError(

@@ -12,7 +12,7 @@ from safetensors.torch import load_model, save_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prune.checkpoint import weights_digest
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.methods import Kind
 from prune.methods.gate_settings import GateSettings
 from prune.methods.gate_state import STATE_FILE, remove_damaged_state
@@ -59,7 +59,7 @@ class TrainingWindows:
 
 
 def stored_windows(
-    work: Work, data: TrainingData, subject: Subject, settings: DecodingSettings, progress: Progress
+    work: Work, data: TrainingData, subject: LoadedModel, settings: DecodingSettings, progress: Progress
 ) -> TrainingWindows:
     """All windows of `data` as `settings` cut them, on disk."""
     inputs = {
@@ -80,7 +80,7 @@ def stored_windows(
 
 
 def gains(
-    work: Work, data: TrainingData, subject: Subject, num_questions: int, seed: int, progress: Progress
+    work: Work, data: TrainingData, subject: LoadedModel, num_questions: int, seed: int, progress: Progress
 ) -> Scores:
     """Scores by gain, from `num_questions` of the training data, drawn at random; 0 is all of them."""
 
@@ -109,7 +109,7 @@ def gains(
 
 def trained_gates(
     work: Work,
-    subject: Subject,
+    subject: LoadedModel,
     windows: TrainingWindows,
     penalties: Mapping[Kind, Penalty],
     settings: GateSettings,
@@ -149,7 +149,7 @@ def trained_gates(
 def continued_training(
     work: Work,
     model: PreTrainedModel,
-    subject: Subject,
+    subject: LoadedModel,
     windows: TrainingWindows,
     settings: TrainingSettings,
     teacher: PreTrainedModel | None,
@@ -200,7 +200,7 @@ def continued_training(
 def asked(
     work: Work,
     exam: Exam[Answers],
-    subject: Subject,
+    subject: LoadedModel,
     model: PreTrainedModel,
     what: str,
     progress: Progress,

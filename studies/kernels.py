@@ -21,7 +21,7 @@ from rich.table import Table
 
 from bench.measure.inputs import random_inputs
 from bench.measure.runners import bind, runner
-from bench.workload import Engine, Workload
+from bench.workload import EngineSpec, Workload
 from export.provenance import allows_bfloat16
 from export.runtimes.onnxruntime import import_onnxruntime, load_session
 from export.runtimes.openvino import compile_graph
@@ -29,7 +29,7 @@ from studies.pairs import main
 from trellis.cores import available_cores
 from trellis.errors import InputError, InstallationError
 from trellis.files.scratch import scratch
-from trellis.html.words import milliseconds
+from trellis.html.format import milliseconds
 
 WARM_UP = 5
 """Calls to a GPU that do not count: memory is taken and kernels are chosen in the first ones."""
@@ -65,7 +65,7 @@ def kernels(
     inputs = random_inputs(metadata.encoder, Workload(batch, seq))
     if device == "cuda":
         threads = available_cores()
-        engine = Engine(runtime, device, threads, metadata.encoder, metadata.shape, file, timing="device")
+        engine = EngineSpec(runtime, device, threads, metadata.encoder, metadata.shape, file, timing="device")
         readings = _on_gpu(engine, inputs, calls)
     elif runtime == "openvino":
         bfloat16 = allows_bfloat16(metadata.precision, metadata.provenance) and not float32
@@ -124,7 +124,7 @@ def _openvino(
                 yield (f"{node.node_type} {node.exec_type}", node.node_name), seconds
 
 
-def _on_gpu(engine: Engine, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
+def _on_gpu(engine: EngineSpec, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
     try:
         from torch.profiler import ProfilerActivity, profile
     except ImportError as error:

@@ -11,14 +11,14 @@ from bench.measure.engine_process import WORKER, WorkerDiedError
 from bench.measure.environment import environment
 from bench.measure.statistics import speedup
 from bench.measure.turns import measure
-from bench.workload import ROLES, Effort, Engine, Load, Role, Workload
+from bench.workload import ROLES, Effort, EngineSpec, Load, Role, Workload
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 from trellis.errors import InputError
 
 
 def timed(
-    candidate: Engine, baseline: Engine, workload: Workload, effort: Effort, worker: str = WORKER
+    candidate: EngineSpec, baseline: EngineSpec, workload: Workload, effort: Effort, worker: str = WORKER
 ) -> dict[str, Any]:
     """Time the pair as `bench` does; plain values, raw samples and environment included."""
     place = environment(gpu=False).to_dict()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.workload import Engine
+from bench.workload import EngineSpec
 from export.graph.build import build_graph, random_weights
 from export.graph.write import write_onnx
 from export.metadata import Metadata, stamp
@@ -27,7 +27,7 @@ WHOLE = ModelShape.uniform(3, num_heads=4, intermediate_size=256)
 CUT = ModelShape((LayerShape(1, 64), LayerShape(3, 128), LayerShape(0, 0)))
 
 MakeFile = Callable[..., Path]
-MakeEngine = Callable[..., Engine]
+MakeEngine = Callable[..., EngineSpec]
 
 
 @pytest.fixture
@@ -70,9 +70,9 @@ def make_file(tmp_path: Path) -> MakeFile:
 def make_engine(tmp_path: Path) -> MakeEngine:
     """An ONNX Runtime engine of any shape, on one thread."""
 
-    def make(shape: ModelShape = WHOLE, encoder: Encoder = TINY) -> Engine:
+    def make(shape: ModelShape = WHOLE, encoder: Encoder = TINY) -> EngineSpec:
         path = tmp_path / f"{len(list(tmp_path.iterdir()))}.onnx"
         write_onnx(build_graph(encoder, shape, random_weights(encoder, shape)), path)
-        return Engine("onnxruntime", "cpu", 1, encoder, shape, path)
+        return EngineSpec("onnxruntime", "cpu", 1, encoder, shape, path)
 
     return make

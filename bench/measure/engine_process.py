@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import psutil
 
-from bench.workload import Engine, Load, Role, Turn
+from bench.workload import EngineSpec, Load, Role, Turn
 from trellis.command import wants_traceback
 from trellis.errors import InputError
 
@@ -44,7 +44,7 @@ class EngineProcess:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineSpec,
         role: Role,
         worker: str = WORKER,
         *,

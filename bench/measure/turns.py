@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from bench.measure.engine_process import WORKER, EngineProcess, TimeUpError
 from bench.measure.statistics import launches_needed
-from bench.workload import MIN_BLOCKS, MIN_LAUNCHES, ROLES, Effort, Engine, Load, Role, Turn, where_of
+from bench.workload import MIN_BLOCKS, MIN_LAUNCHES, ROLES, Effort, EngineSpec, Load, Role, Turn, where_of
 from trellis.errors import InputError
 
 ORDERS: tuple[tuple[Role, ...], tuple[Role, ...]] = (
@@ -158,22 +158,22 @@ class Worker(Protocol):
     def cpu_seconds(self) -> float | None: ...
 
 
-Open = Callable[[Engine, Role, float], AbstractContextManager[Worker]]
+Open = Callable[[EngineSpec, Role, float], AbstractContextManager[Worker]]
 """Starts an engine, which has until the deadline."""
 
 
 def open_process(worker: str = WORKER) -> Open:
     """Starts processes that the module `worker` serves."""
 
-    def start(engine: Engine, role: Role, deadline: float) -> EngineProcess:
+    def start(engine: EngineSpec, role: Role, deadline: float) -> EngineProcess:
         return EngineProcess(engine, role, worker, deadline=deadline)
 
     return start
 
 
 def measure(
-    candidate: Engine,
-    baseline: Engine,
+    candidate: EngineSpec,
+    baseline: EngineSpec,
     loads: Sequence[dict[Role, Load]],
     effort: Effort,
     progress: Progress = lambda done, total: None,
@@ -187,7 +187,7 @@ def measure(
     Raises InputError where an engine does not load or run, or the time is a limit and too short for any interval;
     WorkerDiedError where its process ends. Whatever happens, no process is left behind.
     """
-    engines: dict[Role, Engine] = {"baseline": baseline, "candidate": candidate}
+    engines: dict[Role, EngineSpec] = {"baseline": baseline, "candidate": candidate}
     found = [Samples(effort.launches) for _ in loads]
     plans: dict[int, Plan] = {}
     wanted = [effort.launches] * len(loads)

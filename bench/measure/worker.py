@@ -28,7 +28,7 @@ import numpy as np
 from bench.measure.device_memory import OUT_OF_DEVICE_MEMORY, DeviceMemory, is_out_of_device_memory
 from bench.measure.inputs import Inputs, inputs_of
 from bench.measure.runners import Bind, Call, Logits, bind
-from bench.workload import Engine, Load, Turn, Workload, load_from_dict
+from bench.workload import EngineSpec, Load, Turn, Workload, load_from_dict
 from export.ports import OUTPUTS
 from trellis.errors import InputError, first_line
 
@@ -42,7 +42,7 @@ STABLE = 0.03
 """The warm-up ends when the last two calls brought no new record by more than this share."""
 
 
-def main(parent: int, load: Callable[[Engine], Bind] = bind) -> None:
+def main(parent: int, load: Callable[[EngineSpec], Bind] = bind) -> None:
     """Serve requests from stdin until it ends; `parent` is the process that this one must not outlive."""
     _die_with(parent)
     # Libraries print where they like: keep the answers' channel to ourselves, give them stderr.
@@ -57,7 +57,7 @@ def main(parent: int, load: Callable[[Engine], Bind] = bind) -> None:
         raise SystemExit(1) from None
 
 
-def serve(requests: IO[str], answers: IO[str], load: Callable[[Engine], Bind] = bind) -> None:
+def serve(requests: IO[str], answers: IO[str], load: Callable[[EngineSpec], Bind] = bind) -> None:
     """Answer each line of `requests` with one line in `answers`; engines are opened by `load`."""
     session = _Session(load)
     for line in requests:
@@ -75,7 +75,7 @@ def serve(requests: IO[str], answers: IO[str], load: Callable[[Engine], Bind] = 
 class _Session:
     """The loaded engine and the inputs of the operating point at hand."""
 
-    engine: Engine
+    engine: EngineSpec
     bind: Bind
     calls: list[Call]
     """Those of one timed unit."""
@@ -85,13 +85,13 @@ class _Session:
     """Who calls the engine, where they are several."""
     memory: DeviceMemory | None = None
 
-    def __init__(self, load: Callable[[Engine], Bind]) -> None:
+    def __init__(self, load: Callable[[EngineSpec], Bind]) -> None:
         self.load = load
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request["do"]:
             case "load":
-                self.engine = Engine.from_dict(request["engine"])
+                self.engine = EngineSpec.from_dict(request["engine"])
                 if self.engine.device != "cpu":
                     self.memory = DeviceMemory()
                 start = time.perf_counter()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from prune.cut import shrink
 from prune.families.layers import shape_of
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.methods import Method
 from prune.methods.score import score
 from prune.plan import Plan, Scores, plan_fractions
@@ -53,7 +53,7 @@ class Search:
 
 
 def own_answers(
-    subject: Subject,
+    subject: LoadedModel,
     questions: Sequence[Question],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Question]:
@@ -66,7 +66,7 @@ def own_answers(
 
 
 def search(
-    subject: Subject,
+    subject: LoadedModel,
     questions: Sequence[Question],
     *,
     scores: Scores | None = None,
@@ -109,7 +109,7 @@ def search(
 
 def _bisect(
     found: Search,
-    subject: Subject,
+    subject: LoadedModel,
     checking: Sequence[Question],
     scores: Scores,
     min_agreement: float,

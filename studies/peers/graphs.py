@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.graphs import Form, best_form
-from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Engine, Runtime
+from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, EngineSpec, Runtime
 from prune.shape import ModelShape
 from studies.pairs import graph_file
 from trellis.cores import available_cores
@@ -47,7 +47,7 @@ class Contestant:
         """Heads and activations of each layer."""
         return SHAPES[self.cut]
 
-    def engine(self, work: Path) -> Engine:
+    def engine(self, work: Path) -> EngineSpec:
         """Ready to be timed; our own graph is written where it is not there yet.
 
         Raises InputError where it is another's graph and is not there.
@@ -63,7 +63,7 @@ class Contestant:
             elif not path.is_file():
                 raise InputError(f"There is no {path}; first: python -m studies.peers graphs --work {work}")
         bfloat16 = self.way in _OURS and _OURS[self.way].bfloat16
-        return Engine(runtime, "cpu", available_cores(), BERT_BASE, self.shape, path, bfloat16=bfloat16)
+        return EngineSpec(runtime, "cpu", available_cores(), BERT_BASE, self.shape, path, bfloat16=bfloat16)
 
 
 def write_theirs(work: Path) -> None:

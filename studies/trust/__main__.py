@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.graphs import Form
-from bench.workload import BERT_BASE, Effort, Engine, Workload
+from bench.workload import BERT_BASE, Effort, EngineSpec, Workload
 from prune.shape import ModelShape
 from studies.pairs import graph_file, main, measured_with, timed
 from studies.store import is_stored, read_store, write_cell
@@ -85,9 +85,9 @@ def _found(case: Case, scratch: Path, effort: Effort) -> dict[str, Any]:
         return timed(candidate, baseline, WORKLOAD, effort, worker="studies.trust.slowed_worker")
 
 
-def _engine(path: Path) -> Engine:
+def _engine(path: Path) -> EngineSpec:
     graph_file(path, ENCODER, SHAPE, Form("onnxruntime"))
-    return Engine("onnxruntime", "cpu", available_cores(), ENCODER, SHAPE, path)
+    return EngineSpec("onnxruntime", "cpu", available_cores(), ENCODER, SHAPE, path)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import time
 
 from bench.measure.runners import Bind, Call, Logits, bind
 from bench.measure.worker import main
-from bench.workload import Engine
+from bench.workload import EngineSpec
 
 
 class SlowedCall:
@@ -28,7 +28,7 @@ class SlowedCall:
         return self._call.logits()
 
 
-def load_slowed(engine: Engine) -> Bind:
+def load_slowed(engine: EngineSpec) -> Bind:
     """The engine, slowed down by the share in its file's name, if there is one."""
     plain = bind(engine)
     found = re.fullmatch(r"slowed-(\d+\.\d+)\.onnx", engine.path.name) if engine.path else None

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.graphs import best_form
-from bench.workload import BERT_BASE, Effort, Engine, Runtime, Workload
+from bench.workload import BERT_BASE, Effort, EngineSpec, Runtime, Workload
 from export.target import GraphPrecision
 from prune.cost import multiply_adds
 from prune.shape import ModelShape
@@ -70,12 +70,12 @@ def _found(
     return timed(cut, whole, WORKLOAD, effort) | {"multiply_add_ratio": all_ / less}
 
 
-def _engine(runtime: Runtime, precision: GraphPrecision, heads: int, width: int, scratch: Path) -> Engine:
+def _engine(runtime: Runtime, precision: GraphPrecision, heads: int, width: int, scratch: Path) -> EngineSpec:
     shape = ModelShape.uniform(LAYERS, heads, width)
     path = scratch / f"{runtime}-{precision}-{heads}-{width}.onnx"
     form = best_form(runtime, "cpu", precision)
     graph_file(path, ENCODER, shape, form)
-    return Engine(runtime, "cpu", available_cores(), ENCODER, shape, path, bfloat16=form.bfloat16)
+    return EngineSpec(runtime, "cpu", available_cores(), ENCODER, shape, path, bfloat16=form.bfloat16)
 
 
 @app.command()

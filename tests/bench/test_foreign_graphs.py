@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from bench.measure.runners import runner
-from bench.workload import Engine
+from bench.workload import EngineSpec
 from trellis.errors import InputError
 
 BENCH = Path(sys.executable).with_name("bench")
@@ -56,15 +56,15 @@ def _thirsty(graph: onnx.GraphProto) -> None:
 
 
 @pytest.fixture
-def broken(make_file, encoder, cut) -> Callable[..., Engine]:
+def broken(make_file, encoder, cut) -> Callable[..., EngineSpec]:
     """An engine over a file whose graph was changed."""
 
-    def make(change: Callable[[onnx.GraphProto], None]) -> Engine:
+    def make(change: Callable[[onnx.GraphProto], None]) -> EngineSpec:
         path = make_file(dialect="portable")
         model = onnx.load(path)
         change(model.graph)
         onnx.save(model, path)
-        return Engine("onnxruntime", "cpu", 1, encoder, cut, path)
+        return EngineSpec("onnxruntime", "cpu", 1, encoder, cut, path)
 
     return make
 

@@ -12,11 +12,11 @@ from support.simulated import SimulatedClock
 from bench.measure.statistics import speedup
 from bench.measure.turns import Measured, measure
 from bench.traffic import FEWEST, questions_within
-from bench.workload import BERT_BASE, BERT_BASE_SHAPE, Effort, Engine, Load, Role, Workload
+from bench.workload import BERT_BASE, BERT_BASE_SHAPE, Effort, EngineSpec, Load, Role, Workload
 from trellis.errors import InputError
 
 BENCH = Path(sys.executable).with_name("bench")
-ENGINE = Engine("onnxruntime", "cpu", 1, BERT_BASE, BERT_BASE_SHAPE, None)
+ENGINE = EngineSpec("onnxruntime", "cpu", 1, BERT_BASE, BERT_BASE_SHAPE, None)
 HALF: dict[Role, float] = {"baseline": 2.0, "candidate": 1.0}
 Progress = list[tuple[int, int]]
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bench.measure.inputs import random_inputs
 from bench.measure.runners import runner
 from bench.models import Opener
-from bench.workload import Engine, Workload
+from bench.workload import EngineSpec, Workload
 from export.runtimes.openvino import compile_graph, settings
 from prune.checkpoint import random_model, save
 from trellis.cli.bench.command import app
@@ -94,7 +94,7 @@ def test_beside_int8_bfloat16_may_be_taken_and_the_twin_is_as_free(opener: Opene
     model = opener.open(str(make_file(precision="int8", dialect="portable", provenance=said)))
     single = opener.open(str(make_file("single.onnx")))
     assert (model.engine.bfloat16, single.engine.bfloat16) == (True, False)
-    assert Engine.from_dict(model.engine.to_dict()) == model.engine
+    assert EngineSpec.from_dict(model.engine.to_dict()) == model.engine
     pytest.importorskip("nncf", reason="NNCF is not installed: pip install nncf")
     twin = opener.unpruned_twin(model)
     assert twin.engine.bfloat16

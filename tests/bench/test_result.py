@@ -13,7 +13,7 @@ from bench.measure.statistics import Speedup
 from bench.measure.turns import ORDERS, Block, Launch, Samples, Start
 from bench.models import Model
 from bench.result import Comparison, Result, check_gates, summarize
-from bench.workload import ROLES, Effort, Engine, Role, Traffic, Turn, Workload
+from bench.workload import ROLES, Effort, EngineSpec, Role, Traffic, Turn, Workload
 from prune.tasks.question_answering.significance import Interval
 from trellis.cli.bench.report import print_report
 
@@ -40,7 +40,7 @@ SAMPLES = Samples(
 
 
 def _models(encoder, whole, cut) -> dict[Role, Model]:
-    engine = Engine("onnxruntime", "cpu", 2, encoder, cut, None)
+    engine = EngineSpec("onnxruntime", "cpu", 2, encoder, cut, None)
     candidate = Model("out.onnx", engine, whole, Form("onnxruntime"), "trained", None)
     twin = replace(candidate, name="twin", engine=replace(engine, shape=whole), weights="random")
     return {"baseline": twin, "candidate": candidate}

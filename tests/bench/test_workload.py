@@ -8,7 +8,7 @@ from bench.workload import (
     BERT_BASE_SHAPE,
     PAPER_SHAPE,
     Effort,
-    Engine,
+    EngineSpec,
     Traffic,
     Turn,
     Workload,
@@ -46,8 +46,8 @@ def test_bert_base_is_bert_base() -> None:
 
 def test_engine_survives_its_line_of_json(encoder, cut, tmp_path) -> None:
     for path in (None, tmp_path / "out.onnx"):
-        engine = Engine("onnxruntime", "cpu", 2, encoder, cut, path)
-        assert Engine.from_dict(engine.to_dict()) == engine
+        engine = EngineSpec("onnxruntime", "cpu", 2, encoder, cut, path)
+        assert EngineSpec.from_dict(engine.to_dict()) == engine
 
 
 @pytest.mark.parametrize(("batch", "seq", "said"), [(0, 384, "--batch is 0"), (1, -1, "--seq is -1")])

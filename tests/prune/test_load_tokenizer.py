@@ -14,7 +14,7 @@ from support.folders import export_folder
 
 import prune
 from prune.checkpoint import load_tokenizer
-from prune.loaded_model import open_subject
+from prune.loaded_model import open_model
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.reader import reader_of
 from prune.tasks.question_answering.tokenizer_file import load_reader, read_alike
@@ -149,7 +149,7 @@ def test_a_fault_of_the_config_is_not_the_tokenizers(tmp_path: Path, fault: dict
     path = tmp_path / "model" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | fault))
     with pytest.raises(InputError) as error:
-        open_subject(str(tmp_path / "model"))
+        open_model(str(tmp_path / "model"))
     assert "tokenizer" not in str(error.value)
 
 
@@ -159,7 +159,7 @@ def test_a_padding_id_that_is_no_token_is_the_configs_fault(tmp_path: Path, pad:
     path = tmp_path / "model" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"pad_token_id": pad}))
     with pytest.raises(InputError, match="The encoder's pad_token_id is"):
-        open_subject(str(tmp_path / "model"))
+        open_model(str(tmp_path / "model"))
 
 
 def sentencepiece_folder(folder: Path) -> Path:

@@ -15,7 +15,7 @@ from support import tiny
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from prune.cut import shrink
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.methods.gate_settings import GateSettings
 from prune.methods.l0 import TrainedGates
 from prune.methods.penalty import Penalty
@@ -59,7 +59,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 @pytest.fixture
-def subject(tokenizer: PreTrainedTokenizerFast) -> Subject:
+def subject(tokenizer: PreTrainedTokenizerFast) -> LoadedModel:
     return tiny.subject(tiny.model(seed=1), tokenizer, SETTINGS)
 
 
@@ -86,7 +86,7 @@ class Road:
     """A subject in a work folder; each method is one stage with usual arguments."""
 
     work: Work
-    subject: Subject
+    subject: LoadedModel
 
     def windows(self, told: Told | None = None, **changes: Any) -> TrainingWindows:
         questions = changes.pop("questions", QUESTIONS)
@@ -97,7 +97,7 @@ class Road:
         self,
         told: Told | None = None,
         *,
-        subject: Subject | None = None,
+        subject: LoadedModel | None = None,
         windows: TrainingWindows | None = None,
         penalties: dict[Any, Penalty] | None = None,
         settings: GateSettings = GATES,
@@ -131,7 +131,7 @@ class Road:
 
 
 @pytest.fixture
-def road(work: Work, subject: Subject) -> Road:
+def road(work: Work, subject: LoadedModel) -> Road:
     return Road(work, subject)
 
 
@@ -346,7 +346,7 @@ DAMAGES: dict[str, tuple[str, str, Callable[[Path], None]]] = {
 
 @pytest.mark.parametrize(("stage", "name", "damage"), DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_stage_is_made_again_and_that_is_said(
-    tmp_path: Path, subject: Subject, stage: str, name: str, damage: Callable[[Path], None]
+    tmp_path: Path, subject: LoadedModel, stage: str, name: str, damage: Callable[[Path], None]
 ) -> None:
     said: list[str] = []
     with open_work(tmp_path / "work", said.append) as work:
@@ -369,7 +369,7 @@ def test_a_damaged_stage_is_made_again_and_that_is_said(
         assert tiny.same_weights(*models)
 
 
-def test_a_damaged_state_is_not_gone_on_from(tmp_path: Path, subject: Subject) -> None:
+def test_a_damaged_state_is_not_gone_on_from(tmp_path: Path, subject: LoadedModel) -> None:
     said: list[str] = []
     with open_work(tmp_path / "work", said.append) as work:
         road = Road(work, subject)

@@ -12,7 +12,17 @@ from bench.measure.environment import Disturbance, Environment
 from bench.measure.turns import Block, Launch, Samples, Start
 from bench.models import Model
 from bench.result import Comparison, Result, check_gates, summarize
-from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Effort, Engine, Load, Role, Turn, Workload
+from bench.workload import (
+    BERT_BASE,
+    BERT_BASE_SHAPE,
+    PAPER_SHAPE,
+    Effort,
+    EngineSpec,
+    Load,
+    Role,
+    Turn,
+    Workload,
+)
 from prune.tasks.question_answering.significance import Interval
 
 CANDIDATE_SECONDS = 0.125
@@ -50,7 +60,7 @@ def plain_result(
     `f1`: of baseline and candidate, in percent. `place`: what of the environment is not as in PLACE.
     """
     samples = Samples(pilot or len(launches), [_launch(ratios, clients) for ratios in launches])
-    engine = Engine("onnxruntime", "cpu", threads, BERT_BASE, PAPER_SHAPE, None, clients)
+    engine = EngineSpec("onnxruntime", "cpu", threads, BERT_BASE, PAPER_SHAPE, None, clients)
     candidate = Model(
         name, engine, BERT_BASE_SHAPE, Form("onnxruntime"), "trained", None, file_bytes=1000, sha256=sha256
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.measure.engine_process import TimeUpError
 from bench.measure.statistics import Speedup, launches_needed, speedup
-from bench.workload import Engine, Load, Role, Turn
+from bench.workload import EngineSpec, Load, Role, Turn
 
 ORDERS = ((0, 1, 1, 0), (1, 0, 0, 1))
 
@@ -87,7 +87,7 @@ class SimulatedClock:
         return self.now
 
     @contextmanager
-    def start(self, engine: Engine, role: Role, deadline: float) -> "Iterator[SimulatedWorker]":
+    def start(self, engine: EngineSpec, role: Role, deadline: float) -> "Iterator[SimulatedWorker]":
         """An engine that has until the deadline."""
         worker = SimulatedWorker(self, role, deadline)
         worker.take(self.loading)

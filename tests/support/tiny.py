@@ -14,7 +14,7 @@ from prune.checkpoint import random_model
 from prune.families import FAMILIES
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original, shape_of
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.plan import Kept, Plan, keep_all
 from prune.shape import ModelShape
 from prune.source import Source
@@ -147,11 +147,11 @@ def tokenizer(text: list[str]) -> PreTrainedTokenizerFast:
 
 def subject(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: DecodingSettings
-) -> Subject:
+) -> LoadedModel:
     """A model that came from nowhere, as the rest of the road takes it."""
     sizes, original = encoder_and_original(model)
     source = Source("tiny", Path("tiny"), {}, sizes, shape_of(model), original, ())
-    return Subject(source, model, tokenizer, settings)
+    return LoadedModel(source, model, tokenizer, settings)
 
 
 def same_weights(first: PreTrainedModel, second: PreTrainedModel) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trellis.html.format import digits, fit
 from trellis.html.markup import Markup
 from trellis.html.svg import LETTER, WIDTH, Kind, chart, legend, rect, text
-from trellis.html.words import digits, fit
 
 _PAIR = 50.0
 

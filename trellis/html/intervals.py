@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trellis.html.format import fit
 from trellis.html.markup import Markup
 from trellis.html.scale import Scale, around
 from trellis.html.svg import LETTER, WIDTH, Point, chart, line, mark, text, x_axis
-from trellis.html.words import fit
 
 _ROW, _HEADING = 34.0, 22.0
 _ROOM = WIDTH / LETTER

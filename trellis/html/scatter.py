@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from trellis.html.format import fit
 from trellis.html.markup import Markup
 from trellis.html.pareto import pareto_front
 from trellis.html.scale import around
 from trellis.html.svg import LETTER, WIDTH, Kind, Point, chart, curve, line, mark, text, x_axis, y_axis
-from trellis.html.words import fit
 
 LEFT, TOP, BOTTOM = 38.0, 24.0, 240.0
 _AROUND = tuple(

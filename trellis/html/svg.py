@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from trellis.html.format import digits
 from trellis.html.markup import Markup, element, number
 from trellis.html.scale import Scale
-from trellis.html.words import digits
 
 WIDTH = 360.0
 LETTER = 6.5

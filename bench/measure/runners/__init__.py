@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from numpy.typing import NDArray
 
-from bench.workload import Device, Engine, Runtime
+from bench.workload import Device, EngineSpec, Runtime
 
 Logits = tuple[NDArray[Any], NDArray[Any]]
 """Start and end logits, each [batch, seq], on the host."""
@@ -53,7 +53,7 @@ class HostCall:
         return self._logits
 
 
-def bind(engine: Engine) -> Bind:
+def bind(engine: EngineSpec) -> Bind:
     """The engine, loaded, to be timed as it says."""
     module = runner(engine.runtime)
     if engine.timing == "call":
@@ -73,9 +73,9 @@ _MODULES: dict[Runtime, str] = {
 class _Runner(Protocol):
     def check(self, device: Device) -> None: ...
 
-    def load(self, engine: Engine) -> Run: ...
+    def load(self, engine: EngineSpec) -> Run: ...
 
-    def load_on_device(self, engine: Engine) -> Bind: ...
+    def load_on_device(self, engine: EngineSpec) -> Bind: ...
 
 
 def runner(runtime: Runtime) -> _Runner:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.measure.runners import Bind, Logits, Run
-from bench.workload import Device, Engine
+from bench.workload import Device, EngineSpec
 from export.ports import OUTPUTS, input_names
 from export.runtimes.onnxruntime import import_onnxruntime, load_session, preload_cuda
 from export.runtimes.tensorrt import cuda
@@ -42,7 +42,7 @@ def check(device: Device) -> None:
         )
 
 
-def load(engine: Engine) -> Run:
+def load(engine: EngineSpec) -> Run:
     """An inference session over the file at `engine.path`, with the threads and the device asked for.
 
     Raises InputError where the file does not load, or the provider is installed but does not start.
@@ -68,7 +68,7 @@ def load(engine: Engine) -> Run:
     return run
 
 
-def load_on_device(engine: Engine) -> Bind:
+def load_on_device(engine: EngineSpec) -> Bind:
     """As `load`, but inputs and logits are bound to the GPU's memory, and the session works on a stream of ours."""
     device = cuda.Device()
     device.__enter__()  # until the process ends: a worker runs one engine
@@ -128,7 +128,7 @@ def _inputs_of(session: Any) -> list[str]:
     return [argument.name for argument in session.get_inputs()]
 
 
-def _session(engine: Engine, provider_options: Mapping[str, Mapping[str, str]] | None = None) -> Any:
+def _session(engine: EngineSpec, provider_options: Mapping[str, Mapping[str, str]] | None = None) -> Any:
     onnxruntime = _import(engine.device)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = engine.threads

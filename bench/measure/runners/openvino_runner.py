@@ -1,7 +1,7 @@
 """OpenVINO, on the CPU."""
 
 from bench.measure.runners import Run
-from bench.workload import Device, Engine
+from bench.workload import Device, EngineSpec
 from export.runtimes.openvino import compile_graph, import_openvino, infer_with
 from trellis.errors import InputError
 
@@ -15,7 +15,7 @@ def check(device: Device) -> None:
     import_openvino()
 
 
-def load(engine: Engine) -> Run:
+def load(engine: EngineSpec) -> Run:
     """The file at `engine.path`, compiled for its clients with the threads asked for.
 
     Raises InputError where OpenVINO is not installed or the file does not load.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from bench.measure.runners import Bind, Logits, Run
-from bench.workload import Device, Engine
+from bench.workload import Device, EngineSpec
 from export.ports import OUTPUTS
 from trellis.errors import InputError
 
@@ -28,7 +28,7 @@ def check(device: Device) -> None:
     find_library().started("Runtime")
 
 
-def load(engine: Engine) -> Run:
+def load(engine: EngineSpec) -> Run:
     """The engine at `engine.path`, loaded; a call copies its inputs to the GPU and the logits back.
 
     Raises InputError where it does not load, or serves no such size.
@@ -41,7 +41,7 @@ def load(engine: Engine) -> Run:
     return run
 
 
-def load_on_device(engine: Engine) -> Bind:
+def load_on_device(engine: EngineSpec) -> Bind:
     """As `load`, but a call's inputs are copied before its passes are timed."""
     return partial(_DeviceCall, _open(engine), engine.timing == "cuda-graph")
 
@@ -70,7 +70,7 @@ class _DeviceCall:
         return _logits(self._last)
 
 
-def _open(engine: Engine) -> "EngineRunner":
+def _open(engine: EngineSpec) -> "EngineRunner":
     from export.runtimes.tensorrt.runner import EngineRunner
 
     assert engine.path is not None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from bench.measure.runners import Bind, Logits, Run
-from bench.workload import Device, Engine
+from bench.workload import Device, EngineSpec
 from trellis.errors import InputError, InstallationError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def check(device: Device) -> None:
         )
 
 
-def load(engine: Engine) -> Run:
+def load(engine: EngineSpec) -> Run:
     """The model in `engine.path`, or one of random weights, in evaluation mode with default attention.
 
     Compiled, it is built anew for each size that it meets (torch.compile with its default backend, static
@@ -49,7 +49,7 @@ def load(engine: Engine) -> Run:
     return run
 
 
-def load_on_device(engine: Engine) -> Bind:
+def load_on_device(engine: EngineSpec) -> Bind:
     """As `load`, but a call's inputs are copied once, before its passes are timed."""
     return partial(_DeviceCall, _forward(engine), engine)
 
@@ -57,7 +57,7 @@ def load_on_device(engine: Engine) -> Bind:
 class _DeviceCall:
     """Passes over the same tensors, timed by the GPU's events."""
 
-    def __init__(self, forward: Any, engine: Engine, inputs: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, forward: Any, engine: EngineSpec, inputs: Mapping[str, NDArray[Any]]) -> None:
         import torch
 
         self._forward = forward
@@ -104,7 +104,7 @@ class _DeviceCall:
         self._graph = graph
 
 
-def _forward(engine: Engine) -> Any:
+def _forward(engine: EngineSpec) -> Any:
     import torch
 
     from prune import checkpoint

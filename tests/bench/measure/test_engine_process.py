@@ -18,7 +18,7 @@ import pytest
 
 from bench.measure.engine_process import EngineProcess, TimeUpError, WorkerDiedError
 from bench.measure.worker import serve
-from bench.workload import Engine, Traffic, Workload
+from bench.workload import EngineSpec, Traffic, Workload
 from trellis.errors import InputError
 
 
@@ -113,7 +113,7 @@ def test_a_model_of_broken_weights_is_not_timed(encoder, whole, tmp_path: Path) 
     weights = random_weights(encoder, whole)
     weights["answer/bias"][:] = float("nan")
     write_onnx(build_graph(encoder, whole, weights), tmp_path / "nan.onnx")
-    engine = Engine("onnxruntime", "cpu", 1, encoder, whole, tmp_path / "nan.onnx")
+    engine = EngineSpec("onnxruntime", "cpu", 1, encoder, whole, tmp_path / "nan.onnx")
     with (
         EngineProcess(engine, "candidate") as worker,
         pytest.raises(InputError, match=r"start_logits have shape \(1, 8\), expected \(1, 8\) of finite"),
@@ -138,7 +138,9 @@ class Refusing:
         return np.zeros(self._size), np.zeros(self._size)
 
 
-def _served(engine: Engine, *requests: dict[str, Any]) -> tuple[list[dict[str, Any]], list[tuple[int, int]]]:
+def _served(
+    engine: EngineSpec, *requests: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[tuple[int, int]]]:
     """What a worker answers, and which calls it made."""
     seen: list[tuple[int, int]] = []
     answers = io.StringIO()
@@ -175,7 +177,7 @@ def test_clients_are_the_same_threads_in_warm_up_and_in_every_turn(make_engine) 
 
 
 def test_a_worker_runs_torch_as_well(encoder, cut) -> None:
-    with EngineProcess(Engine("torch", "cpu", 1, encoder, cut, None), "candidate") as worker:
+    with EngineProcess(EngineSpec("torch", "cpu", 1, encoder, cut, None), "candidate") as worker:
         worker.prepare(Workload(2, 16))
         assert len(worker.turns(1, 2, full_wake=False)[0].seconds) == 2
 
@@ -205,8 +207,8 @@ def test_no_stopped_worker_outlives_its_parent(make_engine, end: signal.Signals)
     program = (
         "import json, sys, time\n"
         "from bench.measure.engine_process import EngineProcess\n"
-        "from bench.workload import Engine\n"
-        "worker = EngineProcess(Engine.from_dict(json.loads(sys.argv[1])), 'candidate')\n"
+        "from bench.workload import EngineSpec\n"
+        "worker = EngineProcess(EngineSpec.from_dict(json.loads(sys.argv[1])), 'candidate')\n"
         "print(worker.pid, flush=True)\n"
         "time.sleep(60)\n"
     )

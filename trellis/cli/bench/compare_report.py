@@ -11,7 +11,7 @@ from rich.text import Text
 from bench.compare import AccuracyChange, Changes, Difference, Known, PointChange
 from bench.measure.statistics import Speedup
 from bench.workload import ROLES
-from trellis.html.words import as_fast, interval, milliseconds, times
+from trellis.html.format import as_fast, interval, milliseconds, times
 
 
 def print_changes(changes: Changes, console: Console) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.result import found_in_words
 from bench.workload import ROLES
-from trellis.html.words import digits, interval, milliseconds, times
+from trellis.html.format import digits, interval, milliseconds, times
 
 _SPEED = ("at", "model", "p50 ms", "p90 ms", "p99 ms", "per second", "GMAC", "speed-up (95 % interval)")
 _ACCURACY = ("metric, percent", "baseline", "candidate", "change", "95 % interval")

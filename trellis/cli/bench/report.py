@@ -11,7 +11,7 @@ from bench.measure.inputs import DESCRIPTION
 from bench.models import Model
 from bench.result import Comparison, Point, Result, found_in_words
 from bench.workload import ROLES
-from trellis.html.words import as_fast, digits, mebibytes, milliseconds, times
+from trellis.html.format import as_fast, digits, mebibytes, milliseconds, times
 
 
 def print_report(result: Result, console: Console) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prune.cut import check_plan
 from prune.families.layers import shape_of
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.methods.hard_concrete import THRESHOLD
 from prune.methods.l0 import TrainedGates
 from prune.methods.score import score
@@ -45,7 +45,7 @@ class Choice:
 
 def choose(
     request: Request,
-    subject: Subject,
+    subject: LoadedModel,
     data: Data,
     wanted: Plan | ModelShape | None,
     windows: TrainingWindows | None,
@@ -74,7 +74,7 @@ def choose(
     )
 
 
-def read_wanted(request: Request, subject: Subject) -> Plan | ModelShape | None:
+def read_wanted(request: Request, subject: LoadedModel) -> Plan | ModelShape | None:
     """What --plan or --shape says, if one of them is given. Raises InputError where the model has not as much."""
     if request.plan:
         return _read_plan(request.plan, subject)
@@ -85,7 +85,7 @@ def read_wanted(request: Request, subject: Subject) -> Plan | ModelShape | None:
     return wanted
 
 
-def _read_plan(path: Path, subject: Subject) -> Plan:
+def _read_plan(path: Path, subject: LoadedModel) -> Plan:
     """A plan from a file of its own, or from what prune-export wrote with --json."""
     found = read_json(path, "plan")
     if isinstance(found, Mapping) and "plan" in found:
@@ -102,7 +102,7 @@ def _read_plan(path: Path, subject: Subject) -> Plan:
     return plan
 
 
-def _scores(request: Request, subject: Subject, data: Data, work: Work, progress: Progress) -> Scores:
+def _scores(request: Request, subject: LoadedModel, data: Data, work: Work, progress: Progress) -> Scores:
     """Scores by gain or random: by the training data, or by the model's own answers."""
     if request.method == "gain" and data.train:
         return gains(work, data.train, subject, request.train_questions, request.seed, progress)
@@ -144,7 +144,7 @@ def _plan(request: Request, scores: Scores) -> Plan:
 
 
 def _search(
-    request: Request, subject: Subject, data: Data, scored: Scored | None, work: Work, progress: Progress
+    request: Request, subject: LoadedModel, data: Data, scored: Scored | None, work: Work, progress: Progress
 ) -> Choice:
     if not scored and data.train:
         scored = Scored(_scores(request, subject, data, work, progress))

@@ -1,6 +1,6 @@
 """How long a run of prune-export takes: counted work at a measured rate, and never more digits than that is worth."""
 
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.methods.random import random_scores
 from prune.plan import Plan, plan_fractions
 from prune.shape import ModelShape
@@ -21,7 +21,11 @@ widths, and long texts are slower, large batches faster, and other programs come
 
 
 def estimate(
-    request: Request, subject: Subject, teacher: Subject | None, data: Data, wanted: Plan | ModelShape | None
+    request: Request,
+    subject: LoadedModel,
+    teacher: LoadedModel | None,
+    data: Data,
+    wanted: Plan | ModelShape | None,
 ) -> str | None:
     """How long `request` takes to compute if nothing is kept of an earlier run, in a few words; None for a moment."""
     after, _ = shape_after(request, subject.source, wanted)

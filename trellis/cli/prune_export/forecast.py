@@ -8,7 +8,7 @@ from rich.table import Table
 from prune.cost import multiply_adds, parameters
 from prune.demo import TrainingPlan
 from prune.families.encoder import Encoder
-from prune.loaded_model import Subject, open_subject
+from prune.loaded_model import LoadedModel, open_model
 from prune.plan import Plan
 from prune.shape import LayerShape, ModelShape
 from trellis.cli.prune_export.choice import read_wanted
@@ -35,7 +35,7 @@ def forecast(request: Request, console: Console) -> None:
         )
         return
     data = read_data(request)
-    subject = open_subject(request.model, revision=request.revision)
+    subject = open_model(request.model, revision=request.revision)
     teacher = teacher_of(request, subject)  # is refused here as it would be then
     profiles_of(request, subject.source.encoder)
     for line in _lines(request, subject, teacher, data, read_wanted(request, subject)):
@@ -47,8 +47,8 @@ def forecast(request: Request, console: Console) -> None:
 
 def _lines(
     request: Request,
-    subject: Subject,
-    teacher: Subject | None,
+    subject: LoadedModel,
+    teacher: LoadedModel | None,
     data: Data,
     wanted: Plan | ModelShape | None,
 ) -> Iterator[str | Table]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prune.families.layers import shape_of
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.methods import KINDS, Kind
 from prune.methods.l0 import TrainedGates
 from prune.methods.penalty import Penalty, paper_weight
@@ -61,7 +61,7 @@ def penalties_of(request: Request, shape: ModelShape, wanted: ModelShape | None)
 
 def scores_by_gates(
     request: Request,
-    subject: Subject,
+    subject: LoadedModel,
     windows: TrainingWindows,
     penalties: Mapping[Kind, Penalty],
     work: Work,

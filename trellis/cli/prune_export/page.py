@@ -9,10 +9,10 @@ from prune.shape import ModelShape
 from trellis.html.blocks import Section, beside, bullets, command, facts, grouped_table, table, verdict
 from trellis.html.changes import change_of, changes_figure
 from trellis.html.document import document
+from trellis.html.format import digits
 from trellis.html.intervals import Estimate
 from trellis.html.layers import HEADINGS, layers_figure, layers_rows
 from trellis.html.markup import Markup, element, join
-from trellis.html.words import digits
 
 SEQ = 384
 """Tokens at which multiply-adds are stated; attention's share grows with length."""

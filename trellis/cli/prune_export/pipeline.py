@@ -15,7 +15,7 @@ from export.runtimes.tensorrt.build import BuiltEngine, build_engine
 from export.target import dialect_of
 from prune.checkpoint import save
 from prune.cut import shrink
-from prune.loaded_model import Subject, open_subject
+from prune.loaded_model import LoadedModel, open_model
 from prune.source import PROVENANCE_FILE, Source
 from prune.stages import Progress, TrainingWindows, asked, continued_training, stored_windows
 from prune.tasks.question_answering.figures import Comparison, warnings
@@ -89,7 +89,7 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
         if request.is_demo:
             request = _with_demo(request, progress)
         data = read_data(request)
-        subject = open_subject(request.model, revision=request.revision)
+        subject = open_model(request.model, revision=request.revision)
         origin = subject.source.provenance()
         teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
         for opened in (subject, teacher):  # of a hub id nobody knew the files before
@@ -136,7 +136,7 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
 
 
 def _windows(
-    request: Request, subject: Subject, data: Data, work: Work, progress: Progress
+    request: Request, subject: LoadedModel, data: Data, work: Work, progress: Progress
 ) -> TrainingWindows | None:
     """Windows of the training data on disk, where gates or the model are to be trained on them."""
     trains_gates = request.method == "l0" and not (request.plan or stays_as_it_is(request, subject.source))
@@ -147,9 +147,9 @@ def _windows(
 
 def _train(
     request: Request,
-    subject: Subject,
+    subject: LoadedModel,
     model: PreTrainedModel,
-    teacher: Subject | None,
+    teacher: LoadedModel | None,
     windows: TrainingWindows,
     work: Work,
     progress: Progress,
@@ -164,7 +164,7 @@ def _train(
 
 
 def _measure(
-    data: Data, subject: Subject, smaller: PreTrainedModel, work: Work, progress: Progress
+    data: Data, subject: LoadedModel, smaller: PreTrainedModel, work: Work, progress: Progress
 ) -> Measured | None:
     """Ask the model as it came and as it became the same annotated questions."""
     if not data.dev:
@@ -177,7 +177,7 @@ def _measure(
 
 def _write(
     request: Request,
-    subject: Subject,
+    subject: LoadedModel,
     origin: Mapping[str, Any],
     model: PreTrainedModel,
     choice: Choice,

@@ -10,7 +10,7 @@ from export.runtimes.tensorrt.library import find_library
 from export.runtimes.tensorrt.profile import Profile, check_profiles, default_profiles, parse_profiles
 from export.target import scheme_of
 from prune.families.encoder import Encoder
-from prune.loaded_model import Subject, open_teacher
+from prune.loaded_model import LoadedModel, open_teacher
 from prune.source import Source
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.train.precision import precision_of
@@ -56,7 +56,7 @@ def stays_as_it_is(request: Request, source: Source) -> bool:
     return request.no_prune or (not request.amount_given and source.shape != source.original_shape)
 
 
-def teacher_of(request: Request, subject: Subject) -> Subject | None:
+def teacher_of(request: Request, subject: LoadedModel) -> LoadedModel | None:
     """Whom the cut model is to learn from, if anybody: by default what it was before the cut.
 
     Raises InputError where that would be itself, and for a teacher that cannot be one.
@@ -73,7 +73,7 @@ def teacher_of(request: Request, subject: Subject) -> Subject | None:
     return subject
 
 
-def training_settings(request: Request, subject: Subject) -> DecodingSettings:
+def training_settings(request: Request, subject: LoadedModel) -> DecodingSettings:
     """How training data are cut into windows: as for answering, or of another length.
 
     Raises InputError where the model does not read as much.

@@ -13,7 +13,7 @@ from export.ports import graph_inputs
 from export.runtimes.onnxruntime import graph_runner, open_gpu_session, open_session
 from export.target import scheme_of
 from prune.families.layers import encoder_and_original
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.search.agreement import Agreement, agreement
 from prune.stages import Progress
 from prune.tasks.question_answering.answer import Run, answer
@@ -43,7 +43,7 @@ class Served:
     """Looks after a graph on its way to the file: see `quantize` and `examine`, in that order."""
 
     request: Request
-    subject: Subject
+    subject: LoadedModel
     model: PreTrainedModel
     """The one that the graph is of."""
     data: Data

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from prune.cost import multiply_adds
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.modes import evaluating, placed
 from trellis.ranks import ranks
 
@@ -31,7 +31,7 @@ class Rate:
     cores: int
 
 
-def measured_rate(subject: Subject) -> Rate:
+def measured_rate(subject: LoadedModel) -> Rate:
     """Of forward passes of the model, on the device that it will be computed on.
 
     On CPUs it is the processor's time on one thread that counts, so that other programs at work change little.

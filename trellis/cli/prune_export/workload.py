@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from export.parity import cases
 from prune.cost import multiply_adds
 from prune.families.encoder import Encoder
-from prune.loaded_model import Subject
+from prune.loaded_model import LoadedModel
 from prune.plan import Plan
 from prune.search.by_agreement import LARGEST_PERCENT
 from prune.shape import LayerShape, ModelShape
@@ -83,8 +83,8 @@ def without(shape: ModelShape, fraction: float) -> ModelShape:
 
 def workload(
     request: Request,
-    subject: Subject,
-    teacher: Subject | None,
+    subject: LoadedModel,
+    teacher: LoadedModel | None,
     data: Data,
     wanted: Plan | ModelShape | None,
     after: ModelShape | None,
@@ -100,8 +100,8 @@ def workload(
 @dataclass(frozen=True)
 class _Counted:
     request: Request
-    subject: Subject
-    teacher: Subject | None
+    subject: LoadedModel
+    teacher: LoadedModel | None
     data: Data
     wanted: Plan | ModelShape | None
     after: ModelShape | None

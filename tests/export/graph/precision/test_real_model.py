@@ -13,7 +13,7 @@ from export.ports import graph_inputs
 from export.runtimes.onnxruntime import graph_runner, open_session
 from export.target import Scheme
 from prune.families.layers import encoder_and_original, shape_of
-from prune.loaded_model import Subject, open_subject
+from prune.loaded_model import LoadedModel, open_model
 from prune.tasks.question_answering.answer import answer, score_predictions
 from prune.tasks.question_answering.squad.reading import read_squad
 from prune.tasks.question_answering.windows import collate
@@ -24,11 +24,11 @@ QUESTIONS = 200
 
 
 @pytest.fixture(scope="module")
-def subject() -> Subject:
-    return open_subject(str(REAL_MODEL))
+def subject() -> LoadedModel:
+    return open_model(str(REAL_MODEL))
 
 
-def f1_of(subject: Subject, graph: bytes) -> float:
+def f1_of(subject: LoadedModel, graph: bytes) -> float:
     """F1 in percent at the best threshold."""
     questions = read_squad(str(REAL_DATA / "squad" / "dev.json"))[::7][:QUESTIONS]
     runner = graph_runner(open_session(graph), subject.source.encoder)
@@ -39,14 +39,14 @@ def f1_of(subject: Subject, graph: bytes) -> float:
 
 
 @pytest.fixture(scope="module")
-def f1_in_fp32(subject: Subject) -> float:
+def f1_in_fp32(subject: LoadedModel) -> float:
     encoder, _ = encoder_and_original(subject.model)
     graph = build_graph(encoder, shape_of(subject.model), weights_of(subject.model), dialect="portable")
     return f1_of(subject, graph.SerializeToString())
 
 
 @pytest.mark.parametrize("dialect", HALF_DIALECTS)
-def test_nothing_can_overflow_and_nothing_does(subject: Subject, f1_in_fp32: float, dialect: str) -> None:
+def test_nothing_can_overflow_and_nothing_does(subject: LoadedModel, f1_in_fp32: float, dialect: str) -> None:
     encoder, _ = encoder_and_original(subject.model)
     shape, weights = shape_of(subject.model), weights_of(subject.model)
     assert kept_in_single(encoder, shape, weights, dialect) == ()
@@ -62,7 +62,7 @@ def test_nothing_can_overflow_and_nothing_does(subject: Subject, f1_in_fp32: flo
 
 
 @pytest.mark.parametrize("scheme", ["dynamic", "static", "static symmetric"])
-def test_int8_loses_little(subject: Subject, f1_in_fp32: float, scheme: Scheme) -> None:
+def test_int8_loses_little(subject: LoadedModel, f1_in_fp32: float, scheme: Scheme) -> None:
     if scheme != "dynamic":
         pytest.importorskip("nncf", reason="NNCF is not installed")
     encoder, _ = encoder_and_original(subject.model)

@@ -444,7 +444,7 @@ def test_a_gpu_that_is_too_small_is_one_sentence(model_dir: Path, monkeypatch: p
     def fail(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr("trellis.cli.prune_export.pipeline.open_subject", fail)
+    monkeypatch.setattr("trellis.cli.prune_export.pipeline.open_model", fail)
     arguments = (model_dir, model_dir.parent / "o.onnx", "--no-prune")
     refused(
         model_dir.parent, *arguments, says="too little free memory; end what else uses it, or set ACCELERATE"

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from prune.checkpoint import save
 from prune.cost import multiply_adds
-from prune.loaded_model import open_subject
+from prune.loaded_model import open_model
 from prune.methods.gate_settings import GateSettings
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.squad.reading import write_squad
@@ -85,7 +85,7 @@ def seeing() -> Iterator[Seen]:
 
 
 def counted(request: Request) -> list[Work]:
-    data, subject = read_data(request), open_subject(request.model)
+    data, subject = read_data(request), open_model(request.model)
     teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
     after, _ = shape_after(request, subject.source, wanted)
     return workload(request, subject, teacher, data, wanted, after)
@@ -169,7 +169,7 @@ def test_what_costs_what_is_the_arithmetic_of_shapes(tmp_path: Path, room: Path)
     )
     write_squad(questions(1), room / "one.json")
     asked = counted(request)[0]
-    subject = open_subject(request.model)
+    subject = open_model(request.model)
     (window,) = subject.windows(questions(1))
     expected = multiply_adds(subject.source.encoder, subject.source.shape, batch=1, seq=len(window.input_ids))
     assert (asked.forward, asked.multiply_adds) == ((1, 1), (expected, expected))
@@ -181,7 +181,7 @@ def test_of_large_sets_a_sample_speaks_for_all(room: Path, tmp_path: Path) -> No
         model=str(room / "model"), out=tmp_path / "m.onnx", no_prune=True, dev=(str(room / "many.json"),)
     )
     asked = counted(request)[0]
-    windows = len(open_subject(request.model).windows(questions(3 * SAMPLED)))
+    windows = len(open_model(request.model).windows(questions(3 * SAMPLED)))
     assert asked.forward[0] == pytest.approx(windows, rel=0.02)
 
 
@@ -223,14 +223,14 @@ def test_more_work_takes_longer_in_proportion(
     )
 
     def seconds(request: Request) -> tuple[float, float]:
-        subject = open_subject(request.model)
+        subject = open_model(request.model)
         said = estimate(request, subject, None, read_data(request), None)
         assert said
         found = re.match(r"([\d.]+) s to ([\d.]+) s in all, where nothing else is at work", said)
         assert found, said
         return float(found[1]), float(found[2])
 
-    assert estimate(request, open_subject(request.model), None, read_data(request), None) is None  # a moment
+    assert estimate(request, open_model(request.model), None, read_data(request), None) is None  # a moment
     monkeypatch.setattr("trellis.cli.prune_export.estimate.WORTH_SAYING", 0)
     work = sum(each.multiply_adds[0] for each in counted(request))
     assert seconds(request) == pytest.approx((0.7 * work / 1e6, 1.6 * work / 1e6), abs=0.5)
@@ -242,6 +242,6 @@ def test_the_threads_are_left_as_they_were(room: Path) -> None:
     from trellis.cli.prune_export.speed import measured_rate
 
     before = torch.get_num_threads()
-    rate = measured_rate(open_subject(str(room / "model")))
+    rate = measured_rate(open_model(str(room / "model")))
     assert torch.get_num_threads() == before == rate.cores
     assert 0 < rate.slowest <= rate.median <= rate.fastest

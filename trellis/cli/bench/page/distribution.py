@@ -6,11 +6,11 @@ from typing import Any
 from bench.workload import ROLES, Role
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, figure, folded, gallery
+from trellis.html.format import milliseconds
 from trellis.html.lines import BOTTOM, TOP, Series, lines
 from trellis.html.markup import Markup, join
 from trellis.html.scale import Scale
 from trellis.html.svg import Point
-from trellis.html.words import milliseconds
 
 _SHOWN = 0.995
 """Share of the calls that the curves reach to: a single straggler would press all others together."""

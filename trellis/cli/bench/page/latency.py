@@ -8,9 +8,9 @@ from trellis.cli.bench.page.distribution import seconds_of
 from trellis.cli.bench.page.names import Compared
 from trellis.html.bars import Pair, bars
 from trellis.html.blocks import Section, figure, gallery, grouped_table, warnings
+from trellis.html.format import digits, milliseconds
 from trellis.html.lines import Series, lines
 from trellis.html.markup import Markup, join
-from trellis.html.words import digits, milliseconds
 
 _HEADINGS = (
     "at",

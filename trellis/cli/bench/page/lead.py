@@ -7,8 +7,8 @@ from bench.result import found_in_words
 from trellis.cli.bench.page.accuracy import accuracy_cells, accuracy_headings, accuracy_sentence, asked
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, bullets, table, verdict, warnings
+from trellis.html.format import interval, times
 from trellis.html.markup import Markup, element, join
-from trellis.html.words import interval, times
 
 _NAMED = 3
 """Models that the title names."""

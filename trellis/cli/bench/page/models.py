@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, table
+from trellis.html.format import digits, mebibytes, milliseconds
 from trellis.html.markup import join
-from trellis.html.words import digits, mebibytes, milliseconds
 
 _KNOWN = (
     "role",

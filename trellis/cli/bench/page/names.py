@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.workload import ROLES, Role
-from trellis.html.words import short_names
+from trellis.html.format import short_names
 
 _HOW = ("runtime", "device", "precision", "threads", "clients", "timing")
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trellis.html.blocks import Section, bullets, command, facts, table
+from trellis.html.format import digits
 from trellis.html.markup import element, join
-from trellis.html.words import digits
 
 
 def notes_section(notes: Sequence[str]) -> Section | None:

@@ -5,9 +5,9 @@ from typing import Any
 
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, beside, figure, grouped_table, warnings
+from trellis.html.format import interval, times
 from trellis.html.intervals import Estimate, intervals
 from trellis.html.markup import join
-from trellis.html.words import interval, times
 
 
 def speed_section(compared: Sequence[Compared]) -> Section:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, figure, gallery, grouped_table
+from trellis.html.format import interval, times, without_common_end
 from trellis.html.markup import Markup, element, join
 from trellis.html.pareto import pareto_front
 from trellis.html.scatter import Model, scatter
-from trellis.html.words import interval, times, without_common_end
 
 _MEASURES = ("F1 as served", "F1 of long answers as served", "F1 of short answers as served")
 _HEADINGS = ("model", "as fast as the baseline", "accuracy, %", "on the front")

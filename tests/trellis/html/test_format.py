@@ -1,6 +1,6 @@
 import pytest
 
-from trellis.html.words import (
+from trellis.html.format import (
     as_fast,
     digits,
     fit,
