@@ -1,8 +1,8 @@
 """The families of encoders that are supported: one file for each, and one line here.
 
 A new one says in its file what `Family` asks for; distilbert.py is the one to copy where names differ, roberta.py
-where little does. Layers that compute otherwise than those here are a `Block` of their own, which export/blocks
-learns to write. tests/prune/families/test_contract.py holds whatever is registered to the same.
+where little does. Layers that compute otherwise than those here are a `Block` of their own, which
+export/graph/blocks learns to write. tests/prune/families/test_contract.py holds whatever is registered to the same.
 """
 
 from prune.families.bert import BERT
