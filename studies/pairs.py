@@ -10,7 +10,7 @@ from bench.graphs import Form, write_graph
 from bench.measure.engine_process import WORKER, WorkerDiedError
 from bench.measure.environment import environment
 from bench.measure.statistics import speedup
-from bench.measure.turns import measure
+from bench.measure.turns import Block, measure
 from bench.workload import ROLES, Effort, EngineSpec, Load, Role, Workload
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
@@ -28,8 +28,17 @@ def timed(
         "environment": place,
         "settings": effort.to_dict(),
         "speedup": speedup(samples.log_ratios, samples.pilot).to_dict(),
-        "launches": [launch.to_dict() for launch in samples.launches],
+        "launches": [{"blocks": [_calls(block) for block in launch.blocks]} for launch in samples.launches],
     }
+
+
+def _calls(block: Block) -> dict[str, Any]:
+    """Seconds of all calls of a block, to the nanosecond of the clock."""
+    turns = {
+        str(role): [{"seconds": [round(call, 9) for call in turn.seconds]} for turn in block.turns[role]]
+        for role in ROLES
+    }
+    return {"first": block.first, **turns}
 
 
 def measured_with(effort: Effort) -> dict[str, str]:

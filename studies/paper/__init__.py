@@ -6,6 +6,6 @@
     python -m studies.paper cost MODEL
     python -m studies.paper draw --store STORE --out FIGURES
 
-Each cell is one run of prune-export, and what it found is kept as one JSON file. A run that is cut off goes on
+Each cell is one run of prune-export, and what it found is kept in the file STORE. A run that is cut off goes on
 where it was; figures need nothing but the stored numbers.
 """

@@ -9,13 +9,14 @@ import typer
 from rich.console import Console
 
 from studies.paper.cells import NATURAL_QUESTIONS, POINTS, Cell, Recipe, cells, transfer_cells
+from studies.store import prepare_store, write_cell
 from trellis.errors import InputError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 console = Console()
 
-Store = Annotated[Path, typer.Option(help="Folder of the stored numbers.")]
+Store = Annotated[Path, typer.Option(help="File of the stored numbers, such as squad.json.gz.")]
 Work = Annotated[Path, typer.Option(help="Folder for everything else; may be thrown away.")]
 
 
@@ -82,18 +83,22 @@ def cost(
     seq: Annotated[int, typer.Option()] = 384,
     steps: Annotated[int, typer.Option(help="Steps of a stage in one turn.")] = 3,
     rounds: Annotated[int, typer.Option(help="Turns of each stage.")] = 3,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers.")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="File to add the numbers to, such as cost.json.gz.")
+    ] = None,
 ) -> None:
     """Measure what a step of each stage takes, in seconds and in memory."""
     from studies.paper.cost import Load, cost_of
-    from trellis.files.json_file import write_json
 
     if steps < 2 or rounds < 1:
         raise InputError(
             f"--steps is {steps} and --rounds {rounds}; give 2 steps or more, as the first one does not count, "
             "and a round or more."
         )
-    found = cost_of(Load(model, batch, micro_batch, seq, steps), rounds)
+    if store:
+        prepare_store(store)
+    load = Load(model, batch, micro_batch, seq, steps)
+    found = cost_of(load, rounds)
     for stage, numbers in found["stages"].items():
         console.print(
             f"{stage}: {numbers['seconds']:.2f} s a step, {numbers['against_retraining'][0]:.2f} times retraining "
@@ -101,8 +106,8 @@ def cost(
             f"peak memory {numbers['peak_bytes'] / 2**30:.1f} GiB",
             highlight=False,
         )
-    if json_file:
-        write_json(json_file, found, indent=2)
+    if store:
+        write_cell(store, load.name, "cost", [], found)
 
 
 @app.command()
@@ -139,7 +144,7 @@ def _run(
 ) -> None:
     from studies.paper.run import run_cells
 
-    store.mkdir(parents=True, exist_ok=True)
+    prepare_store(store)
     run_cells(tuple(chosen), where, plans, store, work, Console(stderr=True).log, only=only)
 
 

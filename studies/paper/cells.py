@@ -9,6 +9,9 @@ from prune.methods import Method
 Kind = Literal["heads", "ffn"]
 Part = Literal["point", "curve", "option"]
 
+SPEED = "speed"
+"""Stands for a part in the cells that hold a measured speed."""
+
 POINTS = {1: (0.440, 0.481), 2: (0.531, 0.649), 3: (0.576, 0.737), 4: (0.601, 0.784)}
 """Fractions of heads and of feed-forward activations that the paper's multiples of λ* removed (BERT-large)."""
 

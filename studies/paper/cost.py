@@ -54,6 +54,11 @@ class Load:
     steps: int = 3
     """In one turn; the first of them does not count."""
 
+    @property
+    def name(self) -> str:
+        """Of the stored cell."""
+        return f"{Path(self.model).name}-b{self.batch}-s{self.seq}"
+
 
 def cost_of(load: Load, rounds: int) -> dict[str, Any]:
     """All that there is to know, as plain values: seconds, ratio to a step of retraining, peak memory."""
@@ -67,7 +72,7 @@ def cost_of(load: Load, rounds: int) -> dict[str, Any]:
         }
         for stage in STAGES
     }
-    return {"format": 1, "load": asdict(load), "stages": stages}
+    return {"load": asdict(load) | {"model": Path(load.model).name}, "stages": stages}
 
 
 def seconds_per_step(load: Load, rounds: int) -> dict[Stage, list[float]]:

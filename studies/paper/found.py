@@ -9,6 +9,7 @@ import numpy as np
 
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
+from studies.paper.cells import SPEED
 from studies.paper.scores import Score
 from studies.store import read_store
 from trellis.errors import InputError
@@ -51,8 +52,8 @@ class Found:
 
 
 def read_found(store: Path) -> dict[str, Found]:
-    """All stored cells by name. Raises InputError where there are none, or one holds something else."""
-    return {name: found_in(cell) for name, cell in read_store(store).items()}
+    """All stored cells but speeds, by name. Raises InputError where there are none, or one holds something else."""
+    return {name: found_in(cell) for name, cell in read_store(store).items() if cell.get("part") != SPEED}
 
 
 def found_in(cell: Mapping[str, Any]) -> Found:
@@ -73,7 +74,7 @@ def found_in(cell: Mapping[str, Any]) -> Found:
             accuracy_in(_part(accuracy, "after", dict)),
         )
     except InputError as error:
-        raise InputError(f"The stored cell {name} is damaged: {error} Remove it and run it again.") from error
+        raise InputError(f"The stored cell {name} is damaged: {error} Name another --store.") from error
 
 
 def accuracy_in(accuracy: Mapping[str, Any]) -> dict[str, Score]:

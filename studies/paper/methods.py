@@ -121,5 +121,7 @@ def _difference(better: Method, worse: Method, percent: int, curves: Curves) -> 
 
 def _score(scores: Mapping[str, Score], name: str) -> Score:
     if MEASURE not in scores:
-        raise InputError(f"The stored cell {name} was asked no question that has an answer; remove it.")
+        raise InputError(
+            f"The stored cell {name} was asked no question that has an answer; name another --store."
+        )
     return scores[MEASURE]

@@ -12,7 +12,7 @@ from typing import Any
 from prune.tasks.question_answering.squad.reading import read_squad, write_squad
 from studies.paper.cells import CURVE_DEV, DEV, MODEL, POINTS, SMALLER, TRAIN, Cell, plan_name, point_name
 from studies.paper.yardstick import write_smaller
-from studies.store import check_same, is_stored, path_of, read_cell, write_cell
+from studies.store import check_same, find_cell, is_stored, write_cell
 from trellis.errors import InputError
 from trellis.files.json_file import read_json, write_json
 
@@ -89,17 +89,17 @@ def run_cells(
             say(cell.name)
             found = _run(cell, {**where, **saved, **_plans(plans, work)}, work)
             if cell in missing:
-                write_cell(store, cell.name, cell.part, cell.arguments, trimmed(found), inputs)
+                kept = trimmed(found, with_plan=cell.name in map(point_name, POINTS))
+                write_cell(store, cell.name, cell.part, cell.arguments, kept, inputs)
 
 
 def _plans(plans: Path, work: Path) -> dict[str, str]:
     """Files of the units that the stored points keep, under the names that cells give them."""
     where = {}
     for point in POINTS:
-        stored = path_of(plans, point_name(point))
-        if stored.is_file():
+        if cell := find_cell(plans, point_name(point)):
             path = work / f"plan-{point}.json"
-            write_json(path, read_cell(stored)["found"]["plan"])
+            write_json(path, cell["found"]["plan"])
             where[plan_name(point)] = str(path)
     return where
 
@@ -109,9 +109,15 @@ def onnx_file(work: Path, name: str) -> Path:
     return _directory(work, name) / "model.onnx"
 
 
-def trimmed(found: Mapping[str, Any]) -> dict[str, Any]:
-    """What prune-export found, without what says where and when it ran; of gates every twentieth step."""
-    kept = {key: value for key, value in found.items() if key not in ("path", "seconds", "format")}
+def trimmed(found: Mapping[str, Any], *, with_plan: bool) -> dict[str, Any]:
+    """What prune-export found that is worth keeping: of gates every twentieth step, of training none.
+
+    Which units stayed is kept `with_plan`, where other cells are to keep the same.
+    """
+    left_out = {"path", "seconds", "format", "parity"} | (set() if with_plan else {"plan"})
+    kept = {key: value for key, value in found.items() if key not in left_out}
+    if training := found.get("training"):
+        kept["training"] = {key: value for key, value in training.items() if key != "log"}
     kept["gates"] = [{"log": _thinned(gates["log"])} for gates in found["gates"]]
     return kept
 

@@ -27,9 +27,9 @@ def served_table(store: Path) -> str:
 
 def _rows(store: Path) -> Iterator[list[str]]:
     for name, cell in sorted(read_store(store).items()):
-        accuracy = cell["found"]["accuracy"]
-        if cell["part"] != "point" or "score" not in accuracy["after"]:
+        if cell["part"] != "point" or "score" not in cell["found"]["accuracy"]["after"]:
             continue
+        accuracy = cell["found"]["accuracy"]
         sides = (
             {f"{name}, as it came": "before", name: "after"} if name == "whole-retrain" else {name: "after"}
         )

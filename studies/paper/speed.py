@@ -1,4 +1,4 @@
-"""How much faster each operating point is than the uncut model: measured by `bench`, stored beside the cells."""
+"""How much faster each operating point is than the uncut model: measured by `bench`, stored as cells."""
 
 import subprocess
 import sys
@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from prune.families.encoder import Encoder
-from studies.paper.cells import WHOLE
+from studies.paper.cells import SPEED, WHOLE
 from studies.paper.names import is_whole, training_of
-from studies.store import read_store
+from studies.store import Cell, prepare_store, read_store, write_cell
 from trellis.errors import InputError
-from trellis.files.json_file import read_json, write_json
+from trellis.files.json_file import read_json
 
-_FORMAT = 1
 _PROGRAM = "from trellis.cli.bench.command import main; main()"
 
 
@@ -53,22 +52,25 @@ def measure_speeds(
     baseline = onnx_file(work, WHOLE)
     if not baseline.is_file():
         raise InputError(f"There is no uncut model at {baseline}; name the --work that the study ran in.")
+    prepare_store(store)
     graphs: dict[str, Path] = {}
     for name, cell in cells.items():
         graph = onnx_file(work, name)
         if cell["part"] == "point" and not is_whole(name) and graph.is_file():
             graphs.setdefault(training_of(name)[0], graph)
-    (store / "speeds").mkdir(exist_ok=True)
     for name, graph in graphs.items():
-        path = store / "speeds" / f"{name}-b{batch}-s{seq}.json"
-        if not path.exists():
-            say(path.stem)
-            write_json(path, _stored(name, _bench(graph, baseline, batch, seq, options)), indent=2)
+        stored_as = f"{name}-b{batch}-s{seq}"
+        if stored_as not in cells:
+            say(stored_as)
+            write_cell(store, stored_as, SPEED, [], _kept(name, _bench(graph, baseline, batch, seq, options)))
 
 
 def read_speeds(store: Path) -> list[Speed]:
-    """All stored speeds, by name, then batch, then tokens. Raises InputError where one is damaged."""
-    speeds = [_speed(path) for path in (store / "speeds").glob("*.json")]
+    """All stored speeds, by name, then batch, then tokens.
+
+    Raises InputError where one is damaged, or `store` holds nothing at all.
+    """
+    speeds = [_speed(cell) for cell in read_store(store).values() if cell.get("part") == SPEED]
     return sorted(speeds, key=lambda speed: (speed.name, speed.batch, speed.seq))
 
 
@@ -85,12 +87,11 @@ def _bench(graph: Path, baseline: Path, batch: int, seq: int, options: Sequence[
         return found
 
 
-def _stored(name: str, result: dict[str, Any]) -> dict[str, Any]:
+def _kept(name: str, result: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a result: not the samples, and not where the files lay."""
     (comparison,) = result["comparisons"]
     (point,) = comparison["points"]
     return {
-        "format": _FORMAT,
         "name": name,
         **point["candidate"]["load"],
         "speedup": point["speedup"],
@@ -102,11 +103,9 @@ def _stored(name: str, result: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _speed(path: Path) -> Speed:
-    data = read_json(path, "stored speed")
+def _speed(cell: Cell) -> Speed:
     try:
-        if data["format"] != _FORMAT:
-            raise InputError(f"it is not in the format {_FORMAT}.")
+        data = cell["found"]
         return Speed(
             name=str(data["name"]),
             batch=int(data["batch"]),
@@ -115,4 +114,4 @@ def _speed(path: Path) -> Speed:
             encoder=Encoder.from_dict(data["encoder"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path} is no stored speed; remove it and measure it again.") from error
+        raise InputError(f"The stored cell {cell['name']} is no speed; name another --store.") from error

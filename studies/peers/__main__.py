@@ -17,7 +17,7 @@ from prune.cost import multiply_adds
 from studies.pairs import main, measured_with, timed
 from studies.peers.graphs import Contestant, write_theirs
 from studies.peers.pairs import PAIRS
-from studies.store import is_stored, read_store, write_cell
+from studies.store import is_stored, prepare_store, read_store, write_cell
 from trellis.cores import available_cores
 from trellis.errors import InputError
 
@@ -29,7 +29,7 @@ READINGS = 5
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 _Work = Annotated[Path, typer.Option(help="Where the graphs are kept from one run to the next.")]
-_Store = Annotated[Path, typer.Option(help="Where the numbers are kept, one file a pair.")]
+_Store = Annotated[Path, typer.Option(help="File of the numbers, such as peers.json.gz.")]
 
 
 @app.command()
@@ -47,7 +47,7 @@ def time(
     max_time: Annotated[float, typer.Option(metavar="SECONDS", help="To aim at per pair.")] = 60.0,
 ) -> None:
     """Time all pairs that are not stored yet, each in turn."""
-    store.mkdir(parents=True, exist_ok=True)
+    prepare_store(store)
     if not is_stored(store, LIMIT, []):
         write_cell(store, LIMIT, "the machine's limit", [], _limit())
     effort = Effort(max_time=max_time)

@@ -18,7 +18,7 @@ from bench.graphs import Form
 from bench.workload import BERT_BASE, Effort, EngineSpec, Workload
 from prune.shape import ModelShape
 from studies.pairs import graph_file, main, measured_with, timed
-from studies.store import is_stored, read_store, write_cell
+from studies.store import is_stored, prepare_store, read_store, write_cell
 from trellis.cores import available_cores
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -28,7 +28,7 @@ SHAPE = ModelShape.uniform(6, num_heads=12, intermediate_size=1536)
 """A MiniLM of six layers: a call of a few milliseconds, where trouble shows first."""
 WORKLOAD = Workload(1, 128)
 
-_Store = Annotated[Path, typer.Option(help="Where the numbers are kept, one file a run.")]
+_Store = Annotated[Path, typer.Option(help="File of the numbers, such as trust.json.gz.")]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def run(
     max_time: Annotated[float, typer.Option(metavar="SECONDS", help="To aim at per run.")] = 40.0,
 ) -> None:
     """Make all runs that are not stored yet."""
-    store.mkdir(parents=True, exist_ok=True)
+    prepare_store(store)
     effort = Effort(max_time=max_time)
     inputs = measured_with(effort)
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:

@@ -15,7 +15,7 @@ from export.target import GraphPrecision
 from prune.cost import multiply_adds
 from prune.shape import ModelShape
 from studies.pairs import graph_file, main, measured_with, timed
-from studies.store import is_stored, read_store, write_cell
+from studies.store import is_stored, prepare_store, read_store, write_cell
 from trellis.cores import available_cores
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -35,7 +35,7 @@ WIDTHS = {1407: 1, 1404: 4, 1400: 8, 1392: 16, 1344: 64}
 """Width → the largest power of two that it is a multiple of."""
 FEWER_HEADS = (7, 6, 4)
 
-_Store = Annotated[Path, typer.Option(help="Where the numbers are kept, one file a pair.")]
+_Store = Annotated[Path, typer.Option(help="File of the numbers, such as widths.json.gz.")]
 
 
 @app.command()
@@ -44,7 +44,7 @@ def run(
     max_time: Annotated[float, typer.Option(metavar="SECONDS", help="To aim at per pair.")] = 20.0,
 ) -> None:
     """Time all that is not stored yet."""
-    store.mkdir(parents=True, exist_ok=True)
+    prepare_store(store)
     effort = Effort(max_time=max_time)
     inputs = measured_with(effort)
     with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
