@@ -25,7 +25,10 @@ Cell = dict[str, Any]
 def prepare_store(store: Path) -> None:
     """Raise InputError, before anything is measured, where no cell could be added to `store`."""
     _cells(store)
-    store.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{store.parent} cannot be made a directory: {error.strerror}.") from None
     check_file(store)
 
 
@@ -65,7 +68,10 @@ def write_cell(
     found: Mapping[str, Any],
     inputs: Mapping[str, str] | None = None,
 ) -> None:
-    """Keep what was found in the cell, beside the cells that are there; the rest as for `is_stored`."""
+    """Keep what was found in the cell, beside the cells that are there; the rest as for `is_stored`.
+
+    Raises InputError where `store` holds something else, its directory is not there, or nothing can be written.
+    """
     cell = {
         "format": _FORMAT,
         "name": name,

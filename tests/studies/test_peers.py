@@ -27,14 +27,15 @@ def test_the_table_holds_each_side_against_the_limit_of_its_precision(tmp_path: 
     products = multiply_adds(BERT_BASE, BERT_BASE_SHAPE, batch=1, seq=384)
     place = {"cpu": "one", "cores": 2}
     limits = {"fp32": products, "int8": 4.0 * products}
-    write_cell(tmp_path, LIMIT, "", [], {"environment": place, "multiply_adds_per_second": limits})
+    store = tmp_path / "peers.json.gz"
+    write_cell(store, LIMIT, "", [], {"environment": place, "multiply_adds_per_second": limits})
     timing = {
         "environment": place,
         "speedup": {"estimate": 4.0, "low": 3.9, "high": 4.1},
         "launches": [{"blocks": [{"baseline": [turn(2.0)], "candidate": [turn(0.5)]}]}],
     }
-    write_cell(tmp_path, pair.name, pair.shows, [], timing)
-    command = [sys.executable, "-m", "studies.peers", "table", "--store", str(tmp_path)]
+    write_cell(store, pair.name, pair.shows, [], timing)
+    command = [sys.executable, "-m", "studies.peers", "table", "--store", str(store)]
     done = subprocess.run(command, capture_output=True, text=True, env={"COLUMNS": "200"})
     assert done.returncode == 0, done.stderr
     (row,) = [line for line in done.stdout.splitlines() if "openvino-int8 cut" in line]

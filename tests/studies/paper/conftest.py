@@ -1,6 +1,5 @@
 """Stores of made-up cells whose figures can be worked out by hand."""
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 
 from prune.shape import LayerShape, ModelShape
+from studies.paper.cells import SPEED
 from studies.store import write_cell
 
 WHOLE = ModelShape.uniform(2, num_heads=4, intermediate_size=8)
@@ -44,8 +44,7 @@ def cut() -> ModelShape:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    (tmp_path / "store").mkdir()
-    return tmp_path / "store"
+    return tmp_path / "store.json.gz"
 
 
 @pytest.fixture
@@ -83,16 +82,14 @@ def put_speed(store: Path) -> Callable[..., None]:
     """Stores a measured speed."""
 
     def put_speed(name: str, estimate: float, batch: int = 1, seq: int = 384) -> None:
-        (store / "speeds").mkdir(exist_ok=True)
         speed = {
-            "format": 1,
             "name": name,
             "batch": batch,
             "seq": seq,
             "speedup": {"estimate": estimate, "low": estimate - 0.5, "high": estimate + 0.5},
             "encoder": ENCODER,
         }
-        (store / "speeds" / f"{name}-b{batch}-s{seq}.json").write_text(json.dumps(speed))
+        write_cell(store, f"{name}-b{batch}-s{seq}", SPEED, [], speed)
 
     return put_speed
 

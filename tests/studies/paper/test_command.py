@@ -50,10 +50,10 @@ def test_what_is_not_there_is_one_sentence_and_exit_2(arguments: tuple[str, ...]
 
 
 def test_a_cell_of_another_kind_is_one_sentence_and_exit_2(store: Path) -> None:
-    (store / "found.json").write_text('{"format": 7}')
+    store.write_text('[{"format": 7, "name": "l0-1-1"}]')
     done = study("table", "--store", store)
     assert done.returncode == 2
-    assert "is no cell of a study" in done.stderr
+    assert "is no store of a study" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

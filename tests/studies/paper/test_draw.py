@@ -9,6 +9,7 @@ import pytest
 
 from studies.paper.draw import NUMBERS_FILE, draw_all
 from studies.paper.numbers import numbers_of
+from studies.store import write_cell
 from trellis.errors import InputError
 
 FIGURES = ("methods", "layers", "costs")
@@ -86,7 +87,7 @@ def test_what_cannot_be_drawn_leaves_what_was_there(put, store: Path, tmp_path: 
     put("l0-1-1")
     draw_all(store, tmp_path / "out", "png")
     before = (tmp_path / "out" / "layers.png").read_bytes()
-    (store / "l0-2-2.json").write_text('{"format": 1, "name": "l0-2-2"}')
+    write_cell(store, "l0-2-2", "point", [], {})
     with pytest.raises(InputError, match="l0-2-2 is damaged"):
         draw_all(store, tmp_path / "out", "png")
     assert (tmp_path / "out" / "layers.png").read_bytes() == before

@@ -14,6 +14,7 @@ from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.squad.compare import compare
 from studies.paper.found import accuracy_in, found_in, read_found
 from studies.paper.scores import difference
+from studies.store import read_store
 from trellis.errors import InputError
 
 
@@ -99,7 +100,7 @@ def _without(key: str) -> Any:
 )
 def test_a_damaged_cell_is_one_error_that_names_it(put, store: Path, damage, said: str) -> None:
     put("l0-1-1")
-    cell = json.loads((store / "l0-1-1.json").read_text())
+    cell = read_store(store)["l0-1-1"]
     damage(cell)
     with pytest.raises(InputError, match=f"^The stored cell l0-1-1 is damaged: .*{said}"):
         found_in(cell)

@@ -12,7 +12,7 @@ STUDY = Path(__file__).parents[3] / "studies" / "results"
 
 
 def test_the_stored_points_at_the_thresholds_that_were_written() -> None:
-    lines = served_table(STUDY / "squad").splitlines()
+    lines = served_table(STUDY / "squad.json.gz").splitlines()
     assert lines[0] == "| model | F1 | has-answer F1 | no-answer accuracy | has-answer F1, none refused |"
     assert "| whole-retrain, as it came | 59.7 | 36.3 | 80.8 | 73.2 |" in lines
     assert "| l0-1-1 | 56.9 | 19.0 | 91.2 | 67.1 |" in lines
@@ -21,7 +21,7 @@ def test_the_stored_points_at_the_thresholds_that_were_written() -> None:
 
 def test_other_studies_are_refused() -> None:
     with pytest.raises(InputError, match="holds no operating points of SQuAD"):
-        served_table(STUDY / "nq")
+        served_table(STUDY / "nq.json.gz")
 
 
 def test_cells_with_odds_are_scored_at_their_best_threshold_as_those_of_before() -> None:

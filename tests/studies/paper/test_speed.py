@@ -1,12 +1,15 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prune.shape import ModelShape
+from studies.paper.cells import SPEED
 from studies.paper.run import onnx_file
 from studies.paper.speed import measure_speeds, read_speeds
+from studies.store import read_store, write_cell
 from trellis.errors import InputError
 
 QUICK = ("--launches", "2", "--blocks", "3", "--precision-goal", "99%", "--threads", "1")
@@ -33,20 +36,20 @@ def test_points_are_measured_once_against_the_whole_model(put, store: Path, work
     said: list[str] = []
     measure_speeds(store, work, 1, 32, QUICK, said.append)
     assert said == ["l0-1-1-b1-s32"]
-    (path,) = (store / "speeds").iterdir()
-    stored = json.loads(path.read_text())
+    cell = read_store(store)["l0-1-1-b1-s32"]
+    stored = cell["found"]
     assert stored["speedup"]["blocks"] >= 6
     assert stored["latencies"]["baseline"]["p50"] > 0
     assert stored["environment"]["cpu"]
-    assert str(work) not in path.read_text()
+    assert str(work) not in json.dumps(cell)
     (speed,) = read_speeds(store)
     assert (speed.name, speed.batch, speed.seq) == ("l0-1-1", 1, 32)
     assert speed.low <= speed.estimate <= speed.high
     assert speed.encoder.hidden_size == 64
-    before = path.stat().st_mtime_ns
+    before = store.stat().st_mtime_ns
     measure_speeds(store, work, 1, 32, QUICK, said.append)
     assert said == ["l0-1-1-b1-s32"]
-    assert path.stat().st_mtime_ns == before
+    assert store.stat().st_mtime_ns == before
     measure_speeds(store, work, 2, 32, QUICK, said.append)
     assert said == ["l0-1-1-b1-s32", "l0-1-1-b2-s32"]
     assert [speed.batch for speed in read_speeds(store)] == [1, 2]
@@ -66,7 +69,7 @@ def test_what_bench_cannot_serve_is_said_and_nothing_is_stored(put, store: Path,
         InputError, match=r"was not measured: .*--seq is 129, and the model has positions for 128"
     ):
         measure_speeds(store, work, 1, 129, QUICK)
-    assert list((store / "speeds").iterdir()) == []
+    assert list(read_store(store)) == ["l0-1-1-retrain"]
 
 
 def test_without_the_whole_model_there_is_nothing_to_compare_with(put, store: Path, tmp_path: Path) -> None:
@@ -75,7 +78,8 @@ def test_without_the_whole_model_there_is_nothing_to_compare_with(put, store: Pa
         measure_speeds(store, tmp_path, 1, 384)
 
 
-def test_speeds_are_read_in_order_and_their_absence_is_no_error(put_speed, store: Path) -> None:
+def test_speeds_are_read_in_order_and_their_absence_is_no_error(put, put_speed, store: Path) -> None:
+    put("l0-1-1")
     assert read_speeds(store) == []
     for name, batch, seq in (
         ("yardstick", 1, 384),
@@ -92,11 +96,9 @@ def test_speeds_are_read_in_order_and_their_absence_is_no_error(put_speed, store
     ]
 
 
-@pytest.mark.parametrize(
-    "damage", ['{"format": 1}', "[]", '{"format": 2}', '{"format": 1, "speedup": 3}', "{"]
-)
-def test_a_damaged_speed_is_named(put_speed, store: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", [{}, [], {"speedup": 3}, {"name": "l0-2-2"}, "b1"])
+def test_a_damaged_speed_is_named(put_speed, store: Path, damage: Any) -> None:
     put_speed("l0-1-1", 2.0)
-    (store / "speeds" / "l0-2-2-b1-s384.json").write_text(damage)
-    with pytest.raises(InputError, match=r"l0-2-2-b1-s384\.json is no"):
+    write_cell(store, "l0-2-2-b1-s384", SPEED, [], damage)
+    with pytest.raises(InputError, match="cell l0-2-2-b1-s384 is no speed"):
         read_speeds(store)
