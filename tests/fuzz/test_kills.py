@@ -22,8 +22,9 @@ TIMES = int(os.environ.get("ESPALIER_FUZZ", "1"))
 ATTEMPTS = """
 import contextlib, io, json, shutil, sys
 from pathlib import Path
-import torch, tiny
-from kills import KILLED, killed_at
+import torch
+from support import tiny
+from support.kills import KILLED, killed_at
 import export.artifact, trellis.cli.prune_export.pipeline, trellis.cli.prune_export.report
 import trellis.cli.prune_export.page, transformers, onnxruntime
 from functools import partial
