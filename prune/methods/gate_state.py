@@ -19,6 +19,7 @@ from trellis.files.notes import run_of
 from trellis.files.replace import replace_file
 
 STATE_FILE = "gates.safetensors"
+_NOTED = "noted"
 
 _BETAS = (0.9, 0.999)  # of BERT's optimizer
 _EPSILON = 1e-12  # its 1e-6 is above the gradients of a large model's gates, which would hardly move
@@ -98,7 +99,10 @@ def write_state(state: GateState, directory: Path) -> None:
     }
     tensors, said = {name: tensor.contiguous() for name, tensor in tensors.items()}, json.dumps(rest)
     with replace_file(directory / STATE_FILE) as staging:
-        save_file(tensors, staging, {"state": said, "digest": _digest(directory, said, tensors)})
+        noted = {"state": said, "digest": _digest(directory, said, tensors)}
+        save_file(
+            tensors, staging, {_NOTED: json.dumps(noted)}
+        )  # one entry: the order of several is not fixed
 
 
 def read_state(directory: Path) -> GateState | None:
@@ -106,7 +110,7 @@ def read_state(directory: Path) -> GateState | None:
     path = directory / STATE_FILE
     try:
         with safe_open(path, framework="pt") as file:
-            noted = file.metadata()
+            noted = json.loads(file.metadata()[_NOTED])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if noted["digest"] != _digest(directory, noted["state"], tensors):
             return None

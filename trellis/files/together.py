@@ -58,9 +58,9 @@ def _stage(place: Path, name: str | None) -> Path:
 
 
 def _move(whole: Path, folder: Path) -> None:
-    """From wherever that stopped."""
+    """From wherever that stopped; first what others refer to by longer names, as a graph does to its data file."""
     if whole.is_dir():
-        for file in sorted(whole.iterdir()):
+        for file in sorted(whole.iterdir(), reverse=True):
             file.replace(folder / file.name)
         sync(folder)
         whole.rmdir()

@@ -274,9 +274,10 @@ class Request:
         """All files that the run reads, as far as they can be known before it begins."""
         models = [self.model, self.teacher]
         if self.is_demo:
-            from prune.demo import find_encoder
+            from prune.demo import installed_encoder
 
-            models = [str(find_encoder())]
+            encoder = installed_encoder()  # where there is none, that is told when it is needed
+            models = [str(encoder)] if encoder else []
         data = [self.train, *self.dev, self.calibration, self.shape, self.plan]
         return [
             *(part for model in models if model for part in parts_of(model)),
