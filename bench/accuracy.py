@@ -1,6 +1,6 @@
 """What the speed cost: how two models answer the same questions, each run by the engine that was timed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +11,7 @@ from bench.measure.runners import Logits, runner
 from bench.models import Model
 from bench.workload import ROLES, Role
 from prune.tasks.question_answering.figures import F1, HAS_ANSWER_F1, Figure, warnings
+from prune.tasks.question_answering.fitted_on import shares_any
 from prune.tasks.question_answering.natural_questions.compare import KINDS
 from prune.tasks.question_answering.reader import AnyTokenizer
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
@@ -49,7 +50,7 @@ class Metric:
 
 Thresholds = Literal["own", "folds"]
 """What questions are refused by as served: the threshold that each model brings; or, where those are not of one kind or
-were fitted on these very questions, one that is fitted to each model alike, on other questions than it judges."""
+were fitted on some of these questions, one that is fitted to each model alike, on other questions than it judges."""
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,9 @@ def score(task: TaskName, exam: Exam[Any], models: dict[Role, Model], answers: d
     first, last = roles[0], roles[-1]
     habit = exam.habit(answers[first], brought[first])
     own = (brought[first], brought[last])
-    fitted_on = [found.fitted_on for found, _ in settings.values()]
-    alike = len({each is None for each in fitted_on}) == 1 and exam.fingerprint[:16] not in fitted_on
+    alike = _stand_as_they_are(
+        [found.fitted_on for found, _ in settings.values()], exam.questions_of(answers[first])
+    )
     compared = exam.compare(answers[first], answers[last], habit, own if alike else None)
 
     def metric(figure: Figure, name: str, *, paired: bool) -> Metric:
@@ -179,6 +181,14 @@ def score(task: TaskName, exam: Exam[Any], models: dict[Role, Model], answers: d
         "own" if alike else "folds",
         tuple(dict.fromkeys(warnings(compared, *names))),
     )
+
+
+def _stand_as_they_are(fitted_on: Sequence[str | None], questions: Iterable[str]) -> bool:
+    """Whether all thresholds were fitted on none of these `questions`, or none was fitted."""
+    fitted = [sample for sample in fitted_on if sample is not None]
+    if len(fitted) < len(fitted_on):
+        return not fitted
+    return not shares_any(" ".join(fitted), questions)
 
 
 def tokenizer_of(model: Model) -> AnyTokenizer:

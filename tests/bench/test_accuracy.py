@@ -12,6 +12,7 @@ from bench.graphs import Form
 from bench.models import Model, Opener
 from export.runtimes.tensorrt.profile import parse_profiles
 from prune.checkpoint import random_model, save
+from prune.tasks.question_answering.fitted_on import sample_of
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.squad.task import SquadExam
@@ -120,6 +121,76 @@ def test_two_models_are_paired(opener: Opener, directory: Path, encoder, cut, tm
     assert f1.change.mean_difference == pytest.approx(f1.values["candidate"] - f1.values["baseline"])
     assert f1.change.low <= f1.change.mean_difference <= f1.change.high
     assert found.limited == [f1.change]
+
+
+ELSEWHERE = sample_of(["another question", "and one more"])
+ALSO_ELSEWHERE = sample_of(["a third"])
+HERE = sample_of(EXAM.questions_of([]))
+PARTLY_HERE = sample_of(
+    ["another question", *SquadExam([replace(QUESTIONS[1], id="other")]).questions_of([])]
+)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "candidate", "thresholds"),
+    [
+        (None, None, "own"),
+        (ELSEWHERE, ELSEWHERE, "own"),
+        (ELSEWHERE, ALSO_ELSEWHERE, "own"),
+        (None, ELSEWHERE, "folds"),
+        (ELSEWHERE, None, "folds"),
+        (HERE, HERE, "folds"),
+        (HERE, ELSEWHERE, "folds"),
+        (ELSEWHERE, HERE, "folds"),
+        (None, HERE, "folds"),
+        (ELSEWHERE, PARTLY_HERE, "folds"),
+        (PARTLY_HERE, PARTLY_HERE, "folds"),
+    ],
+)
+def test_thresholds_stand_where_both_are_of_one_kind_and_fitted_elsewhere(
+    opener: Opener,
+    directory: Path,
+    encoder,
+    cut,
+    tmp_path: Path,
+    baseline: str | None,
+    candidate: str | None,
+    thresholds: str,
+) -> None:
+    """The baseline answers all by its own threshold, the candidate nothing: what is shown tells whose counted."""
+    save(random_model(encoder, cut, seed=4), _tokenizer(), tmp_path / "cut")
+    DecodingSettings(null_threshold=1e30, fitted_on=baseline).write(directory / DECODING_FILE)
+    DecodingSettings(null_threshold=-1e30, fitted_on=candidate).write(tmp_path / "cut" / DECODING_FILE)
+    models = {"baseline": opener.open(str(directory)), "candidate": opener.open(str(tmp_path / "cut"))}
+    answers = {role: ask(model, EXAM) for role, model in models.items()}
+    found = score("squad", EXAM, models, answers)
+    shown = {metric.name: metric.values for metric in found.metrics}
+
+    assert found.thresholds == thresholds
+    own = {"baseline": 0.0, "candidate": 100.0}
+    refused = shown["share refused as served"]
+    if thresholds == "own":
+        assert refused == pytest.approx(own)
+        assert shown["F1 as served"]["candidate"] == pytest.approx(100 / 3)  # one question has no answer
+        assert not any("by its own" in name for name in shown)
+    else:
+        both = (answers["baseline"], answers["candidate"])
+        fitted = EXAM.compare(*both, EXAM.habit(answers["baseline"], 1e30)).figures
+        (expected,) = [(each.before, each.after) for each in fitted if each.name == "share refused as served"]
+        assert tuple(refused.values()) == pytest.approx(expected)
+        assert shown["share refused by its own decoding.json"] == pytest.approx(own)
+        assert shown["F1 by its own decoding.json"]["candidate"] == pytest.approx(100 / 3)
+
+
+@pytest.mark.parametrize(
+    ("fitted_on", "thresholds"),
+    [(None, "own"), (ELSEWHERE, "own"), (HERE, "folds"), (PARTLY_HERE, "folds")],
+)
+def test_the_threshold_of_one_model_alone_stands_unless_fitted_on_these_questions(
+    opener: Opener, directory: Path, fitted_on: str | None, thresholds: str
+) -> None:
+    DecodingSettings(null_threshold=-1e30, fitted_on=fitted_on).write(directory / DECODING_FILE)
+    assert _alone(opener.open(str(directory))).thresholds == thresholds
 
 
 @pytest.mark.parametrize(

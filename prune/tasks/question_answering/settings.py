@@ -33,7 +33,8 @@ class DecodingSettings:
     max_question_length: int = 64
     null_threshold: float = 0.0
     fitted_on: str | None = None
-    """Names the questions that the threshold was fitted on for this very model; None where it was not."""
+    """A sample of the questions that the threshold was fitted on for this very model, see
+    `prune.tasks.question_answering.fitted_on`; None where it was not."""
 
     def __post_init__(self) -> None:
         for name, least in _LEAST.items():
@@ -41,7 +42,7 @@ class DecodingSettings:
         check_number("The decoding setting null_threshold", self.null_threshold, -MOST_LOGIT, MOST_LOGIT)
         if self.fitted_on is not None and not isinstance(self.fitted_on, str):
             raise InputError(
-                f"The decoding setting fitted_on is {self.fitted_on!r}; expected the name of some questions."
+                f"The decoding setting fitted_on is {self.fitted_on!r}; expected the names of some questions."
             )
 
     def clipped(self, longest: int) -> "DecodingSettings":

@@ -1,6 +1,6 @@
 """What a task must offer to be trained and measured on; SQuAD and Natural Questions each do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from prune.tasks.question_answering.answer import Progress, Run
@@ -64,6 +64,9 @@ class Exam(Protocol, Generic[Answers]):
 
     def from_json(self, data: Any) -> Answers:
         """Inverse of `to_json`."""
+
+    def questions_of(self, answers: Answers) -> Iterable[str]:
+        """What was answered, each told by all that makes it the same question in other files."""
 
     def habit(self, answers: Answers, null_threshold: float) -> Habit:
         """How the model that gave `answers` refuses at the threshold that it came with."""

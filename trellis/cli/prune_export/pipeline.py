@@ -190,7 +190,7 @@ def _write(
     if choice.plan or request.trains or request.precision != "fp32":
         settings = replace(settings, fitted_on=None)  # that was another model
     if measured:
-        settings = calibrated(settings, measured.accuracy, measured.exam)
+        settings = calibrated(settings, measured.accuracy, measured)
     provenance = dict(origin)
     if choice.plan:
         method = "plan" if request.plan else request.method

@@ -19,6 +19,7 @@ from prune.stages import Progress
 from prune.tasks.question_answering.answer import Run, answer
 from prune.tasks.question_answering.builtin import builtin_questions, search_questions
 from prune.tasks.question_answering.figures import Comparison
+from prune.tasks.question_answering.fitted_on import sample_of
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.task import Exam
@@ -69,7 +70,7 @@ class Served:
             self.agreement = self._agreement(file)
             return self.settings
         self.accuracy = self._compared(file)
-        return calibrated(self.settings, self.accuracy, self.measured.exam)
+        return calibrated(self.settings, self.accuracy, self.measured)
 
     def _loses_little(self, graph: onnx.ModelProto) -> bool:
         compared = self._compared(graph.SerializeToString())
@@ -127,8 +128,9 @@ class Served:
         self.progress(f"answering in {self.request.precision}", done, total)
 
 
-def calibrated(settings: DecodingSettings, accuracy: Comparison, exam: Exam[Any]) -> DecodingSettings:
-    """With the threshold for "no answer" that was fitted to the model after in `exam`, if its questions told one."""
+def calibrated(settings: DecodingSettings, accuracy: Comparison, measured: Measured) -> DecodingSettings:
+    """With the threshold for "no answer" that `accuracy` fitted to the model after, if its questions told one."""
     if accuracy.null_threshold is None:
         return settings
-    return replace(settings, null_threshold=accuracy.null_threshold, fitted_on=exam.fingerprint[:16])
+    fitted_on = sample_of(measured.exam.questions_of(measured.answers))
+    return replace(settings, null_threshold=accuracy.null_threshold, fitted_on=fitted_on)

@@ -129,6 +129,10 @@ class NqExam:
         """Inverse of `to_json`; raises InputError where something is wrong in `data`."""
         return NqAnswers.from_json(data)
 
+    def questions_of(self, answers: NqAnswers) -> Iterator[str]:
+        """The id of each: in all files of Natural Questions it is of one question."""
+        return (gold.id for gold in answers.golds)
+
     def habit(self, answers: NqAnswers, null_threshold: float) -> Habit:
         """How the model that gave `answers` refuses at the threshold that it came with."""
         return habit_of(answers, null_threshold)

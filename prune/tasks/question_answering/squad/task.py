@@ -100,6 +100,10 @@ class SquadExam:
             for entry in data
         ]
 
+    def questions_of(self, answers: list[Prediction]) -> Iterator[str]:
+        """Question and context of each; the id is not what makes it one."""
+        return (f"{each.question}\n{each.context}" for each in self.questions)
+
     def habit(self, answers: list[Prediction], null_threshold: float) -> Habit:
         """How the model that gave `answers` refuses at the threshold that it came with."""
         return habit_of(answers, null_threshold)

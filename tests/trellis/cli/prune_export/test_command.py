@@ -31,6 +31,7 @@ from prune.families.layers import shape_of
 from prune.shape import ModelShape
 from prune.source import open_source
 from prune.tasks.question_answering.answer import answer, score_predictions, torch_runner
+from prune.tasks.question_answering.fitted_on import sample_of
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.squad.reading import write_squad
@@ -198,8 +199,27 @@ def test_dev_measures_both_models_and_sets_the_null_threshold(model_dir: Path, s
         assert printed.index(f"WARNING: {warning}") < printed.index("layer")  # above everything else
     settings = DecodingSettings.read(out.parent / DECODING_FILE)
     assert settings.null_threshold == accuracy["after"]["null_threshold"] == accuracy["null_threshold"]
-    assert settings.fitted_on == SquadExam(questions()).fingerprint[:16]
+    assert settings.fitted_on == sample_of(SquadExam(questions()).questions_of([]))
+    assert len(settings.fitted_on.split()) == 9
     assert "NOT measured" not in printed
+
+
+def test_no_accuracy_stands_in_a_saved_model_and_it_refuses_as_was_reported(
+    model_dir: Path, squad_file: Path
+) -> None:
+    """A score would be of one threshold, and of questions that whoever loads the model does not have."""
+    saved, report = model_dir.parent / "saved", model_dir.parent / "report.json"
+    wishes = ("--method", "random", "--prune-heads", 0.5, "--dev", squad_file)
+    out, _ = exported(model_dir, *wishes, "--save-model", saved, "--json", report)
+    assert {path.suffix for path in saved.iterdir()} <= {".json", ".safetensors", ".jinja"}  # no card
+    provenance = json.loads((saved / "provenance.json").read_bytes())
+    assert set(provenance) == {"model_name", "sha256", "licence", "method", "seed", "how"}
+    assert provenance["how"] == json.loads(report.read_bytes())["how"]
+    said = "".join(path.read_text() for path in (*saved.glob("*.json"), *out.parent.glob("*.json")))
+    assert not re.search(r"\b(f1|accuracy|exact|score)\b", said, re.IGNORECASE)
+    accuracy = json.loads(report.read_bytes())["accuracy"]
+    for folder in (saved, out.parent):
+        assert DecodingSettings.read(folder / DECODING_FILE).null_threshold == accuracy["null_threshold"]
 
 
 def test_dry_run_says_what_would_be_done_and_writes_nothing(model_dir: Path, tmp_path: Path) -> None:

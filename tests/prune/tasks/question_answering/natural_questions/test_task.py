@@ -107,6 +107,7 @@ def test_an_exam_from_asking_to_comparing(tmp_path: Path, wordpiece: PreTrainedT
     assert exam.num_questions is None
     assert seen[-1][0] == seen[-1][1] == Path(exam.source).stat().st_size
     assert [gold.id for gold in before.golds] == [str(index) for index in range(70)]
+    assert list(exam.questions_of(before)) == [str(index) for index in range(70)]
     assert exam.from_json(json.loads(json.dumps(exam.to_json(before)))) == before
     found = exam.compare(before, after, exam.habit(before, 0.0))
     assert found.before.short.score == score(before.golds, before.predictions).short
