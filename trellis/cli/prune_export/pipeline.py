@@ -253,6 +253,7 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "plan": choice.plan.to_dict() if choice.plan else None,
         "search": asdict(choice.search) | {"plan": None} if choice.search else None,
         "gates": [{"log": gates.to_dict()["log"]} for gates in choice.gates],
+        "train_skipped": outcome.skipped or None,
         "training": outcome.training,
         "warnings": outcome.warnings(),
         "accuracy": outcome.accuracy.to_dict() if outcome.accuracy else None,

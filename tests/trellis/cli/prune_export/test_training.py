@@ -10,6 +10,7 @@ import onnxruntime
 import pytest
 import torch
 from support import tiny
+from support.html_tree import tree
 from transformers import PreTrainedModel
 from typer.testing import CliRunner
 
@@ -211,6 +212,56 @@ def test_with_no_amount_gates_guide_the_search(room: Room) -> None:
     assert search["percent"] > 0
     assert len(found["gates"]) == 2
     assert found["gates"][0]["log"][-1]["step"] == 4
+
+
+SHORT = ("--gate-epochs", 0.25, "--gate-learning-rate", "1e-6")
+"""One step, in which no gate moves."""
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_gates_that_hardly_closed_are_said_above_all_else(room: Room, joint: bool) -> None:
+    page, dev = room.path / "page.html", ("--dev", room.train)
+    wishes = ("--method", "l0", "--train", room.train, *CUT, *SHORT, *(("--joint",) if joint else ()), *dev)
+    code, printed, said = room.call(*wishes, "--json", room.path / "found.json", "--html", page)
+    assert code == 0, said
+    found = json.loads((room.path / "found.json").read_bytes())
+    closed = {kind: share for gates in found["gates"] for kind, share in gates["log"][-1]["removed"].items()}
+    assert max(closed.values()) < 0.1
+    expected = [
+        f"The gates of {kind} closed {closed[key]:.0%}, and {wanted:.0%} was wanted: what is cut was hardly chosen "
+        "by them. Train them on more data or for longer (--train, --gate-share, --gate-epochs), or cut less."
+        for kind, key, wanted in (
+            ("heads", "heads", 0.5),
+            ("feed-forward activations", "intermediate", 0.25),
+        )
+    ]
+    assert found["warnings"][:2] == expected
+    assert found["accuracy"]["figures"][0]["name"] == "F1 as served"
+    assert printed.splitlines()[:2] == [f"WARNING: {each}" for each in expected]
+    below_the_title = tree(page.read_text(encoding="utf-8")).one("body").all("p")
+    assert [each.text for each in below_the_title[:2]] == [f"Warning: {each}" for each in expected]
+    shown = tree(page.read_text(encoding="utf-8")).one("body").text
+    assert shown.index(expected[-1]) < shown.index("activations removed.") < shown.index("F1 as served")
+
+
+def test_questions_that_were_not_trained_on_are_counted(room: Room) -> None:
+    document = json.loads(room.train.read_bytes())
+    document["data"][0]["paragraphs"][0]["qas"][0]["answers"][0]["answer_start"] += 1
+    room.train.write_text(json.dumps(document))
+    wishes = ("--train", room.train, "--prune-ffn", 0.5)
+    code, printed, said = room.call(*wishes, "--json", room.path / "found.json")
+    assert code == 0, said
+    expected = "1 of 32 questions cannot be trained on, the first is 'q0': "
+    (line,) = [each for each in printed.splitlines() if each.startswith("Of --train ")]
+    skipped = json.loads((room.path / "found.json").read_bytes())["train_skipped"]
+    assert skipped.startswith(expected)
+    assert line == f"Of --train {skipped}"
+
+    write_squad(questions(), room.train)
+    code, printed, said = room.call(*wishes, "--json", room.path / "found.json")
+    assert code == 0, said
+    assert "Of --train" not in printed
+    assert json.loads((room.path / "found.json").read_bytes())["train_skipped"] is None
 
 
 def test_a_plan_keeps_the_very_same_units(room: Room) -> None:

@@ -232,10 +232,20 @@ def test_natural_questions_are_told_from_squad(tmp_path: Path, lines: int, packe
             InputError, match=r"nq\.jsonl holds Natural Questions, not SQuAD; add --task nq\.$"
         ):
             read(str(path))
-    with pytest.raises(
-        InputError, match=r"line 0|line 1 holds SQuAD, not Natural Questions; leave out --task nq\."
-    ):
-        list(read_documents(saved(tmp_path, document())))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("content", [document(), document()["data"][0]], ids=["whole", "article"])
+def test_squad_is_told_from_natural_questions(
+    tmp_path: Path, packed: bool, indent: int | None, content: dict[str, object]
+) -> None:
+    text = json.dumps(content, indent=indent).encode()
+    path = tmp_path / ("squad.json.gz" if packed else "squad.json")
+    path.write_bytes(gzip.compress(text) if packed else text)
+    with pytest.raises(InputError) as caught:
+        list(read_documents(str(path)))
+    assert str(caught.value) == f"{path}, line 1 holds SQuAD, not Natural Questions; leave out --task nq."
 
 
 def test_a_directory_that_is_no_dataset_is_one_sentence(tmp_path: Path) -> None:
