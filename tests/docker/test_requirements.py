@@ -53,3 +53,9 @@ def test_every_package_reaches_the_build() -> None:
         line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
     }
     assert packages <= let_through
+
+
+def test_what_the_project_is_built_from_reaches_the_build() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    let_through = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {f"!{name}" for name in (project["readme"], *project["license-files"])} <= set(let_through)
