@@ -19,6 +19,8 @@ _PATIENCE = timedelta(days=3)
 
 _NUMBERS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT")
 _MOST = 65536
+_NONE = "-1"
+"""What some launchers set LOCAL_RANK to where there is one process; accelerate reads it so too."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def check_launch(environment: Mapping[str, str]) -> None:
     The variables are those that torchrun sets; left over from elsewhere, they are no launch.
     """
     numbers = {name: environment[name] for name in _NUMBERS if name in environment}
+    if numbers.get("LOCAL_RANK") == _NONE:
+        del numbers["LOCAL_RANK"]
     for name, text in numbers.items():
         if not (text.isascii() and text.isdigit() and int(text[:10]) < _MOST and len(text) < 10):
             raise InputError(

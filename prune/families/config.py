@@ -6,11 +6,9 @@ from typing import Any
 
 from prune.families import family_of
 from prune.families.encoder import Encoder
-from prune.shape import ModelShape
+from prune.shape import MOST_LAYERS, ModelShape
 from trellis.bounds import check_whole
 from trellis.errors import InputError
-
-MOST_LAYERS = 1000
 
 
 def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:

@@ -21,7 +21,13 @@ TORCHRUN = {
 
 
 def test_launches_and_none() -> None:
-    for environment in (TORCHRUN, {}, {"WORLD_SIZE": "1"}, {"RANK": "0", "WORLD_SIZE": "1"}):
+    for environment in (
+        TORCHRUN,
+        {},
+        {"WORLD_SIZE": "1"},
+        {"RANK": "0", "WORLD_SIZE": "1"},
+        {"LOCAL_RANK": "-1"},
+    ):
         check_launch(environment)
 
 
@@ -32,11 +38,18 @@ def test_half_a_launch_names_what_is_missing(absent: str) -> None:
         check_launch(environment)
 
 
-@pytest.mark.parametrize("value", ["two", "", "-1", "1.5", "9" * 400, "²", " 1"])
+@pytest.mark.parametrize("value", ["two", "", "-2", "1.5", "9" * 400, "²", " 1"])
 @pytest.mark.parametrize("name", ["RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT"])
 def test_garbage_is_named(name: str, value: str) -> None:
     with pytest.raises(InputError, match=f"The environment variable {name} is "):
         check_launch(TORCHRUN | {name: value})
+
+
+@pytest.mark.parametrize("name", ["RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_PORT"])
+def test_minus_one_is_none_for_the_local_rank_alone(name: str) -> None:
+    check_launch(TORCHRUN | {"LOCAL_RANK": "-1"})
+    with pytest.raises(InputError, match=f"The environment variable {name} is '-1'"):
+        check_launch(TORCHRUN | {name: "-1"})
 
 
 def test_a_rank_that_is_none_of_them() -> None:

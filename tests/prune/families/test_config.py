@@ -8,6 +8,7 @@ from transformers import AutoConfig
 
 from prune.families.config import encoder_of
 from prune.families.encoder import Encoder
+from prune.shape import MOST_LAYERS
 from trellis.errors import InputError
 
 
@@ -39,6 +40,7 @@ def test_a_config_that_leaves_the_pad_token_out_means_its_default(model_type: st
         ({"num_attention_heads": 0}, "num_attention_heads is 0; expected a whole number of at least 1"),
         ({"num_attention_heads": 3}, "hidden size 16 is no multiple of its 3 heads"),
         ({"intermediate_size": "12"}, "intermediate_size is '12'"),
+        ({"num_hidden_layers": MOST_LAYERS + 1}, "config has 1025 layers; at most 1024 are supported"),
         ({"num_hidden_layers": None}, "num_hidden_layers is None"),
         ({"vocab_size": -5}, "vocab_size is -5"),
         ({"max_position_embeddings": 1.5}, "max_position_embeddings is 1.5"),
@@ -53,6 +55,10 @@ def test_a_config_that_leaves_the_pad_token_out_means_its_default(model_type: st
 def test_what_would_be_computed_wrongly_is_refused_by_name(changes: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         encoder_of(config(**changes))
+
+
+def test_as_many_layers_as_a_shape_may_have_are_read() -> None:
+    assert len(encoder_of(config(num_hidden_layers=MOST_LAYERS))[1].layers) == MOST_LAYERS
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,9 @@ class Request:
         fractions = {"--prune-heads": self.prune_heads, "--prune-ffn": self.prune_ffn}
         for flag, fraction in fractions.items():
             if fraction is not None and not 0 <= fraction < 1:
-                raise InputError(f"{flag} is {fraction:g}; expected a fraction of at least 0 and below 1.")
+                raise InputError(
+                    f"{flag} is {fraction:g}; expected a fraction of at least 0 and below 1, such as 50% or 0.5."
+                )
         weights = {"--lambda-heads": self.lambda_heads, "--lambda-ffn": self.lambda_ffn}
         for flag, weight in weights.items():
             if weight is not None:

@@ -17,7 +17,10 @@ DISTILL = ("--train", "t.json", "--distill", "1")
 
 REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     # how much
-    "fraction of 1": (("--prune-heads", "1"), "--prune-heads is 1; expected a fraction of at least 0"),
+    "fraction of 1": (
+        ("--prune-heads", "1"),
+        "--prune-heads is 1; expected a fraction of at least 0 and below 1, such as 50% or 0.5.",
+    ),
     "fraction below 0": (("--prune-ffn", "-0.5"), "--prune-ffn is -0.5; expected a fraction"),
     "negative λ": ((*L0, "--lambda-heads", "-1"), "--lambda-heads is -1.0; expected a number of at least 0."),
     "infinite λ": ((*L0, "--lambda-ffn", "inf"), "--lambda-ffn is inf; expected a number"),
