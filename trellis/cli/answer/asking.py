@@ -1,5 +1,6 @@
 """The three ways in which the command is asked, and how each is answered on standard output."""
 
+import json
 import os
 import stat
 import sys
@@ -20,6 +21,7 @@ from prune.tasks.question_answering.squad.reading import read_questions
 from trellis.cli.answer.request import STANDARD_INPUT, Request
 from trellis.errors import InputError
 from trellis.files.json_file import json_text, write_json
+from trellis.printable import only_shown
 from trellis.progress import Report, shown
 
 _REFUSED = "(no answer)"
@@ -204,7 +206,8 @@ def _listed(found: Answer) -> str:
 
 
 def _on_one_line(text: str) -> str:
-    return " ".join(text.splitlines())
+    line = " ".join(text.splitlines())
+    return only_shown(line) if sys.stdout.isatty() else line
 
 
 def _reason(found: Answer, threshold: float) -> str:
@@ -215,7 +218,9 @@ def _reason(found: Answer, threshold: float) -> str:
 
 
 def _print_json(value: Any) -> None:
-    _print(json_text(value, "The answer"))
+    text = json_text(value, "The answer")
+    # JSON has the first 32 characters escaped, and no other that steers a terminal
+    _print(only_shown(text, lambda one: json.dumps(one)[1:-1]) if sys.stdout.isatty() else text)
 
 
 def _print(line: str) -> None:

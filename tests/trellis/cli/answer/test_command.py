@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import tty
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -426,6 +427,50 @@ def on_a_terminal(patience: str, *arguments: object, told_there_too: bool = Fals
     )
     os.close(theirs)
     return done.stdout or b"", read_all(ours)
+
+
+STEERING = "\x1b]0;owned\x07 \x1b[2J \x9b31m \x7f \x08\x08 \u202e \U000e0041"
+WRITTEN = "cafe\u0301 \u0645\u06cc\u200c\u062e 👩\u200d🌾 1\u00a0702 剪枝"
+
+
+def shown_of(folder: Path, context: Path, *arguments: object) -> tuple[str, str]:
+    """What the command prints about that context into a pipe, and on a terminal."""
+    asked = (folder, "Who?", "--never-refuse", "--context", context, *arguments)
+    ours, theirs = pty.openpty()
+    tty.setraw(theirs)
+    with subprocess.Popen([*COMMAND, *map(str, asked)], stdout=theirs) as process:
+        os.close(theirs)
+        shown = read_all(ours).decode()
+    assert process.returncode == 0
+    return run(*asked)[1], shown
+
+
+@pytest.mark.parametrize("arguments", [(), ("--top-k", 400)])
+def test_on_a_terminal_a_context_cannot_steer_it(
+    folder: Path, tmp_path: Path, arguments: tuple[object, ...]
+) -> None:
+    path = tmp_path / "context.txt"
+    path.write_text(f"Ada {STEERING} {WRITTEN}")
+    piped, shown = shown_of(folder, path, *arguments)
+    controls = [one for one in STEERING if one != " " and not one.isprintable()]
+    assert shown.splitlines() == [
+        "".join(ascii(one)[1:-1] if one in controls else one for one in line)
+        for line in piped.split("\n")[:-1]
+    ]
+    if arguments:
+        assert all(one in piped and one not in shown for one in controls)
+        assert any(WRITTEN[:20] in line for line in shown.splitlines())
+
+
+def test_json_on_a_terminal_says_the_same_and_steers_nothing(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "context.txt"
+    path.write_text(f"Ada {STEERING} {WRITTEN}")
+    piped, shown = shown_of(folder, path, "--json", "--top-k", 400)
+    assert json.loads(shown) == json.loads(piped)
+    assert any(all(each in span["text"] for each in "\x1b\x9b\x7f") for span in json.loads(piped)["spans"])
+    assert not any(one in shown for one in STEERING if one != " " and not one.isprintable())
+    assert "\x9b" in piped
+    assert WRITTEN in shown
 
 
 def read_all(terminal: int) -> bytes:
