@@ -34,6 +34,7 @@ from prune.source import SHAPE_KEY, Source, open_source
 from prune.stock import stock_class
 from prune.tasks.question_answering.library_faults import braced, library_faults
 from prune.tasks.question_answering.reader import Reader, backend_of, reader_of
+from prune.tasks.question_answering.sampling import set_noise_aside
 from prune.tasks.question_answering.tokenizer_file import (
     TOKENIZER_FILE,
     TokenizerFile,
@@ -195,6 +196,8 @@ def _as_transformers_has_it(directory: Path, config: PretrainedConfig | None) ->
     tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
         directory, config=config, local_files_only=True, trust_remote_code=False
     )
+    if tokenizer.is_fast:
+        set_noise_aside(backend_of(tokenizer))
     return tokenizer
 
 

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from support import tiny, tiny_tokenizers
 from support.folders import export_folder
+from tokenizers import Tokenizer, models, normalizers
 
 import prune
 from prune.checkpoint import load_tokenizer
 from prune.loaded_model import open_model
+from prune.tasks.question_answering.pieces import PIECE, pieces
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.reader import reader_of
 from prune.tasks.question_answering.tokenizer_file import load_reader, read_alike
@@ -45,6 +47,11 @@ WORDPIECE = {
     "no unknown token": (put("model", "unk_token", value="nowhere"), "has no token for characters that"),
     "an id too high": (put("model", "vocab", "tree", value=320), "gives the token 'tree' the id 320 and the model"),
     "an id of 4e9": (put("model", "vocab", "tree", value=4_000_000_000), "'tree' the id 4000000000 and the model"),
+    "an added id of 4e9": (
+        lambda state: state["added_tokens"].append(ADDED), f"gives the token '[x]' the id {HUGE} and the model"
+    ),
+    "an added id too high": (put("added_tokens", 0, "id", value=320), "gives the token '[PAD]' the id 320 and the"),
+    "an added id beyond": (put("added_tokens", 0, "id", value=2**32), "is damaged or no tokenizer (invalid value"),
     "an id beyond": (put("model", "vocab", "tree", value=2**63), "is damaged or no tokenizer (invalid value"),
     "a special token's id": (
         put("post_processor", "special_tokens", "[CLS]", "ids", value=[HUGE]), f"gives a token the id {HUGE} and"
@@ -104,8 +111,12 @@ def test_both_readers_refuse_alike(
     assert capfd.readouterr().err == ""  # where the library panicked, it is not said beside the sentence
 
 
-def test_every_command_says_so_and_exits_with_2(tmp_path: Path) -> None:
-    change, sentence = UNIGRAM["a map of nothing"]
+@pytest.mark.parametrize(
+    ("change", "sentence"), [UNIGRAM["a map of nothing"], WORDPIECE["an added id of 4e9"]]
+)
+def test_every_command_says_so_and_exits_with_2(
+    tmp_path: Path, change: Callable[[Any], None], sentence: str
+) -> None:
     model, tokenizer = export_folder(tmp_path / "out")
     prune.save(model, tokenizer, tmp_path / "model")
     for folder in ("out", "model"):
@@ -139,6 +150,23 @@ def test_what_fails_on_some_texts_only_is_one_sentence() -> None:
     for asked in (Question("", "\U000fffff", "a"), Question("", "a", "\U000fffff")):
         with pytest.raises(InputError, match="The tokenizer fails on a question or its context"):
             make_windows([asked], reader, max_length=64, stride=0, max_question_length=8)
+
+
+@pytest.mark.parametrize("place", [0, PIECE + 3, 5 * PIECE])
+def test_so_is_what_fails_somewhere_in_a_long_text(place: int) -> None:
+    reader = reader_of(tiny_tokenizers.wordpiece())
+    reader.backend.model.unk_token = "nowhere"
+    context = "tree " * (6 * PIECE // 5)
+    context = context[:place] + "\U000fffff" + context[place:]
+    with pytest.raises(InputError, match="The tokenizer fails on a question or its context"):
+        make_windows([Question("", "tree", context)], reader, max_length=64, stride=0, max_question_length=8)
+
+
+def test_so_is_a_panic_where_a_long_text_is_to_be_cut() -> None:
+    backend = Tokenizer(models.WordPiece({"tree": 0, "[UNK]": 1}, unk_token="[UNK]"))
+    backend.normalizer = normalizers.Precompiled(b"\x08\0\0\0" + b"\xff" * 7 + b"\0")
+    with pytest.raises(InputError, match=r"The tokenizer fails on a question .* \(index out of bounds"):
+        list(pieces(backend, "tree " * PIECE))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,10 @@ from textwrap import shorten
 
 from trellis.errors import InputError
 
+FAILS_ON_TEXT = (
+    "The tokenizer fails on a question or its context ({reason}); give the model its own tokenizer."
+)
+
 
 @contextmanager
 def library_faults(sentence: str, *, quiet: bool = False) -> Iterator[None]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from prune.tasks.question_answering.library_faults import FAILS_ON_TEXT, library_faults
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
@@ -23,6 +25,7 @@ def pieces(backend: "Tokenizer", text: str, *, length: int = PIECE) -> Iterator[
 
     Cuts are made where white space parts two words, and only where the text around is read alike with the cut
     and without it: same tokens, same offsets. Where there is no such place the piece goes on to the next.
+    Raises InputError where the tokenizer fails.
     """
     begin = 0
     while begin < len(text):
@@ -48,7 +51,8 @@ def _is_read_alike(backend: "Tokenizer", text: str, place: int) -> bool:
 
 def _tokens(backend: "Tokenizer", text: str, begin: int, end: int) -> list[tuple[int, int, int]]:
     """(id, first character, the one after the last) of each token."""
-    encoding = backend.encode(text[begin:end], add_special_tokens=False)
+    with library_faults(FAILS_ON_TEXT):
+        encoding = backend.encode(text[begin:end], add_special_tokens=False)
     return [
         (token, begin + first, begin + last)
         for token, (first, last) in zip(encoding.ids, encoding.offsets, strict=True)

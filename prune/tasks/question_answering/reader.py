@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prune.tasks.question_answering.alignment import aligned
 from prune.tasks.question_answering.library_faults import library_faults
+from prune.tasks.question_answering.sampling import set_noise_aside
 from prune.tasks.question_answering.special import ROLES, reads_special_as_text
 from trellis.errors import InputError
 
@@ -23,7 +24,8 @@ class Reader:
     """A tokenizer made ready by `of`. Nobody changes its backend afterwards, so threads may share it."""
 
     backend: "Tokenizer"
-    """Neither truncates nor pads; special tokens in a text are read as `special` says; offsets are right."""
+    """Neither truncates nor pads, nor cuts words by chance; special tokens in a text are read as `special` says;
+    offsets are right."""
     has_token_types: bool
     """Whether its type ids (1 for the context) are meant for the model."""
     pad_token_id: int | None
@@ -45,6 +47,7 @@ class Reader:
         with library_faults("The tokenizer cannot be used ({reason}); give the model's own."):
             backend.no_truncation()
             backend.no_padding()
+            set_noise_aside(backend)
             probe = backend.encode("a", "a")
             if not probe.ids or probe.sequence_ids[NULL_POSITION] is not None:
                 raise InputError(

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Tokenizer, pre_tokenizers
 
 ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token", "bos_token", "eos_token")
 """The names under which tokenizer_config.json and transformers tell the tokens that hold an input together."""
+UNKNOWN = "\U000fffff"
+"""A character that no vocabulary knows: it is for private use, and no script's."""
 _USUAL = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<pad>", "<unk>", "<s>", "</s>", "<mask>"}
 
 
@@ -18,11 +20,13 @@ def reads_special_as_text(backend: "Tokenizer", roles: Iterable[str]) -> "Tokeni
     Special tokens of no such role, as models are trained with to mark what is in the text, stay what they are.
     """
     special = [token.content for token in backend.get_added_tokens_decoder().values() if token.special]
-    structural = _USUAL | set(roles) | set(backend.encode("", "").tokens)
+    frame = set(backend.encode("", "").tokens)
+    structural = _USUAL | set(roles) | frame
     if not set(special) <= structural:
         backend = _as_words(backend, set(special) - structural)
     backend.encode_special_tokens = True
     _keep_apart(backend, [token for token in special if token in structural])
+    _replace_characters(backend, [token for token in special if token in frame and len(token) == 1])
     return backend
 
 
@@ -39,20 +43,42 @@ def _keep_apart(backend: "Tokenizer", tokens: list[str]) -> None:
     too, and to Unigram none is likelier."""
     from tokenizers import Regex, pre_tokenizers
 
-    def is_found(token: str) -> bool:
-        wanted = backend.token_to_id(token)
-        return any(
-            wanted in backend.encode(text, add_special_tokens=False).ids
-            for text in (token, f"a{token}a", f"a {token} a")
-        )
-
-    found = [token for token in tokens if len(token) > 1 and is_found(token)]
+    found = [token for token in tokens if len(token) > 1 and _is_read(backend, token)]
     if not found:
         return
     pattern = "|".join(f"{_literal(token[0])}(?={_literal(token[1:])})" for token in found)
-    cut = pre_tokenizers.Split(Regex(pattern), "merged_with_previous")
+    _split(backend, pre_tokenizers.Split(Regex(pattern), "merged_with_previous"))
+
+
+def _split(backend: "Tokenizer", cut: "pre_tokenizers.PreTokenizer") -> None:
+    """Cut so too, after `backend`'s own cuts."""
+    from tokenizers import pre_tokenizers
+
     before = backend.pre_tokenizer
     backend.pre_tokenizer = pre_tokenizers.Sequence([before, cut]) if before else cut
+
+
+def _replace_characters(backend: "Tokenizer", tokens: list[str]) -> None:
+    """Have each of `tokens`, characters that frame an input, read as one that no vocabulary knows: the
+    vocabulary has no other piece for it, and cut in two it cannot be."""
+    from tokenizers import normalizers, pre_tokenizers
+
+    found = [token for token in tokens if _is_read(backend, token)]
+    if not found:
+        return
+    before = [backend.normalizer] if backend.normalizer else []
+    replaced = [normalizers.Replace(token, UNKNOWN) for token in found]
+    backend.normalizer = normalizers.Sequence([*before, *replaced])
+    _split(backend, pre_tokenizers.Split(UNKNOWN, "isolated"))  # or the word around it would be unknown too
+
+
+def _is_read(backend: "Tokenizer", token: str) -> bool:
+    """Whether that token is read where a text has its letters."""
+    wanted = backend.token_to_id(token)
+    return any(
+        wanted in backend.encode(text, add_special_tokens=False).ids
+        for text in (token, f"a{token}a", f"a {token} a")
+    )
 
 
 def _literal(text: str) -> str:

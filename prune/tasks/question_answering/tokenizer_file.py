@@ -17,13 +17,14 @@ from prune.families.family import TokenizerClass
 from prune.tasks.question_answering.builtin import builtin_questions
 from prune.tasks.question_answering.library_faults import braced, library_faults
 from prune.tasks.question_answering.reader import Reader
-from prune.tasks.question_answering.special import ROLES
+from prune.tasks.question_answering.sampling import set_noise_aside
+from prune.tasks.question_answering.special import ROLES, UNKNOWN
 from trellis.errors import InputError
 from trellis.files.json_file import read_json
 
 TOKENIZER_FILE, CONFIG_FILE = "tokenizer.json", "tokenizer_config.json"
 STRANGE = (
-    "Côté ÉTÉ İstanbul ﬁrm ﷺ 剪枝 각 हिन्दी 🌳👩\u200d👧 \u0007e\u0301 ①½ x\u00a0y\u200bz \ufffd\U000fffff"
+    "Côté ÉTÉ İstanbul ﬁrm ﷺ 剪枝 각 हिन्दी 🌳👩\u200d👧 \u0007e\u0301 ①½ x\u00a0y\u200bz \ufffd" + UNKNOWN
 )
 """Text that tokenizers differ on, with a character that no vocabulary knows."""
 
@@ -81,7 +82,9 @@ def read_tokenizer_file(folder: Path, encoder: Encoder) -> TokenizerFile:
         backend = Tokenizer.from_file(str(file))
         backend.no_truncation()
         backend.no_padding()
+        set_noise_aside(backend)
         _settle(backend, kind, config)
+    _check_added(file, encoder)
     check_backend(backend, encoder, str(file))
     named = {role: _content(config.get(role)) for role in ROLES}
     padding = backend.id_to_token(encoder.pad_token_id)
@@ -105,11 +108,23 @@ def check_backend(backend: Tokenizer, encoder: Encoder, name: str) -> None:
     highest = max([*vocabulary.values(), *given])
     if highest >= encoder.vocab_size:
         token = next((token for token, number in vocabulary.items() if number == highest), None)
-        called = "a token" if token is None else f"the token {token[:40]!r}"
-        raise InputError(
-            f"{name} gives {called} the id {highest} and the model embeds {encoder.vocab_size} tokens, from 0 on; "
-            "give the model the tokenizer it was trained with."
-        )
+        raise _not_embedded(name, token, highest, encoder)
+
+
+def _check_added(file: Path, encoder: Encoder) -> None:
+    """Raise InputError where an added token is written with an id that is not embedded: the library reads it
+    with another one, the next that is free."""
+    for token in read_json(file, "tokenizer").get("added_tokens") or ():
+        if token["id"] >= encoder.vocab_size:
+            raise _not_embedded(str(file), token["content"], token["id"], encoder)
+
+
+def _not_embedded(name: str, token: str | None, number: int, encoder: Encoder) -> InputError:
+    called = "a token" if token is None else f"the token {token[:40]!r}"
+    return InputError(
+        f"{name} gives {called} the id {number} and the model embeds {encoder.vocab_size} tokens, from 0 on; "
+        "give the model the tokenizer it was trained with."
+    )
 
 
 def _config(path: Path) -> Mapping[str, Any]:

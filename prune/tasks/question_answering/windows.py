@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from prune.tasks.question_answering.library_faults import library_faults
+from prune.tasks.question_answering.library_faults import FAILS_ON_TEXT, library_faults
 from prune.tasks.question_answering.pieces import PIECE, pieces
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.reader import NULL_POSITION as NULL_POSITION
@@ -23,7 +23,6 @@ Ints = NDArray[np.int64]
 
 _CHUNK, _CHUNK_CHARACTERS = 256, 1 << 19  # questions encoded at once, and about so much of their text
 _LONG = 4 * PIECE  # characters of a context that is read in pieces
-_FAILS = "The tokenizer fails on a question or its context ({reason}); give the model its own tokenizer."
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +136,7 @@ class Windower:
     def _short(self, questions: Sequence[Question], before: int) -> Iterator[Window]:
         cut = [self._cut(question) for question in questions]
         contexts = [question.context for question in questions]
-        with library_faults(_FAILS):
+        with library_faults(FAILS_ON_TEXT):
             encoded = self.pairs.encode_batch(list(zip(cut, contexts, strict=True)))
         for index, (question, first) in enumerate(zip(questions, encoded, strict=True), before):
             encodings = [first, *first.overflowing]
@@ -155,7 +154,9 @@ class Windower:
     def _long(self, question: Question, index: int) -> Iterator[Window]:
         """Windows as the library cuts them, from the tokens of one piece of the context after another."""
         backend, text = self.reader.backend, question.context
-        frame = self.pairs.encode(self._cut(question), "a")
+        cut = self._cut(question)
+        with library_faults(FAILS_ON_TEXT):
+            frame = self.pairs.encode(cut, "a")
         is_context = np.array([sequence == 1 for sequence in frame.sequence_ids])
         first, after = int(is_context.argmax()), len(is_context) - int(is_context[::-1].argmax())
         room = self.max_length - first - (len(is_context) - after)
@@ -183,7 +184,7 @@ class Windower:
         is_first = True
         for begin, end in pieces(backend, text):
             piece = text[begin:end]
-            with library_faults(_FAILS):
+            with library_faults(FAILS_ON_TEXT):
                 encoding = backend.encode(piece, add_special_tokens=False)
             stretches = _offsets(encoding, Visible(piece), sequence=0)
             stretches = np.where(stretches < 0, np.int32(-1), stretches + np.int32(begin))
@@ -196,7 +197,7 @@ class Windower:
         yield window(len(ids), is_first=is_first, is_last=True)
 
     def _cut(self, question: Question) -> str:
-        with library_faults(_FAILS):
+        with library_faults(FAILS_ON_TEXT):
             return _cut_question(self.reader.backend, question.question, self.max_question_length)
 
 

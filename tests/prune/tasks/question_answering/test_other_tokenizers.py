@@ -144,6 +144,49 @@ def test_in_unigram_their_letters_are_read() -> None:
     assert [piece for piece, token in pieces if token == "s"] == ["s", "s"]
 
 
+def with_separator(tokenizer: PreTrainedTokenizerFast, separator: str) -> PreTrainedTokenizerFast:
+    """The same, but that its separator is called so."""
+    state = tokenizer.backend_tokenizer.to_str()
+    renamed = state.replace(json.dumps(tokenizer.sep_token), json.dumps(separator))
+    names = {role: getattr(tokenizer, role) for role in ("cls_token", "pad_token", "unk_token")}
+    return PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(renamed),
+        sep_token=separator,
+        model_input_names=tokenizer.model_input_names,
+        **names,
+    )
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        tiny_tokenizers.wordpiece,
+        tiny_tokenizers.byte_level,
+        tiny_tokenizers.metaspace,
+        tiny_tokenizers.unigram,
+        tiny_tokenizers.precompiled,
+    ],
+)
+@pytest.mark.parametrize("separator", ["♠", "🌳"])
+@pytest.mark.parametrize("text", ["tree {} wall", "tree{}wall", "{}", "{0}{0} a{0}"])
+def test_a_special_token_of_one_character_is_text(build: Build, separator: str, text: str) -> None:
+    named, written = with_separator(build(), separator), text.format(separator)
+    (plain,) = make_windows([Question("", "Who?", "pear")], named, max_length=99, stride=0)
+    (window,) = make_windows([Question("", written, written)], named, max_length=99, stride=0)
+    number = named.sep_token_id
+    assert named.convert_ids_to_tokens(number) == separator
+    assert window.input_ids.tolist().count(number) == plain.input_ids.tolist().count(number) > 1
+    spans = [span for span in window.offsets.tolist() if span[0] >= 0]
+    covered = {place for start, end in spans for place in range(start, end)}
+    assert covered == {place for place, character in enumerate(written) if not character.isspace()}
+
+
+def test_the_words_beside_a_character_that_is_a_special_token_are_read() -> None:
+    named = with_separator(tiny_tokenizers.wordpiece(), "|")
+    tokens = reader_of(named).backend.encode("tree|wall", add_special_tokens=False).tokens
+    assert tokens == ["tree", "[UNK]", "wall"]
+
+
 @pytest.mark.parametrize(
     "build", [tiny_tokenizers.wordpiece, tiny_tokenizers.byte_level, tiny_tokenizers.unigram]
 )
