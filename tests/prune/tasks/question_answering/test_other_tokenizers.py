@@ -102,6 +102,13 @@ def test_the_real_one_keeps_its_class() -> None:
     assert type(load_tokenizer(REAL_MODEL, encoder)).__name__.startswith("BertTokenizer")
 
 
+OF_ALL_KINDS = [
+    tiny_tokenizers.wordpiece,
+    tiny_tokenizers.byte_level,
+    tiny_tokenizers.metaspace,
+    tiny_tokenizers.unigram,
+    tiny_tokenizers.precompiled,
+]
 SPECIAL_TEXTS = (
     "price <s>10</s> now",
     "</s>",
@@ -112,16 +119,7 @@ SPECIAL_TEXTS = (
 )
 
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        tiny_tokenizers.wordpiece,
-        tiny_tokenizers.byte_level,
-        tiny_tokenizers.metaspace,
-        tiny_tokenizers.unigram,
-        tiny_tokenizers.precompiled,
-    ],
-)
+@pytest.mark.parametrize("build", OF_ALL_KINDS)
 @pytest.mark.parametrize("text", SPECIAL_TEXTS)
 def test_special_tokens_in_a_text_are_text(build: Build, text: str) -> None:
     tokenizer = build()
@@ -157,16 +155,7 @@ def with_separator(tokenizer: PreTrainedTokenizerFast, separator: str) -> PreTra
     )
 
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        tiny_tokenizers.wordpiece,
-        tiny_tokenizers.byte_level,
-        tiny_tokenizers.metaspace,
-        tiny_tokenizers.unigram,
-        tiny_tokenizers.precompiled,
-    ],
-)
+@pytest.mark.parametrize("build", OF_ALL_KINDS)
 @pytest.mark.parametrize("separator", ["♠", "🌳"])
 @pytest.mark.parametrize("text", ["tree {} wall", "tree{}wall", "{}", "{0}{0} a{0}"])
 def test_a_special_token_of_one_character_is_text(build: Build, separator: str, text: str) -> None:
