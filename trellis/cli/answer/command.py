@@ -24,7 +24,7 @@ _HELP = "\n\n".join(
         "MODEL is the .onnx file, or the folder it lies in with its tokenizer and decoding settings. Each "
         "QUESTION is asked about one text, of any length: --context FILE, or standard input. Its answer is "
         "printed as it stands in the text, on one line; the line is empty where the text does not answer it, by "
-        "the threshold that came with the model.",
+        "the threshold that came with the model. On a terminal, control characters in it are spelled out.",
         "Or many questions: --squad FILE, or --jsonl FILE, line by line, as they come.",
     )
 )
