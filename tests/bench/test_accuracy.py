@@ -266,5 +266,5 @@ def test_a_tokenizer_with_more_tokens_than_the_model_embeds_is_refused(opener, d
     tokenizer = _tokenizer()
     tokenizer.add_tokens([f"word{index}" for index in range(101)])
     tokenizer.save_pretrained(directory)
-    with pytest.raises(InputError, match=r"the id 118 and the model embeds 101 tokens"):
+    with pytest.raises(InputError, match=r"the id 101 and the model embeds 101 tokens"):
         check_accuracy(opener.open(str(directory)))
