@@ -34,8 +34,10 @@ def noisy(tokenizer: PreTrainedTokenizerFast) -> PreTrainedTokenizerFast:
     model = backend_of(tokenizer).model
     if hasattr(model, "dropout"):
         model.dropout = 0.5
-    else:
+    elif hasattr(model, "alpha"):
         model.alpha = 0.1
+    else:
+        pytest.skip("the installed tokenizers cuts words of this model without noise")
     assert len({tuple(tokenizer(CONTEXT)["input_ids"]) for _ in range(20)}) > 1
     return tokenizer
 
