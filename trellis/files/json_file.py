@@ -6,6 +6,7 @@ import math
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,7 +28,7 @@ def read_json(path: Path, what: str) -> Any:
     try:
         content = path.read_bytes()
         if content[:2] == b"\x1f\x8b":
-            with gzip.open(path) as packed:
+            with gzip.GzipFile(fileobj=BytesIO(content)) as packed:  # a pipe cannot be read again
                 content = packed.read(MOST_UNPACKED + 1)
             if len(content) > MOST_UNPACKED:
                 raise InputError(

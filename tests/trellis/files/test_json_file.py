@@ -1,4 +1,6 @@
 import gzip
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,12 @@ def test_a_small_file_cannot_fill_the_memory(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("trellis.files.json_file.MOST_UNPACKED", 2**20)
     with pytest.raises(InputError, match=r"scores\.json\.gz unpacks to more than 1 MiB; unpack it\."):
         read_json(path, "score")
+
+
+def test_what_comes_packed_through_a_pipe_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(gzip.compress(b'{"f1": 81.5}'),))
+    writer.start()
+    assert read_json(path, "score") == {"f1": 81.5}
+    writer.join()
