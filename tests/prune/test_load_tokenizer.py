@@ -199,8 +199,7 @@ def sentencepiece_folder(folder: Path) -> Path:
 
 
 def test_sentencepieces_own_file_is_enough(tmp_path: Path) -> None:
-    import sentencepiece
-
+    sentencepiece = pytest.importorskip("sentencepiece")
     folder = sentencepiece_folder(tmp_path / "model")
     encoder = tiny.encoder("xlm-roberta", vocab_size=320)
     tokenizer = load_tokenizer(folder, encoder)
