@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from logging import CRITICAL
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from textwrap import shorten
 from typing import Any
 
@@ -46,6 +45,7 @@ from prune.tasks.question_answering.tokenizer_file import (
 from trellis.errors import InputError
 from trellis.files.json_file import write_json
 from trellis.files.replace import replace_directory
+from trellis.files.scratch import scratch
 
 _SAYS_NOTHING = {"_name_or_path", "transformers_version", "architectures"}
 """Of a config: what may differ between equal models."""
@@ -145,15 +145,14 @@ def load_tokenizer(
         )
     if not (directory / TOKENIZER_FILE).is_file():
         return _converted(directory, config, encoder)
-    reader = load_reader(directory, encoder)
+    reader, alike = load_reader(directory, encoder), False
     try:
         with library_faults("{reason}", quiet=True):
             tokenizer = _as_transformers_has_it(directory, config)
-            alike = tokenizer.is_fast and all(
-                read_alike(reader, other) for other in (reader_of(tokenizer), _as_saved(tokenizer, encoder))
-            )
+            alike = tokenizer.is_fast and read_alike(reader, reader_of(tokenizer))
     except Exception:  # transformers raises anything, from what its class makes of such a file
         alike = False
+    alike = alike and _saved_alike(tokenizer, reader, encoder)
     if not alike:
         tokenizer = _as_the_file_has_it(read_tokenizer_file(directory, encoder))
     if tokenizer.pad_token_id is None:
@@ -185,11 +184,17 @@ def _converted(directory: Path, config: PretrainedConfig | None, encoder: Encode
     return tokenizer
 
 
-def _as_saved(tokenizer: PreTrainedTokenizerBase, encoder: Encoder) -> Reader:
-    """What will be read beside the exported graph."""
-    with TemporaryDirectory() as place:
-        tokenizer.save_pretrained(place)
-        return load_reader(Path(place), encoder)
+def _saved_alike(tokenizer: PreTrainedTokenizerBase, reader: Reader, encoder: Encoder) -> bool:
+    """Whether what will lie beside the exported graph reads as `reader`. Raises OSError where there is no room."""
+    with scratch() as place:
+        try:
+            with library_faults("{reason}", quiet=True):
+                tokenizer.save_pretrained(place)
+                return read_alike(reader, load_reader(place, encoder))
+        except InputError:
+            # the disk may be at fault, of which each library speaks in its own way: here Python would say so
+            (place / "probe").write_text(backend_of(tokenizer).to_str(), encoding="utf-8")
+            return False
 
 
 def _as_transformers_has_it(directory: Path, config: PretrainedConfig | None) -> PreTrainedTokenizerBase:

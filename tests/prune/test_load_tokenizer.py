@@ -211,6 +211,19 @@ def test_sentencepieces_own_file_is_enough(tmp_path: Path) -> None:
     assert read_alike(load_reader(tmp_path / "saved", encoder), reader_of(tokenizer))
 
 
+def test_a_full_disk_is_no_fault_of_the_tokenizer(tmp_path: Path) -> None:
+    prune.save(tiny.model(vocab_size=320), tiny_tokenizers.wordpiece(), tmp_path / "model")
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom prune.checkpoint import load_tokenizer\n"
+        "from prune.source import open_source\n"
+        "source = open_source(sys.argv[1])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
+        "load_tokenizer(source.directory, source.encoder)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path / "model"], capture_output=True, text=True)
+    assert done.stderr.rstrip().splitlines()[-1] == "OSError: [Errno 27] File too large"
+
+
 def test_without_sentencepiece_it_says_what_to_install(tmp_path: Path) -> None:
     folder = sentencepiece_folder(tmp_path / "model")
     program = (
