@@ -7,7 +7,7 @@ import math
 from reprlib import repr as shortened
 from typing import Any
 
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 MOST = 2**31 - 1
 """Of whatever is counted: tokens, questions, rows, sizes."""
@@ -26,21 +26,21 @@ MOST_LOGIT = 1e30
 """Of a null threshold: more than any odds, and finite in every format."""
 
 
-def check_whole(name: str, value: Any, least: int, most: int = MOST) -> None:
+def check_whole(name: str | Parameter, value: Any, least: int, most: int = MOST) -> None:
     """Raise InputError, calling it `name`, unless `value` is a whole number from `least` to `most`; a bool is none."""
     if type(value) is not int or value < least:
-        raise InputError(f"{name} is {shortened(value)}; expected a whole number of at least {least}.")
+        raise InputError("{} is {}; expected a whole number of at least {}.", name, shortened(value), least)
     if value > most:
-        raise InputError(f"{name} is {shortened(value)}; expected at most {most}.")
+        raise InputError("{} is {}; expected at most {}.", name, shortened(value), most)
 
 
-def check_number(name: str, value: Any, low: float, high: float, *, above: bool = False) -> None:
+def check_number(name: str | Parameter, value: Any, low: float, high: float, *, above: bool = False) -> None:
     """Raise InputError, calling it `name`, unless `value` is a number from `low` (or `above` it) to `high`."""
     is_number = type(value) is int or (type(value) is float and math.isfinite(value))
     if not is_number or value < low or (above and value == low):
         least = (
             f"above {low:g}" if above else f"of at least {low:g}" if low > -high else f"within {high:g} of 0"
         )
-        raise InputError(f"{name} is {shortened(value)}; expected a number {least}.")
+        raise InputError("{} is {}; expected a number {}.", name, shortened(value), least)
     if value > high:
-        raise InputError(f"{name} is {shortened(value)}; expected at most {high:g}.")
+        raise InputError("{} is {}; expected at most {:g}.", name, shortened(value), high)

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from trellis.errors import first_line
+from trellis.errors import InputError, UsageError, first_line
 from trellis.terminal import Terminal, say
 
 UNREAD = "whoever reads standard output has gone, so that nothing more can be printed."
@@ -22,7 +22,7 @@ TRACEBACK = "ESPALIER_TRACEBACK"
 
 
 def run(program: str, app: Callable[..., Any], arguments: list[str] | None = None) -> NoReturn:
-    """Run `app`, a typer application, on `arguments` or those of this process, and end with its exit code.
+    """Run `app` on `arguments` or those of this process, and end with the exit code that it returns.
 
     Whatever happens, at most a sentence is printed for it: 2 where the arguments are not the command's, or
     standard output takes nothing; 1 where it is nobody's fault but ours.
@@ -84,7 +84,13 @@ def _open_streams() -> bool:
 
 def _exit_code(program: str, app: Callable[..., Any], arguments: list[str], errors: Terminal) -> int:
     try:
-        return int(app(arguments, prog_name=program, standalone_mode=False) or 0)
+        if isinstance(app, typer.Typer):
+            return int(app(arguments, prog_name=program, standalone_mode=False) or 0)
+        return int(app(arguments))
+    except UsageError as error:
+        return say(errors, program, f"{str(error).removesuffix('.')}; see {program} --help.", 2)
+    except InputError as error:
+        return say(errors, program, error.told(getattr(app, "flags", {})), 2)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:

@@ -1,12 +1,55 @@
 """The exceptions that mean: the user can mend this. Commands print them and exit with 2."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_PYTHONS_OWN: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that an error speaks of, perhaps with the value that it is to have: a command calls it otherwise."""
+
+    name: str
+    value: Any = None
+
+    def told(self, flags: Mapping[str, str] = _PYTHONS_OWN) -> str:
+        """As one writes it in Python or, where `flags` has its name, as it is typed."""
+        if flag := flags.get(self.name):
+            return flag if self.value is None else f"{flag} {self.value}"
+        return self.name if self.value is None else f"{self.name}={self.value!r}"
+
+    def __str__(self) -> str:
+        return self.told()
+
 
 class InputError(ValueError):
-    """Says in one sentence or two what came, what was expected, and what to do."""
+    """Says in one sentence or two what came, what was expected, and what to do.
+
+    With `parts`, `sentence` is a template of `str.format` that they are put into in turn. Where one is a
+    Parameter, whoever tells the error decides what it is called.
+    """
+
+    def __init__(self, sentence: str, *parts: object) -> None:
+        self._sentence, self._parts = sentence, parts
+        super().__init__(self.told())
+
+    def told(self, flags: Mapping[str, str] = _PYTHONS_OWN) -> str:
+        """The sentence, with parameters called as `flags` says, by name, and otherwise as in Python."""
+        if not self._parts:
+            return self._sentence
+        return self._sentence.format(
+            *(part.told(flags) if isinstance(part, Parameter) else part for part in self._parts)
+        )
 
 
 class InstallationError(InputError):
     """What is wrong is not what was asked for but what is installed; see trellis.cli.doctor for what else may be."""
+
+
+class UsageError(InputError):
+    """What was typed is not what the command takes; its help says what is."""
 
 
 def first_line(error: BaseException) -> str:
