@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 Target = Literal["onnxruntime", "openvino", "tensorrt", "portable"]
 CpuRuntime = Literal["onnxruntime", "openvino"]
@@ -29,8 +29,9 @@ def dialect_of(target: Target, precision: GraphPrecision) -> str:
     """The dialect to write. Raises InputError where the target does not gain from that precision."""
     if (target, precision) not in _DIALECTS:
         raise InputError(
-            f"--precision {precision} is for GPUs, and {target} would run it in fp32 on a CPU; "
-            "add --target onnxruntime, tensorrt or portable, or give --precision int8."
+            "{} is for GPUs, and {} would run it in fp32 on a CPU; add {}, tensorrt or portable, or give {}.",
+            *(Parameter("precision", precision), target),
+            *(Parameter("target", "onnxruntime"), Parameter("precision", "int8")),
         )
     return _DIALECTS[target, precision]
 

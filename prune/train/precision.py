@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from prune.train.settings import Precision
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 from trellis.ranks import ranks, uses_cpu
 
 
@@ -19,7 +19,9 @@ def precision_of(wanted: Precision, dtype: torch.dtype) -> str:
     on_cuda = not on_cpu and torch.cuda.is_available()
     has_bf16 = not on_cuda or torch.cuda.is_bf16_supported(including_emulation=False)
     if (wanted == "fp16" and on_cpu) or (wanted == "bf16" and not has_bf16):
-        raise InputError(f"This device does not compute in {wanted}; set the precision to auto.")
+        raise InputError(
+            "This device does not compute in {}; give {}.", wanted, Parameter("mixed_precision", "auto")
+        )
     if wanted != "auto":
         return wanted
     if dtype != torch.float32:

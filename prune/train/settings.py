@@ -1,7 +1,7 @@
 """How a model goes on training; everything has a value that is usual for the task."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from trellis.bounds import (
     LEAST_TEMPERATURE,
@@ -14,47 +14,54 @@ from trellis.bounds import (
     check_number,
     check_whole,
 )
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
+from trellis.options import Share, Unset, Value
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of one run of continued training. Raises InputError, naming the setting, for nonsense."""
+    """How the model is trained.
+
+    Raises InputError, naming the setting, for nonsense.
+    """
 
     epochs: float = 1.0
+    """Train this many times over the data."""
     learning_rate: float = 3e-5
-    """At its peak, from which it falls to 0 in a straight line."""
+    """Train at this rate at its peak, from which it falls to 0 in a straight line."""
     batch_size: int = 24
-    """Windows in one step, over all ranks and all of accumulation."""
-    micro_batch_size: int | None = None
-    """Windows that one device takes at once, gradients being accumulated; None: its whole share of a batch."""
+    """Take this many windows in one step, over all processes together; gates are trained by it, too."""
+    micro_batch_size: Annotated[int | None, Unset("all of a batch")] = None
+    """Have one device take this many windows at once, where memory is short, and add up their gradients."""
     warmup: float = 0.1
-    """Share of the steps in which the learning rate rises to its peak."""
+    """Let the learning rate rise to its peak in this share of the steps."""
     weight_decay: float = 0.01
+    """Let weights decay by this."""
     max_grad_norm: float = 1.0
-    """Longer gradients are cut to this length, over all weights together; 0 cuts none."""
+    """Cut longer gradients to this length, over all weights together; 0 cuts none."""
     temperature: float = 2.0
-    """Of both models' answers, where there is a teacher."""
-    task_weight: float = 0.0
-    """Share of the annotated answers in the loss, where there is a teacher; the rest is the teacher's."""
-    hidden_weight: float = 0.0
-    """Of the distance to the teacher's hidden states, added to the loss."""
-    held_out: float = 0.02
-    """Share of the contexts that is not trained on, but tells which weights were best; 0: the last are."""
-    evaluate_every: float | None = None
-    """Epochs from one look at the held-out windows to the next; None: 1. There is one at the end as well."""
+    """Divide both models' logits by this before they are held against each other."""
+    task_weight: Share = 0.0
+    """Give the annotated answers this share of the loss of `distill`; the rest is the teacher's."""
+    hidden_weight: Annotated[float, Value("X")] = 0.0
+    """Add the distance to the teacher's hidden states, layer by layer, to the loss of `distill`, times this weight."""
+    held_out: Share = 0.02
+    """Keep this share of the contexts from training, and tell by them which weights were best; with 0 the last are."""
+    evaluate_every: Annotated[float | None, Value("EPOCHS"), Unset("1")] = None
+    """Look at the held-out windows once in this many epochs, and at the end."""
     patience: int | None = None
-    """Looks without a better one after which training stops; None: it never does before its end."""
+    """Stop after this many looks without a better one."""
     save_every: float | None = 0.05
-    """Epochs from one checkpoint to the next: what a kill may cost. None: only where held-out windows are
-    looked at, and at the end."""
-    dropout: float | None = None
-    """In place of all rates that the model has; None: those. 0 is much faster on a CPU."""
+    """Write a checkpoint once in this many epochs, which is what a kill may cost; None: only where held-out windows
+    are looked at, and at the end."""
+    dropout: Share | None = None
+    """Train with this rate in place of all rates of the model's own; 0 is much faster on a CPU."""
     mixed_precision: Precision = "auto"
-    """auto: bfloat16 where the device computes in it, else float16 on a GPU, else none."""
+    """Compute in this. auto is bf16 where the device computes in it, else fp16 on a GPU, else no."""
     seed: int = 0
+    """Draw with this whatever is drawn at random."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -73,8 +80,8 @@ class TrainingSettings:
         ):
             value = getattr(self, name)
             if not (value is None and name in _OPTIONAL):
-                check_number(name, value, low, high, above=name in _ABOVE_ZERO)
-        check_number("temperature", self.temperature, LEAST_TEMPERATURE, MOST_RATE)
+                check_number(Parameter(name), value, low, high, above=name in _ABOVE_ZERO)
+        check_number(Parameter("temperature"), self.temperature, LEAST_TEMPERATURE, MOST_RATE)
         for name, least, most in (
             ("batch_size", 1, MOST_STEP),
             ("micro_batch_size", 1, MOST_STEP),
@@ -83,11 +90,19 @@ class TrainingSettings:
         ):
             value = getattr(self, name)
             if not (value is None and name in _OPTIONAL):
-                check_whole(name, value, least, most)
+                check_whole(Parameter(name), value, least, most)
         if self.mixed_precision not in ("auto", "no", "bf16", "fp16"):
-            raise InputError(f"mixed_precision is {self.mixed_precision!r}; expected auto, no, bf16 or fp16.")
+            raise InputError(
+                "{} is {!r}; expected auto, no, bf16 or fp16.",
+                Parameter("mixed_precision"),
+                self.mixed_precision,
+            )
         if self.patience is not None and not self.held_out:
-            raise InputError("patience needs windows to look at; set held_out above 0, or leave it out.")
+            raise InputError(
+                "{} needs windows to look at; set {} above 0, or leave it out.",
+                Parameter("patience"),
+                Parameter("held_out"),
+            )
 
     def accumulation(self, num_ranks: int) -> tuple[int, int]:
         """(windows that a device takes at once, how often in one step), their product a rank's share.
@@ -97,14 +112,15 @@ class TrainingSettings:
         share, left = divmod(self.batch_size, num_ranks)
         if left:
             raise InputError(
-                f"A batch of {self.batch_size} windows cannot be shared by {num_ranks} processes alike; "
-                "set batch_size to a multiple of their number."
+                "A batch of {} windows cannot be shared by {} processes alike; set {} to a multiple of their number.",
+                *(self.batch_size, num_ranks, Parameter("batch_size")),
             )
         micro = self.micro_batch_size or share
         if share % micro:
             raise InputError(
-                f"micro_batch_size is {micro}, which does not divide the {share} windows of a batch that "
-                "each process takes; set one that does."
+                "{} is {}, which does not divide the {} windows of a batch that each process takes; set one that "
+                "does.",
+                *(Parameter("micro_batch_size"), micro, share),
             )
         return micro, share // micro
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from trellis.cli.answer.command import app as answer_app
 from trellis.cli.bench.compare_command import app as compare_app
-from trellis.cli.prune_export.command import app as export_app
+from trellis.cli.prune_export.command import COMMAND as EXPORT
 from trellis.command import run
 from trellis.printable import LONGEST
 
-APPS = {"prune-export": export_app, "answer": answer_app, "bench compare": compare_app}
+APPS = {"prune-export": EXPORT, "answer": answer_app, "bench compare": compare_app}
 TIMES = float(os.environ.get("ESPALIER_FUZZ", "1"))
 """How often the usual number of cases."""
 _MEANS_ONE = ("differ", "could not be answered", "MISSED")

@@ -30,7 +30,7 @@ import trellis.cli.prune_export.page, transformers, onnxruntime
 from functools import partial
 from trellis.cli.answer.command import app as answer_app
 from trellis.cli.bench.outputs import Outputs, json_text
-from trellis.cli.prune_export.command import app as export_app
+from trellis.cli.prune_export.command import COMMAND as EXPORT
 from export.outputs import settle_export
 from trellis.files.replace import settle_directory
 
@@ -44,7 +44,7 @@ def export_one(name):
     wishes = wishes if kind.endswith("everything") else ["--no-prune"]
     if kind == "int8":
         wishes += ["--precision", "int8"]
-    run(export_app, [room / name, out / "model.onnx", *wishes])
+    run(EXPORT, [room / name, out / "model.onnx", *wishes])
 
 def answer_one(name):
     asked = [room / f"out-{name}", "--squad", room / "asked.json", "--out", out / "said.json"]
@@ -57,7 +57,8 @@ def bench_one(name):
 def run(app, arguments):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
         try:
-            app([str(each) for each in arguments], standalone_mode=False)
+            if code := app([str(each) for each in arguments], **({} if app is EXPORT else {"standalone_mode": False})):
+                sys.exit(code)
         except BaseException as end:
             if getattr(end, "exit_code", getattr(end, "code", 1)) not in (0, None):
                 sys.__stderr__.write(said.getvalue())

@@ -45,9 +45,12 @@ def this_installation() -> Installation:
     )
 
 
-def sentences(error: InputError) -> list[str]:
-    """What to say of `error`: itself and, where the installation is at fault, what else is wrong with that."""
-    return [str(error), *(hints() if isinstance(error, InstallationError) else [])]
+def sentences(error: InputError, flags: Mapping[str, str] | None = None) -> list[str]:
+    """What to say of `error`: itself and, where the installation is at fault, what else is wrong with that.
+
+    `flags` says what is typed for each parameter that it may name.
+    """
+    return [error.told(flags or {}), *(hints() if isinstance(error, InstallationError) else [])]
 
 
 def hints() -> list[str]:

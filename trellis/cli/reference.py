@@ -12,13 +12,16 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_ty
 
 from typer.models import ArgumentInfo, OptionInfo
 
+from trellis.cli.command import Command
+from trellis.cli.options import Option
+
 COMMANDS = {
     "prune-export": "trellis.cli.prune_export.command",
     "bench": "trellis.cli.bench.command",
     "bench compare": "trellis.cli.bench.compare_command",
     "answer": "trellis.cli.answer.command",
 }
-"""What users call, and the module whose `app` it is."""
+"""What users call, and the module whose `COMMAND` or `app` it is."""
 
 _HEAD = """# All options
 
@@ -28,7 +31,8 @@ Where a default is a dash, nothing is set. A SHARE is a number such as 0.5, or 5
 
 _TABLE = "| option | value | default | |\n|---|---|---|---|\n"
 
-_KINDS = {str: "text", int: "whole number", float: "number", Path: "FILE"}
+_KINDS: dict[Any, str] = {str: "text", int: "whole number", float: "number", Path: "FILE"}
+_KINDS |= {"TEXT": "text", "N": "whole number", "X": "number"}
 
 
 class Parameter(NamedTuple):
@@ -44,6 +48,15 @@ class Parameter(NamedTuple):
 def reference() -> str:
     """The whole page."""
     return "\n".join((_HEAD, *(_section(name, module) for name, module in COMMANDS.items())))
+
+
+def options(command: Command) -> Iterator[Parameter]:
+    """What a command takes, in the order of its help."""
+    for group in command.options:
+        for each in group:
+            yield Parameter(
+                each.title, each.called, _shown_value(each), _shown_default(each), command.help_of(each)
+            )
 
 
 def parameters(command: Callable[..., None]) -> Iterator[Parameter]:
@@ -62,9 +75,13 @@ def parameters(command: Callable[..., None]) -> Iterator[Parameter]:
 
 
 def _section(name: str, module: str) -> str:
-    (command,) = import_module(module).app.registered_commands
+    found = import_module(module)
     groups: dict[str, list[Parameter]] = {}
-    for parameter in parameters(command.callback):
+    for parameter in (
+        options(found.COMMAND)
+        if hasattr(found, "COMMAND")
+        else parameters(found.app.registered_commands[0].callback)
+    ):
         groups.setdefault(parameter.group, []).append(parameter)
     return "\n".join(
         (
@@ -72,6 +89,22 @@ def _section(name: str, module: str) -> str:
             *(f"**{group}**\n\n{_TABLE}{''.join(map(_row, rows))}" for group, rows in groups.items()),
         )
     )
+
+
+def _shown_value(option: Option) -> str:
+    if option.is_argument or option.kind is bool:
+        return ""
+    value = " ".join(f"`{choice}`" for choice in option.choices) or _KINDS.get(option.metavar, option.metavar)
+    return value + (", several times" if option.is_list else "")
+
+
+def _shown_default(option: Option) -> str:
+    if option.is_required:
+        return "required"
+    if option.kind is bool:
+        return "on" if option.default else "off"
+    words = option.default_in_words
+    return "–" if words is None else words if option.unset else f"`{words}`"
 
 
 def _row(parameter: Parameter) -> str:

@@ -22,15 +22,16 @@ STUDIES = {"squad": [*cells(Recipe(seeds=3), tuple(POINTS))], "nq": [*transfer_c
 PROGRAM = """
 import json, sys
 import trellis.cli.prune_export.command
-from typer.main import get_command
 
 requests = []
 trellis.cli.prune_export.command._run = lambda request, *_: requests.append(request) or 0
-command = get_command(trellis.cli.prune_export.command.app)
 for arguments in json.load(sys.stdin):
-    code = command(arguments, standalone_mode=False)
+    code = trellis.cli.prune_export.command.COMMAND(arguments)
     assert not code, (code, arguments)
-print(json.dumps([[r.model, r.task, r.method, r.prune_heads, r.prune_ffn, r.retrain, r.distill] for r in requests]))
+print(json.dumps([
+    [r.model, r.data.task, r.method, r.amount.prune_heads, r.amount.prune_ffn, r.training.retrain, r.training.distill]
+    for r in requests
+]))
 """
 
 

@@ -53,13 +53,13 @@ def choose(
     progress: Progress,
 ) -> Choice:
     """Decide what to keep. `windows` are those of the training data, where gates are to be trained."""
-    if request.no_prune:
+    if request.amount.no_prune:
         return Choice(None, "exported unchanged (--no-prune)")
     if stays_as_it_is(request, subject.source):
         return Choice(None, "the model is already cut and is exported as it is")
     if isinstance(wanted, Plan):
-        assert request.plan
-        return Choice(wanted, f"kept what {request.plan.name} says")
+        assert request.amount.plan
+        return Choice(wanted, f"kept what {request.amount.plan.name} says")
     scored = None
     if request.method == "l0":
         assert windows is not None
@@ -76,11 +76,11 @@ def choose(
 
 def read_wanted(request: Request, subject: LoadedModel) -> Plan | ModelShape | None:
     """What --plan or --shape says, if one of them is given. Raises InputError where the model has not as much."""
-    if request.plan:
-        return _read_plan(request.plan, subject)
-    if not request.shape:
+    if request.amount.plan:
+        return _read_plan(request.amount.plan, subject)
+    if not request.amount.shape:
         return None
-    wanted = ModelShape.from_dict(read_json(request.shape, "model shape"))
+    wanted = ModelShape.from_dict(read_json(request.amount.shape, "model shape"))
     wanted.check_within(shape_of(subject.model))
     return wanted
 
@@ -105,7 +105,7 @@ def _read_plan(path: Path, subject: LoadedModel) -> Plan:
 def _scores(request: Request, subject: LoadedModel, data: Data, work: Work, progress: Progress) -> Scores:
     """Scores by gain or random: by the training data, or by the model's own answers."""
     if request.method == "gain" and data.train:
-        return gains(work, data.train, subject, request.train_questions, request.seed, progress)
+        return gains(work, data.train, subject, request.gain.train_questions, request.seed, progress)
     windows = []
     if request.method == "gain":
         windows = subject.windows(
@@ -127,19 +127,19 @@ def _scores(request: Request, subject: LoadedModel, data: Data, work: Work, prog
 
 def _plan(request: Request, scores: Scores) -> Plan:
     """The fractions asked for; or, where λ was given, the gates that are likelier open than closed."""
-    multiple_of = request.multiple_of or 1
+    multiple_of = request.amount.multiple_of or 1
     fractions = plan_fractions(
         scores,
-        heads=request.prune_heads or 0.0,
-        intermediate=request.prune_ffn or 0.0,
+        heads=request.amount.prune_heads or 0.0,
+        intermediate=request.amount.prune_ffn or 0.0,
         multiple_of=multiple_of,
     )
-    if request.lambda_heads is None and request.lambda_ffn is None:
+    if request.l0.lambda_heads is None and request.l0.lambda_ffn is None:
         return fractions
     above = plan_above(scores, THRESHOLD, multiple_of=multiple_of)
     return Plan(
-        fractions.heads if request.lambda_heads is None else above.heads,
-        fractions.intermediate if request.lambda_ffn is None else above.intermediate,
+        fractions.heads if request.l0.lambda_heads is None else above.heads,
+        fractions.intermediate if request.l0.lambda_ffn is None else above.intermediate,
     )
 
 
@@ -153,18 +153,18 @@ def _search(
         data.calibration or search_questions(request.seed),
         scores=scored.scores if scored else None,
         method=request.method,
-        min_agreement=request.min_agreement,
-        multiple_of=request.multiple_of or SEARCH_MULTIPLE,
+        min_agreement=request.amount.min_agreement,
+        multiple_of=request.amount.multiple_of or SEARCH_MULTIPLE,
         seed=request.seed,
         progress=progress,
     )
     gates, told = (scored.gates, scored.warnings) if scored else ((), ())
     if found.plan is None:
-        if request.distill is not None and not request.teacher:
+        if request.training.distill is not None and not request.training.teacher:
             raise InputError(
                 f"Nothing is to be cut, for {found.reason}, so that the model would learn from itself; say how "
                 "much is to go (--prune-heads, --prune-ffn), or use --retrain."
             )
         return Choice(None, f"exported whole: {found.reason}", found, gates, told)
-    how = f"removed as much as keeps {request.min_agreement:g} % agreement"
+    how = f"removed as much as keeps {request.amount.min_agreement:g} % agreement"
     return Choice(found.plan, how, found, gates, told)

@@ -26,17 +26,18 @@ class Data:
 
 def read_data(request: Request) -> Data:
     """Read what --train, --dev and --calibration name, by the form of --task. Raises InputError."""
-    calibration = read_squad(request.calibration, split="validation") if request.calibration else None
-    if request.task == "nq":
+    named = request.data
+    calibration = read_squad(named.calibration, split="validation") if named.calibration else None
+    if named.task == "nq":
         return Data(
-            NqTraining(request.train, request.null_share, request.seed) if request.train else None,
-            read_nq_exam(request.dev) if request.dev else None,
+            NqTraining(named.train, named.null_share, request.seed) if named.train else None,
+            read_nq_exam(named.dev) if named.dev else None,
             calibration,
         )
-    trainable, skipped = read_trainable(request.train, split="train") if request.train else ([], "")
+    trainable, skipped = read_trainable(named.train, split="train") if named.train else ([], "")
     return Data(
-        SquadTraining(trainable) if request.train else None,
-        read_exam(request.dev) if request.dev else None,
+        SquadTraining(trainable) if named.train else None,
+        read_exam(named.dev) if named.dev else None,
         calibration,
         skipped,
     )

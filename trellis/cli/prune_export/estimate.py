@@ -44,12 +44,12 @@ def shape_after(
         return shape, False
     if wanted:
         return (wanted.shape if isinstance(wanted, Plan) else wanted), True
-    if not request.amount_given or request.lambda_heads is not None or request.lambda_ffn is not None:
+    if not request.amount_given or request.l0.lambda_heads is not None or request.l0.lambda_ffn is not None:
         return None, False
-    heads, intermediate = request.prune_heads or 0.0, request.prune_ffn or 0.0
+    heads, intermediate = request.amount.prune_heads or 0.0, request.amount.prune_ffn or 0.0
     if request.method == "random":
         scores = random_scores(shape, seed=request.seed)
-        multiple_of = request.multiple_of or 1
+        multiple_of = request.amount.multiple_of or 1
         return plan_fractions(
             scores, heads=heads, intermediate=intermediate, multiple_of=multiple_of
         ).shape, True
@@ -69,15 +69,15 @@ def time_range(work: list[Work], rate: Rate) -> str:
 
 def left_out(request: Request, data: Data) -> str:
     """What is not in the time."""
-    trained = request.trains or request.method != "random"
+    trained = request.training.is_wanted or request.method != "random"
     missing = [
         f"the questions of {flag}"
         for flag, found, is_used in (("--train", data.train, trained), ("--dev", data.dev, True))
         if found and is_used and found.num_questions is None
     ]
-    missing += ["what --max-f1-loss may try"] * (request.max_f1_loss is not None)
-    missing += ["rounding to int8"] * (request.precision == "int8")
-    missing += ["the engine"] * (request.engine is not None)
+    missing += ["what --max-f1-loss may try"] * (request.output.max_f1_loss is not None)
+    missing += ["rounding to int8"] * (request.output.precision == "int8")
+    missing += ["the engine"] * (request.output.engine is not None)
     return f"; reading, writing{''.join(f', {what}' for what in missing)} come on top"
 
 

@@ -66,14 +66,14 @@ def _lines(
         yield "Gates would be trained against λ: how much they leave of the model, only training can say."
     else:
         yield (
-            f"It would be cut as far as it keeps {request.min_agreement:g} % agreement with its own answers: how much "
-            "that leaves of it, only these answers can say."
+            f"It would be cut as far as it keeps {request.amount.min_agreement:g} % agreement with its own answers: "
+            "how much that leaves of it, only these answers can say."
         )
     if after:
         yield from _sizes(request, source.encoder, after, whole)
-    if request.trains:
-        epochs = request.retrain or request.distill
-        yield f"Then {'distilled' if request.distill else 'retrained'}, {epochs:g} times over the training data."
+    if epochs := request.training.epochs:
+        how = "distilled" if request.training.distill else "retrained"
+        yield f"Then {how}, {epochs:g} times over the training data."
     work = workload(request, subject, teacher, data, wanted, after)
     yield f"To compute: {'; '.join(map(_in_words, work))}."
     yield f"{_time(work, measured_rate(subject))}{left_out(request, data)}."
@@ -121,4 +121,4 @@ def _bytes(request: Request, encoder: Encoder, shape: ModelShape) -> int:
         "fp16": 2 * everything,
         "int8": 4 * outside + everything - outside,
     }
-    return sizes[request.precision]
+    return sizes[request.output.precision]

@@ -1,7 +1,7 @@
 """Scores by gates of --method l0: what drives them, and how they are trained."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -37,10 +37,13 @@ class Scored:
 def penalties_of(request: Request, shape: ModelShape, wanted: ModelShape | None) -> dict[Kind, Penalty]:
     """What is to drive the gates of each kind; a kind of which nothing is to go, or all, is left out."""
     numbers: dict[Kind, int] = {"heads": shape.num_heads, "intermediate": shape.intermediate_size}
-    weights: dict[Kind, float | None] = {"heads": request.lambda_heads, "intermediate": request.lambda_ffn}
+    weights: dict[Kind, float | None] = {
+        "heads": request.l0.lambda_heads,
+        "intermediate": request.l0.lambda_ffn,
+    }
     targets: dict[Kind, float] = {
-        "heads": request.prune_heads or 0.0,
-        "intermediate": request.prune_ffn or 0.0,
+        "heads": request.amount.prune_heads or 0.0,
+        "intermediate": request.amount.prune_ffn or 0.0,
     }
     if wanted:
         targets = dict(zip(KINDS, wanted.removed_from(shape), strict=True))
@@ -52,7 +55,7 @@ def penalties_of(request: Request, shape: ModelShape, wanted: ModelShape | None)
         if not numbers[kind]:
             continue
         if weight is not None:
-            absolute = weight if request.lambda_absolute else paper_weight(kind, numbers[kind], weight)
+            absolute = weight if request.l0.lambda_absolute else paper_weight(kind, numbers[kind], weight)
             penalties[kind] = Penalty(absolute)
         elif 0 < targets[kind] < 1:
             penalties[kind] = Penalty(paper_weight(kind, numbers[kind], 1), target=targets[kind])
@@ -68,10 +71,10 @@ def scores_by_gates(
     progress: Progress,
 ) -> Scored:
     """Gates of both kinds, apart or jointly; log α is the score. A kind without a penalty is kept whole."""
-    settings = replace(request.gates, seed=request.seed)
-    precision = precision_of(request.training.mixed_precision, subject.model.dtype)
-    share = windows.share(request.gate_share, request.seed)
-    together = [penalties] if request.joint else [{kind: penalty} for kind, penalty in penalties.items()]
+    settings = request.l0.settings(request.settings, request.seed)
+    precision = precision_of(request.settings.mixed_precision, subject.model.dtype)
+    share = windows.share(request.l0.gate_share, request.seed)
+    together = [penalties] if request.l0.joint else [{kind: penalty} for kind, penalty in penalties.items()]
     gates = tuple(
         trained_gates(work, subject, share, chosen, settings, precision, progress)
         for chosen in together

@@ -24,7 +24,6 @@ from prune.work import Work, open_work
 from trellis.cli.prune_export.choice import Choice, choose, read_wanted
 from trellis.cli.prune_export.data import Data, read_data
 from trellis.cli.prune_export.estimate import estimate
-from trellis.cli.prune_export.flags import called_by_flag
 from trellis.cli.prune_export.preflight import (
     check_machine,
     profiles_of,
@@ -101,7 +100,7 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
         choice = choose(request, subject, data, wanted, windows, work, progress)
         smaller = shrink(subject.model, choice.plan) if choice.plan else subject.model
         training = None
-        if request.trains and windows:
+        if request.training.is_wanted and windows:
             smaller = smaller if choice.plan else copy.deepcopy(smaller)
             training = _train(request, subject, smaller, teacher, windows, work, progress)
         measured = _measure(data, subject, smaller, work, progress)
@@ -109,9 +108,13 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
         return None
     artifact, served, provenance = _write(request, subject, origin, smaller, choice, data, measured, progress)
     engine = None
-    if request.engine:
+    if request.output.engine:
         engine = build_engine(
-            artifact.path, profiles, request.engine, timing_cache=request.timing_cache, progress=progress
+            artifact.path,
+            profiles,
+            request.output.engine,
+            timing_cache=request.output.timing_cache,
+            progress=progress,
         )
     own_questions = data.calibration is not None
     seconds = time.monotonic() - began
@@ -127,11 +130,11 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
         seconds,
         data.skipped,
     )
-    if request.json_file:
-        write_json(request.json_file, to_dict(outcome), indent=2)
-    if request.save_model:  # last, as the same command does not go on where that directory is
+    if request.files.json_file:
+        write_json(request.files.json_file, to_dict(outcome), indent=2)
+    if request.files.save_model:  # last, as the same command does not go on where that directory is
         beside = {DECODING_FILE: served.settings.to_dict(), PROVENANCE_FILE: provenance}
-        save(smaller, subject.tokenizer, request.save_model, beside=beside)
+        save(smaller, subject.tokenizer, request.files.save_model, beside=beside)
     return outcome
 
 
@@ -139,8 +142,10 @@ def _windows(
     request: Request, subject: LoadedModel, data: Data, work: Work, progress: Progress
 ) -> TrainingWindows | None:
     """Windows of the training data on disk, where gates or the model are to be trained on them."""
-    trains_gates = request.method == "l0" and not (request.plan or stays_as_it_is(request, subject.source))
-    if not data.train or not (request.trains or trains_gates):
+    trains_gates = request.method == "l0" and not (
+        request.amount.plan or stays_as_it_is(request, subject.source)
+    )
+    if not data.train or not (request.training.is_wanted or trains_gates):
         return None
     return stored_windows(work, data.train, subject, training_settings(request, subject), progress)
 
@@ -155,12 +160,11 @@ def _train(
     progress: Progress,
 ) -> dict[str, Any]:
     """Train `model` in place."""
-    epochs = request.retrain if request.distill is None else request.distill
+    epochs = request.training.epochs
     assert epochs is not None
-    settings = replace(request.training, epochs=epochs, seed=request.seed)
-    with called_by_flag():
-        teaching = teacher.model if teacher else None
-        return continued_training(work, model, subject, windows, settings, teaching, progress)
+    settings = replace(request.settings, epochs=epochs, seed=request.seed)
+    teaching = teacher.model if teacher else None
+    return continued_training(work, model, subject, windows, settings, teaching, progress)
 
 
 def _measure(
@@ -187,17 +191,17 @@ def _write(
 ) -> tuple[Artifact, Served, dict[str, Any]]:
     """The artifact, what its precision changed about the answers, where that is not fp32, and whence the model came."""
     settings = subject.settings
-    if choice.plan or request.trains or request.precision != "fp32":
+    if choice.plan or request.training.is_wanted or request.output.precision != "fp32":
         settings = replace(settings, fitted_on=None)  # that was another model
     if measured:
         settings = calibrated(settings, measured.accuracy, measured)
     provenance = dict(origin)
     if choice.plan:
-        method = "plan" if request.plan else request.method
+        method = "plan" if request.amount.plan else request.method
         provenance |= {"method": method, "seed": request.seed, "how": choice.how}
-    if request.trains:
-        kind = "distill" if request.retrain is None else "retrain"
-        provenance |= {"training": kind, "epochs": request.distill or request.retrain}
+    if request.training.is_wanted:
+        kind = "distill" if request.training.retrain is None else "retrain"
+        provenance |= {"training": kind, "epochs": request.training.epochs}
     progress("writing and checking the graph", 0, 1)
     served = Served(request, subject, model, data, measured, settings, progress)
     artifact = write_artifact(
@@ -205,12 +209,12 @@ def _write(
         subject.tokenizer,
         settings,
         request.out,
-        dialect=dialect_of(request.target, request.precision),
-        precision=request.precision,
+        dialect=dialect_of(request.output.target, request.output.precision),
+        precision=request.output.precision,
         model_name=str(provenance.get("model_name", subject.source.name)),
-        provenance=provenance | {TARGET: request.target},
-        quantize=served.quantize if request.precision == "int8" else None,
-        examine=served.examine if request.precision != "fp32" else None,
+        provenance=provenance | {TARGET: request.output.target},
+        quantize=served.quantize if request.output.precision == "int8" else None,
+        examine=served.examine if request.output.precision != "fp32" else None,
     )
     return artifact, served, provenance
 
@@ -230,7 +234,8 @@ def _with_demo(request: Request, progress: Progress) -> Request:
             progress=lambda done, total: progress("training the demo", done, total),
             say=lambda sentence: progress(sentence, 0, 1),
         )
-    return replace(request, model=str(directory), dev=request.dev or (str(directory / DEV_FILE),))
+    data = replace(request.data, dev=request.data.dev or (str(directory / DEV_FILE),))
+    return replace(request, model=str(directory), data=data)
 
 
 def to_dict(outcome: Outcome) -> dict[str, Any]:

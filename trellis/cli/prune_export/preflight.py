@@ -14,7 +14,6 @@ from prune.loaded_model import LoadedModel, open_teacher
 from prune.source import Source
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.train.precision import precision_of
-from trellis.cli.prune_export.flags import called_by_flag
 from trellis.cli.prune_export.request import Request
 from trellis.errors import InputError
 from trellis.ranks import ranks
@@ -22,18 +21,21 @@ from trellis.ranks import ranks
 
 def check_machine(request: Request) -> None:
     """Raise InputError where this machine, or so many processes, cannot do as the request says."""
-    if request.precision == "int8" and scheme_of(request.target) != "dynamic" and not find_spec("nncf"):
+    if (
+        request.output.precision == "int8"
+        and scheme_of(request.output.target) != "dynamic"
+        and not find_spec("nncf")
+    ):
         raise InputError(NEEDS_NNCF)
     if request.is_demo and ranks().count > 1:
         raise InputError(
             f"The demo is trained by one process, and {ranks().count} are here; give a model directory, or start "
             "prune-export demo by itself."
         )
-    with called_by_flag():
-        if request.trains:
-            request.training.accumulation(ranks().count)
-        if request.trains or request.method == "l0":
-            precision_of(request.training.mixed_precision, torch.float32)
+    if request.training.is_wanted:
+        request.settings.accumulation(ranks().count)
+    if request.training.is_wanted or request.method == "l0":
+        precision_of(request.settings.mixed_precision, torch.float32)
 
 
 def profiles_of(request: Request, encoder: Encoder) -> tuple[Profile, ...]:
@@ -41,19 +43,19 @@ def profiles_of(request: Request, encoder: Encoder) -> tuple[Profile, ...]:
 
     Raises InputError where they do not fit the model, or no library is here to build it.
     """
-    if not request.engine:
+    if not request.output.engine:
         return ()
     find_library()
-    if request.profiles is None:
+    if request.output.profiles is None:
         return default_profiles(encoder)
-    profiles = parse_profiles(request.profiles)
+    profiles = parse_profiles(request.output.profiles)
     check_profiles(profiles, encoder)
     return profiles
 
 
 def stays_as_it_is(request: Request, source: Source) -> bool:
     """Whether nothing is to be cut: --no-prune, or no amount for a model that is already cut."""
-    return request.no_prune or (not request.amount_given and source.shape != source.original_shape)
+    return request.amount.no_prune or (not request.amount_given and source.shape != source.original_shape)
 
 
 def teacher_of(request: Request, subject: LoadedModel) -> LoadedModel | None:
@@ -61,10 +63,10 @@ def teacher_of(request: Request, subject: LoadedModel) -> LoadedModel | None:
 
     Raises InputError where that would be itself, and for a teacher that cannot be one.
     """
-    if request.distill is None:
+    if request.training.distill is None:
         return None
-    if request.teacher:
-        return open_teacher(request.teacher, subject)
+    if request.training.teacher:
+        return open_teacher(request.training.teacher, subject)
     if stays_as_it_is(request, subject.source):
         raise InputError(
             f"{subject.source.name} is already cut and no amount is given, so that it would learn from itself; "
@@ -78,7 +80,7 @@ def training_settings(request: Request, subject: LoadedModel) -> DecodingSetting
 
     Raises InputError where the model does not read as much.
     """
-    settings, length = subject.settings, request.train_length or subject.settings.max_length
+    settings, length = subject.settings, request.data.train_length or subject.settings.max_length
     longest = subject.source.encoder.max_length
     if length > longest:
         raise InputError(f"--train-length is {length}; the model reads at most {longest} tokens.")

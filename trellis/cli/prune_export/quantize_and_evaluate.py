@@ -60,7 +60,7 @@ class Served:
 
     def quantize(self, graph: onnx.ModelProto) -> Quantized:
         """In int8, but for what must stay in fp32 so that no more F1 is lost as served than the user allows."""
-        scheme, limits = scheme_of(self.request.target), self.request.loss_limits
+        scheme, limits = scheme_of(self.request.output.target), self.request.output.loss_limits
         quantizer = Quantizer(scheme, self._calibration() if scheme != "dynamic" or limits else [])
         return quantize_within(quantizer, graph, self._loses_little if limits else None, self.progress)
 
@@ -75,10 +75,10 @@ class Served:
     def _loses_little(self, graph: onnx.ModelProto) -> bool:
         compared = self._compared(graph.SerializeToString())
         lost = {
-            "--max-f1-loss": compared.f1_loss,
-            "--max-has-answer-f1-loss": compared.has_answer_f1_loss,
+            "max_f1_loss": compared.f1_loss,
+            "max_has_answer_f1_loss": compared.has_answer_f1_loss,
         }
-        return all(lost[flag] <= limit for flag, limit in self.request.loss_limits.items())
+        return all(lost[name] <= limit for name, limit in self.request.output.loss_limits.items())
 
     def _compared(self, graph: Path | bytes) -> Comparison:
         assert self.measured
@@ -106,13 +106,13 @@ class Served:
 
     def _runner(self, graph: Path | bytes) -> Run:
         # only a GPU computes in fp16 what says fp16: on the CPU onnxruntime takes fp32 for it
-        session = open_gpu_session(graph) if self.request.precision == "fp16" else None
+        session = open_gpu_session(graph) if self.request.output.precision == "fp16" else None
         self.device = "GPU" if session else "CPU"
         return graph_runner(session or open_session(graph), encoder_and_original(self.model)[0])
 
     def _calibration(self) -> list[dict[str, Any]]:
         """Inputs that int8 takes its ranges from: windows of the training data, or of the built-in questions."""
-        subject, count, seed = self.subject, self.request.int8_windows, self.request.seed
+        subject, count, seed = self.subject, self.request.output.int8_windows, self.request.seed
         if self.data.train:
             windows = self.data.train.sample(count, seed, subject.tokenizer, subject.settings)
         else:
@@ -125,7 +125,7 @@ class Served:
         ]
 
     def _report(self, done: int, total: int) -> None:
-        self.progress(f"answering in {self.request.precision}", done, total)
+        self.progress(f"answering in {self.request.output.precision}", done, total)
 
 
 def calibrated(settings: DecodingSettings, accuracy: Comparison, measured: Measured) -> DecodingSettings:

@@ -110,16 +110,16 @@ class _Counted:
         unchanged = stays_as_it_is(self.request, self.subject.source)
         if not unchanged:
             yield from self._choosing()
-        if self.request.trains and (train := self._training_lot()):
+        if self.request.training.is_wanted and (train := self._training_lot()):
             yield self._training(train)
         if (dev := self.data.dev) and dev.num_questions:
             lot = self._lot(self._questions_of(dev))
             yield self._work("answering as it came", lot, self._whole, FORWARD)
-            if not unchanged or self.request.trains:
+            if not unchanged or self.request.training.is_wanted:
                 yield self._work("answering as it became", lot, self._after, FORWARD)
-            if self.request.precision != "fp32":
+            if self.request.output.precision != "fp32":
                 yield self._work("answering as it is served", lot, self._after, FORWARD)
-        elif self.request.precision != "fp32" and not dev:
+        elif self.request.output.precision != "fp32" and not dev:
             yield self._work("agreeing", self._lot(search_questions(self.request.seed)), self._after, FORWARD)
         yield self._checking()
 
@@ -148,11 +148,11 @@ class _Counted:
         if request.method == "l0":
             scored = True
             if lot := self._training_lot():
-                yield from self._gates(lot.share(request.gate_share))
+                yield from self._gates(lot.share(request.l0.gate_share))
         elif request.method == "gain" and train:
             scored = True
             if train.num_questions:
-                number = min(request.train_questions or train.num_questions, train.num_questions)
+                number = min(request.gain.train_questions or train.num_questions, train.num_questions)
                 drawn = self._lot(self._questions_of(train)).share(number / train.num_questions)
                 yield self._work("scoring", drawn, self._whole, FROZEN, at_once=SCORED_AT_ONCE)
         if not request.amount_given:
@@ -163,10 +163,10 @@ class _Counted:
             yield self._work("scoring", lot, self._whole, FROZEN, at_once=SCORED_AT_ONCE)
 
     def _gates(self, lot: Lot) -> Iterator[Work]:
-        settings = self.request.gates
+        settings = self.request.l0.settings(self.request.settings, self.request.seed)
         wanted = self.wanted if isinstance(self.wanted, ModelShape) else None
         kinds = penalties_of(self.request, self.subject.source.shape, wanted)
-        runs = min(len(kinds), 1) if self.request.joint else len(kinds)
+        runs = min(len(kinds), 1) if self.request.l0.joint else len(kinds)
         steps_per_epoch = -(-lot.count // settings.batch_size)
         epochs, steps = divmod(settings.steps(lot.count), steps_per_epoch)
         windows = runs * (epochs * lot.count + min(steps * settings.batch_size, lot.count))
@@ -200,8 +200,8 @@ class _Counted:
         yield Work("trying cuts", (few * lot.count, many * lot.count), (0, 0), (low, high))
 
     def _training(self, lot: Lot) -> Work:
-        settings = self.request.training
-        epochs = self.request.retrain or self.request.distill or 0.0
+        settings = self.request.settings
+        epochs = self.request.training.epochs or 0.0
         kept, held_out = lot.share(1 - settings.held_out), lot.share(settings.held_out)
         steps_per_epoch = max(1, -(-kept.count // settings.batch_size))
         steps = max(1, round(epochs * steps_per_epoch))

@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from support import tiny
-from typer.testing import CliRunner
+from support.commands import invoke
 
 from export.metadata import read_metadata
 from export.provenance import target_in
@@ -36,7 +36,7 @@ from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.squad.reading import write_squad
 from prune.tasks.question_answering.squad.task import SquadExam
-from trellis.cli.prune_export.command import app
+from trellis.cli.prune_export.command import COMMAND
 from trellis.errors import InputError
 from trellis.ranks import Ranks
 
@@ -76,9 +76,7 @@ def squad_file(tmp_path: Path) -> Path:
 
 def run(*arguments: object) -> tuple[int, str]:
     """Exit code and everything printed."""
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
+    result = invoke(COMMAND, arguments)
     return result.exit_code, result.output
 
 

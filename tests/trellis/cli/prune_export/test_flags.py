@@ -4,22 +4,21 @@ import re
 from pathlib import Path
 
 import pytest
-import typer.main
 from support import tiny
-from typer.testing import CliRunner
+from support.commands import invoke
 
 from export.metadata import read_metadata
 from prune.checkpoint import save
 from prune.shape import ModelShape
-from trellis.cli.prune_export.command import app
+from trellis.cli.prune_export.command import COMMAND
 
 TEXT = ["who wrote the long letter", "the letter was written by nobody at all"]
-OPTIONS = {option: param for param in typer.main.get_command(app).params for option in param.opts}
-SHARES = [name for name, param in OPTIONS.items() if param.metavar == "SHARE"]
+OPTIONS = {option.called: option for group in COMMAND.options for option in group}
+SHARES = [name for name, option in OPTIONS.items() if option.metavar == "SHARE"]
 
 
 def run(*arguments: object) -> tuple[int, str]:
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
+    result = invoke(COMMAND, arguments)
     return result.exit_code, result.output
 
 

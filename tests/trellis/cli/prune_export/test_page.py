@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from support import tiny
+from support.commands import invoke
 from support.html_tree import Node, tree
 from support.results import CUT, ENCODER, WHOLE
-from typer.testing import CliRunner
 
 from prune.checkpoint import save
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.squad.reading import write_squad
-from trellis.cli.prune_export.command import app
+from trellis.cli.prune_export.command import COMMAND
 from trellis.cli.prune_export.page import export_page
 
 HOSTILE = '<script>document.title="broken"</script>"\'&'
@@ -198,7 +198,7 @@ def model_dir(tmp_path: Path) -> Path:
 
 
 def _prune_export(*arguments: object) -> tuple[int, str]:
-    found = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
+    found = invoke(COMMAND, arguments)
     return found.exit_code, found.output
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from support import tiny
+from support.requests import request
 
 from export.outputs import COMPANIONS, parts_of
 from prune.checkpoint import save
 from trellis.cli.answer.request import Request as Asked
 from trellis.cli.bench.outputs import Outputs, json_text
-from trellis.cli.prune_export.request import Request
 from trellis.errors import InputError
 
 OUTPUTS = ("json_file", "html_file", "timing_cache", "engine", "save_model")
@@ -90,7 +90,7 @@ def test_prune_export(room: Path, read: str, output: str, alias: Callable[[Path,
         given["train"] = read
     before = contents(room)
     with pytest.raises(InputError, match=r"is a file that is read; name another|exists already"):
-        Request(**given).check_paths()
+        request(**given).check_paths()
     assert contents(room) == before
 
 
@@ -98,8 +98,8 @@ def test_prune_export(room: Path, read: str, output: str, alias: Callable[[Path,
 def test_each_file_of_a_set_counts(room: Path, globbed: bool) -> None:
     given = wishes(globbed=globbed, json_file=Path("set/train-00.jsonl"))
     with pytest.raises(InputError, match=r"--json set/train-00\.jsonl is a file that is read"):
-        Request(**given).check_paths()
-    Request(**(given | {"json_file": Path("set/found.json")})).check_paths()
+        request(**given).check_paths()
+    request(**(given | {"json_file": Path("set/found.json")})).check_paths()
 
 
 @pytest.mark.parametrize("name", [*COMPANIONS, "o.onnx"])
@@ -108,17 +108,17 @@ def test_nor_do_the_files_that_no_option_names(room: Path, name: str, what: str)
     Path(name).write_text("{}")
     Path("o.onnx").write_text("an older export")
     with pytest.raises(InputError, match=f"^{name} is a file that is read"):
-        Request("model", Path("o.onnx"), **{what: Path(name)}).check_paths()
+        request("model", Path("o.onnx"), **{what: Path(name)}).check_paths()
 
 
 @pytest.mark.parametrize("output", ["json_file", "html_file", "save_model", "engine"])
 def test_nothing_lies_in_the_work_folder(room: Path, output: str) -> None:
     Path("o.onnx.work").mkdir()
     with pytest.raises(InputError, match=r"would lie in the work folder o\.onnx\.work"):
-        Request(**wishes(**{output: Path("o.onnx.work/mine")})).check_paths()
+        request(**wishes(**{output: Path("o.onnx.work/mine")})).check_paths()
     Path("w").mkdir()
     with pytest.raises(InputError, match=r"^w/m\.onnx would lie in the work folder w"):
-        Request("model", Path("w/m.onnx"), work=Path("w")).check_paths()
+        request("model", Path("w/m.onnx"), work=Path("w")).check_paths()
 
 
 @pytest.mark.parametrize("alias", ALIASES.values(), ids=ALIASES)
@@ -170,7 +170,7 @@ def test_results_of_former_runs_may_be_replaced(room: Path) -> None:
     for name in ("model/found.json", "model/page.html", "model/rows.csv", "model/table.md"):
         Path(name).write_text("an older result")
         assert Path(name) not in parts_of("model")
-        Request("model", Path("o.onnx"), json_file=Path(name)).check_paths()
+        request("model", Path("o.onnx"), json_file=Path(name)).check_paths()
 
 
 PROGRAMS = {

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from support.commands import invoke
+from support.requests import request
 
-from prune.methods.gate_settings import GateSettings
 from prune.train.settings import TrainingSettings
-from trellis.cli.prune_export.command import app
-from trellis.cli.prune_export.request import Request
+from trellis.cli.prune_export.command import COMMAND
 from trellis.errors import InputError
 
 L0 = ("--method", "l0", "--train", "t.json")
@@ -167,7 +166,7 @@ def test_what_contradicts_itself_is_one_sentence(
     arguments: tuple[str, ...], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["model", "o.onnx", *arguments])
+    result = invoke(COMMAND, ["model", "o.onnx", *arguments])
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     assert len(result.stderr.splitlines()) == 1
@@ -193,10 +192,9 @@ FITTING: dict[str, dict[str, object]] = {
     "micro-batches of gates alone": {
         "method": "l0",
         "train": "t",
-        "gates": GateSettings(micro_batch_size=7),
-        "training": TrainingSettings(micro_batch_size=7),
+        "settings": TrainingSettings(micro_batch_size=7),
     },
-    "patience": {"train": "t", "retrain": 3.0, "training": TrainingSettings(patience=1)},
+    "patience": {"train": "t", "retrain": 3.0, "settings": TrainingSettings(patience=1)},
     "no nulls": {"null_share": 0.0},
     "all nulls": {"null_share": 1.0},
 }
@@ -204,7 +202,7 @@ FITTING: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("wishes", FITTING.values(), ids=FITTING)
 def test_what_fits_together_is_taken(wishes: dict[str, object]) -> None:
-    Request("model", Path("o.onnx"), **wishes)
+    request("model", Path("o.onnx"), **wishes)
 
 
 @pytest.mark.parametrize(
@@ -221,14 +219,14 @@ def test_what_fits_together_is_taken(wishes: dict[str, object]) -> None:
     ],
 )
 def test_work_is_kept_where_there_is_much_of_it(wishes: dict[str, object], keeps: bool) -> None:
-    request = Request(**({"model": "model", "out": Path("o/m.onnx")} | wishes))
-    assert request.keeps_work is keeps
-    assert request.work_directory == wishes.get("work", Path("o/m.onnx.work"))
+    asked = request(**({"model": "model", "out": Path("o/m.onnx")} | wishes))
+    assert asked.keeps_work is keeps
+    assert asked.work_directory == wishes.get("work", Path("o/m.onnx.work"))
 
 
 def test_a_file_in_the_way_of_the_work_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.onnx.work").write_text("")
-    kept = Request("model", tmp_path / "m.onnx", train="t", retrain=1.0)
+    kept = request("model", tmp_path / "m.onnx", train="t", retrain=1.0)
     with pytest.raises(InputError, match=r"--work .*m\.onnx\.work is a file; name a directory\."):
         kept.check_paths()
-    Request("model", tmp_path / "m.onnx").check_paths()  # has no use for it
+    request("model", tmp_path / "m.onnx").check_paths()  # has no use for it

@@ -10,9 +10,9 @@ import onnxruntime
 import pytest
 import torch
 from support import tiny
+from support.commands import invoke
 from support.html_tree import tree
 from transformers import PreTrainedModel
-from typer.testing import CliRunner
 
 from export.metadata import read_metadata
 from prune.checkpoint import load, save
@@ -24,7 +24,7 @@ from prune.shape import ModelShape
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.squad.reading import write_squad
-from trellis.cli.prune_export.command import app
+from trellis.cli.prune_export.command import COMMAND
 
 SETTINGS = DecodingSettings(max_length=32, stride=8, max_question_length=8, max_answer_length=5)
 THINGS = ("pear", "wall", "river", "gardener", "winter", "bridge", "sun", "stone")
@@ -68,9 +68,7 @@ class Room:
     def call(self, *arguments: object, model: str = "model") -> tuple[int, str, str]:
         """Exit code, stdout, stderr."""
         given = [self.path / model, self.out, *USUAL, *arguments]
-        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in given])
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
+        result = invoke(COMMAND, given)
         return result.exit_code, result.stdout, result.stderr
 
     def export(self, *arguments: object, model: str = "model") -> dict[str, Any]:

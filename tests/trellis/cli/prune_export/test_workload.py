@@ -10,21 +10,22 @@ from typing import Any
 import pytest
 import torch
 from support import tiny
+from support.commands import invoke
+from support.requests import request as request_of
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from transformers import PreTrainedModel
-from typer.testing import CliRunner
 
+from export.options import Output
 from prune.checkpoint import save
 from prune.cost import multiply_adds
 from prune.loaded_model import open_model
-from prune.methods.gate_settings import GateSettings
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.squad.reading import write_squad
 from prune.train.settings import TrainingSettings
 from trellis.cli.prune_export import pipeline
 from trellis.cli.prune_export.choice import read_wanted
-from trellis.cli.prune_export.command import app
+from trellis.cli.prune_export.command import COMMAND
 from trellis.cli.prune_export.data import read_data
 from trellis.cli.prune_export.estimate import estimate, shape_after
 from trellis.cli.prune_export.preflight import teacher_of
@@ -102,14 +103,15 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "random": {"method": "random", **HALF, "dev": "dev"},
     "gain by its own answers": HALF,
     "gain by training data": {**HALF, "train": "train", "train_questions": 0, "dev": "dev"},
-    "retrained": {**HALF, "train": "train", "train_questions": 0, "retrain": 2.0, "training": EXACT},
-    "distilled for a while": {**HALF, "train": "train", "train_questions": 0, "distill": 0.5, "training": EXACT},
+    "retrained": {**HALF, "train": "train", "train_questions": 0, "retrain": 2.0, "settings": EXACT},
+    "distilled for a while": {**HALF, "train": "train", "train_questions": 0, "distill": 0.5, "settings": EXACT},
     "on short windows": {
-        **HALF, "method": "random", "train": "train", "train_length": 24, "retrain": 1.0, "training": EXACT,
+        **HALF, "method": "random", "train": "train", "train_length": 24, "retrain": 1.0, "settings": EXACT,
     },
-    "gates apart": {**HALF, "method": "l0", "train": "train", "gates": GateSettings(batch_size=8)},
+    "gates apart": {**HALF, "method": "l0", "train": "train", "settings": TrainingSettings(batch_size=8)},
     "gates together, distilled": {
-        **HALF, "method": "l0", "joint": True, "train": "train", "gates": GateSettings(batch_size=8, distill=True),
+        **HALF, "method": "l0", "joint": True, "gate_loss": "distill", "train": "train",
+        "settings": TrainingSettings(batch_size=8),
     },
     "in int8": {"no_prune": True, "dev": "dev", "precision": "int8"},
 }  # fmt: skip
@@ -123,7 +125,7 @@ def test_windows_are_counted_as_a_run_then_computes_them(name: str, room: Path, 
     }
     if "dev" in wishes:
         wishes["dev"] = (wishes["dev"],)
-    request = Request(model=str(room / "model"), out=tmp_path / "m.onnx", **wishes)
+    request = request_of(model=str(room / "model"), out=tmp_path / "m.onnx", **wishes)
     work = counted(request)
     assert total(work, 0) == total(work, 1)
     with seeing() as seen:
@@ -135,7 +137,7 @@ def test_windows_are_counted_as_a_run_then_computes_them(name: str, room: Path, 
 def test_a_search_computes_between_the_fewest_and_the_most_that_were_counted(
     room: Path, tmp_path: Path
 ) -> None:
-    request = Request(
+    request = request_of(
         model=str(room / "model"),
         out=tmp_path / "m.onnx",
         calibration=str(room / "own.json"),
@@ -151,9 +153,9 @@ def test_a_search_computes_between_the_fewest_and_the_most_that_were_counted(
 
 def test_shorter_windows_to_train_on_are_more_and_cost_less_each(room: Path, tmp_path: Path) -> None:
     def trained(length: int) -> Work:
-        request = Request(
+        request = request_of(
             model=str(room / "model"), out=tmp_path / "m.onnx", no_prune=True, train=str(room / "train.json"),
-            retrain=1.0, train_length=length, training=EXACT,
+            retrain=1.0, train_length=length, settings=EXACT,
         )  # fmt: skip
         (work,) = [each for each in counted(request) if each.what == "training"]
         return work
@@ -164,7 +166,7 @@ def test_shorter_windows_to_train_on_are_more_and_cost_less_each(room: Path, tmp
 
 
 def test_what_costs_what_is_the_arithmetic_of_shapes(tmp_path: Path, room: Path) -> None:
-    request = Request(
+    request = request_of(
         model=str(room / "model"), out=tmp_path / "m.onnx", no_prune=True, dev=(str(room / "one.json"),)
     )
     write_squad(questions(1), room / "one.json")
@@ -177,7 +179,7 @@ def test_what_costs_what_is_the_arithmetic_of_shapes(tmp_path: Path, room: Path)
 
 def test_of_large_sets_a_sample_speaks_for_all(room: Path, tmp_path: Path) -> None:
     write_squad(questions(3 * SAMPLED), room / "many.json")
-    request = Request(
+    request = request_of(
         model=str(room / "model"), out=tmp_path / "m.onnx", no_prune=True, dev=(str(room / "many.json"),)
     )
     asked = counted(request)[0]
@@ -186,7 +188,7 @@ def test_of_large_sets_a_sample_speaks_for_all(room: Path, tmp_path: Path) -> No
 
 
 def dry_run(*arguments: object) -> str:
-    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*map(str, arguments), "--dry-run"])
+    result = invoke(COMMAND, [*arguments, "--dry-run"])
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -218,7 +220,7 @@ def test_more_work_takes_longer_in_proportion(
     monkeypatch.setattr(
         "trellis.cli.prune_export.estimate.measured_rate", lambda subject: Rate(1e6, 1e6, 1e6, None, 2)
     )
-    request = Request(
+    request = request_of(
         model=str(room / "model"), out=tmp_path / "m.onnx", no_prune=True, dev=(str(room / "dev.json"),)
     )
 
@@ -234,7 +236,7 @@ def test_more_work_takes_longer_in_proportion(
     monkeypatch.setattr("trellis.cli.prune_export.estimate.WORTH_SAYING", 0)
     work = sum(each.multiply_adds[0] for each in counted(request))
     assert seconds(request) == pytest.approx((0.7 * work / 1e6, 1.6 * work / 1e6), abs=0.5)
-    again = replace(request, precision="int8")
+    again = replace(request, output=Output(precision="int8"))
     assert seconds(again)[0] > seconds(request)[0]
 
 
