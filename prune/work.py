@@ -18,7 +18,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 from trellis.files.disk import clear, refusal
 from trellis.files.json_file import write_json
 from trellis.files.notes import INPUTS, read_note, write_note
@@ -29,6 +29,7 @@ _FORMAT = 1
 """Raised whenever a stage would find something else from the same inputs."""
 
 _MARKER, _LOCK = "done.json", "lock"
+_WORK = Parameter("work")
 
 
 @dataclass(frozen=True)
@@ -177,24 +178,27 @@ def open_work(root: Path | None, say: Callable[[str], None] = lambda sentence: N
 def _locked(root: Path) -> Iterator[None]:
     """Make the folder if need be, and keep other commands out of it."""
     if root.exists() and not root.is_dir():
-        raise InputError(f"The work folder {root} is a file; name a directory with --work.")
+        raise InputError("The work folder {} is a file; name a directory with {}.", root, _WORK)
     try:
         root.mkdir(parents=True, exist_ok=True)
         lock = (root / _LOCK).open("a")
     except OSError as error:
         raise InputError(
-            f"The work folder {root} cannot be made ({error}); name another with --work."
+            "The work folder {} cannot be made ({}); name another with {}.", root, error, _WORK
         ) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InputError(
-                f"Another command is at work in {root}; wait for it, or name another folder with --work."
+                "Another command is at work in {}; wait for it, or name another folder with {}.", root, _WORK
             ) from None
         except OSError as error:
             raise InputError(
-                f"The work folder {root} cannot be locked ({error}); name one on a local disk with --work."
+                "The work folder {} cannot be locked ({}); name one on a local disk with {}.",
+                root,
+                error,
+                _WORK,
             ) from error
         yield
 
@@ -214,6 +218,6 @@ def _making(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(
-            f"The stage folder {directory} cannot be made ({error}); clear the way, or name another folder "
-            "with --work."
+            "The stage folder {} cannot be made ({}); clear the way, or name another folder with {}.",
+            *(directory, error, _WORK),
         ) from error

@@ -196,7 +196,7 @@ def _file(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("place", "says"),
     [
-        (lambda path: _file(path / "work"), "work is a file; name a directory with --work"),
+        (lambda path: _file(path / "work"), "work is a file; name a directory with work"),
         (lambda path: _file(path / "file") / "work", "cannot be made"),
         (lambda path: Path("/proc/work"), "cannot be made"),
     ],

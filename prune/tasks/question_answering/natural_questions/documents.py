@@ -18,7 +18,7 @@ from prune.tasks.question_answering.answer import Progress
 from prune.tasks.question_answering.natural_questions.answers import Gold, NqAnswer, Span
 from prune.tasks.question_answering.natural_questions.fields import checked, entries, field, unicode_text
 from prune.tasks.question_answering.natural_questions.shards import read_lines
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 
@@ -69,7 +69,9 @@ def read_documents(source: str, progress: Progress | None = None) -> Iterator[Do
 
 def _document(entry: dict[str, Any], place: str) -> Document:
     if {"data", "paragraphs"} & set(entry) and "example_id" not in entry:
-        raise InputError(f"{place} holds SQuAD, not Natural Questions; leave out --task nq.")
+        raise InputError(
+            "{} holds SQuAD, not Natural Questions; leave out {}.", place, Parameter("task", "nq")
+        )
     tokens, is_html = _tokens(entry, place)
     gold = Gold.from_json({"annotations": []} | entry, place)
     candidates = tuple(

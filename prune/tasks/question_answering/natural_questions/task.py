@@ -21,7 +21,7 @@ from prune.tasks.question_answering.natural_questions.windows import (
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.windows import Window
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -152,8 +152,8 @@ def read_exam(sources: Sequence[str]) -> NqExam:
     """The documents to measure on. Raises InputError where more than one source is named, or it has no files."""
     if len(sources) > 1:
         raise InputError(
-            f"--dev is given {len(sources)} times, and with --task nq it is one set: a directory, or a pattern that "
-            "names several files."
+            "{} is given {} times, and with {} it is one set: a directory, or a pattern that names several files.",
+            *(Parameter("dev"), len(sources), Parameter("task", "nq")),
         )
     return NqExam(sources[0])
 

@@ -16,11 +16,11 @@ from typing import Any
 
 from prune.hub import is_hub_id
 from prune.tasks.question_answering.questions import NO_START, Answer, Question
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 from trellis.files.json_file import read_json, write_json
 
 _NQ_FIELDS = {"document_text", "document_tokens", "document_html", "question_text"}
-_WANTS_NQ = "{} holds Natural Questions, not SQuAD; add --task nq."
+_WANTS_NQ = "{} holds Natural Questions, not SQuAD; add {}."
 _COLUMNS = ("id", "context", "question", "answers")
 
 
@@ -127,10 +127,10 @@ def _document(path: Path) -> Any:
         document = read_json(path, "SQuAD file")
     except InputError as error:
         if "not valid JSON" in str(error) and _is_natural_questions(path):
-            raise InputError(_WANTS_NQ.format(path)) from None
+            raise InputError(_WANTS_NQ, path, Parameter("task", "nq")) from None
         raise
     if isinstance(document, Mapping) and "data" not in document and _NQ_FIELDS & set(document):
-        raise InputError(_WANTS_NQ.format(path))
+        raise InputError(_WANTS_NQ, path, Parameter("task", "nq"))
     return document
 
 

@@ -16,7 +16,7 @@ from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.squad.compare import compare, habit_of
 from prune.tasks.question_answering.squad.reading import read_squad
 from prune.tasks.question_answering.windows import Window, make_windows
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -129,7 +129,8 @@ def read_exam(sources: Sequence[str]) -> SquadExam:
         for question in read_squad(source, split="validation"):
             if question.id in questions:
                 raise InputError(
-                    f"The id {question.id!r} stands in {source} and in another --dev before it; give each once."
+                    "The id {!r} stands in {} and in another {} before it; give each once.",
+                    *(question.id, source, Parameter("dev")),
                 )
             questions[question.id] = question
     return SquadExam(list(questions.values()))

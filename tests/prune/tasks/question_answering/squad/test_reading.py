@@ -229,7 +229,7 @@ def test_natural_questions_are_told_from_squad(tmp_path: Path, lines: int, packe
     path.write_bytes(gzip.compress((line * lines).encode()) if packed else (line * lines).encode())
     for read in (read_squad, read_trainable, lambda source: read_questions(Path(source))):
         with pytest.raises(
-            InputError, match=r"nq\.jsonl holds Natural Questions, not SQuAD; add --task nq\.$"
+            InputError, match=r"nq\.jsonl holds Natural Questions, not SQuAD; add task='nq'\.$"
         ):
             read(str(path))
 
@@ -245,7 +245,7 @@ def test_squad_is_told_from_natural_questions(
     path.write_bytes(gzip.compress(text) if packed else text)
     with pytest.raises(InputError) as caught:
         list(read_documents(str(path)))
-    assert str(caught.value) == f"{path}, line 1 holds SQuAD, not Natural Questions; leave out --task nq."
+    assert str(caught.value) == f"{path}, line 1 holds SQuAD, not Natural Questions; leave out task='nq'."
 
 
 def test_a_directory_that_is_no_dataset_is_one_sentence(tmp_path: Path) -> None:
