@@ -66,15 +66,25 @@ COMMANDS = {"prune-export": "prune_export", "bench": "bench", "answer": "answer"
 
 APP = r"""
 import sys
-import typer
+from dataclasses import dataclass
+from typing import Annotated
 from rich.table import Table
+from trellis.cli.command import Command
+from trellis.cli.options import Group
 from trellis.command import run
+from trellis.options import Value
 from trellis.terminal import Terminal
 
-app = typer.Typer(pretty_exceptions_enable=False)
+@dataclass(frozen=True)
+class Wishes:
+    what: Annotated[str, Value("WHAT")]
 
-@app.command()
-def main(what: str, number: int = 0) -> None:
+@dataclass(frozen=True)
+class Numbers:
+    number: int = 0
+
+def main(wishes: Wishes, numbers: Numbers) -> int:
+    what = wishes.what
     if what == "fault":
         {}["absent"]
     if what == "long":
@@ -88,9 +98,9 @@ def main(what: str, number: int = 0) -> None:
     if what == "much":
         for _ in range(100_000):
             Terminal().print("a line")
-    raise typer.Exit(3 if what == "three" else 0)
+    return 3 if what == "three" else 0
 
-run("probe", app)
+run("probe", Command("probe", main, (Group(Wishes, positional=True), Group(Numbers)), help=("",)))
 """
 
 
@@ -142,9 +152,9 @@ def test_other_exit_codes_pass() -> None:
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ((), "Missing argument"),
-        (("x", "--number", "\x1b[1mten"), "Invalid value for '--number'"),
-        (("x", "--nonsense\x1b[1m"), "No such option: --nonsense\\x1b[1m"),
+        ((), "Missing argument WHAT"),
+        (("x", "--number"), "--number needs a value"),
+        (("x", "--nonsense\x1b[1m"), "Unknown option: --nonsense\\x1b[1m"),
     ],
 )
 def test_what_is_no_argument_of_the_command_is_one_sentence(arguments: tuple[str, ...], why: str) -> None:

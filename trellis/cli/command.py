@@ -77,6 +77,7 @@ class Command:
             help_epilogue=self._epilogue(),
             help_flags=["--help"],
             version_flags=[],
+            suppress_keyboard_interrupt=False,  # whoever runs it says so
             group_arguments=first,
             group_parameters=last,
             group_commands=last,
