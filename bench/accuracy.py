@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from bench.json_field import Field
 from bench.measure.device_memory import OUT_OF_DEVICE_MEMORY, is_out_of_device_memory
 from bench.measure.runners import Logits, runner
 from bench.models import Model
@@ -47,6 +48,21 @@ class Metric:
             "questions": self.questions,
         }
 
+    @classmethod
+    def from_field(cls, field: Field) -> "Metric":
+        """Inverse of `to_dict`; raises InputError where `field` is damaged."""
+        values = field["values"].fields()
+        return cls(
+            field["name"].text(),
+            {role: values[role].number() for role in ROLES if role in values},
+            field["change"].or_none(_interval),
+            field["questions"].or_none(lambda questions: questions.whole(least=0)),
+        )
+
+
+def _interval(field: Field) -> Interval:
+    return Interval(field["points"].number(), field["low"].number(), field["high"].number())
+
 
 Thresholds = Literal["own", "folds"]
 """What questions are refused by as served: the threshold that each model brings; or, where those are not of one kind or
@@ -57,7 +73,8 @@ were fitted on some of these questions, one that is fitted to each model alike, 
 class Accuracy:
     """How one or both models of a comparison answer; what they score as served comes first."""
 
-    task: TaskName
+    task: str
+    """Name of it, like squad."""
     questions: int
     metrics: list[Metric]
     without_settings: tuple[Role, ...]
@@ -90,6 +107,18 @@ class Accuracy:
             "thresholds": self.thresholds,
             "warnings": list(self.warnings),
         }
+
+    @classmethod
+    def from_field(cls, field: Field) -> "Accuracy":
+        """Inverse of `to_dict`; raises InputError where `field` is damaged."""
+        return cls(
+            field["task"].text(),
+            field["questions"].whole(least=1),
+            [Metric.from_field(metric) for metric in field["metrics"].items()],
+            tuple(role.one_of(ROLES) for role in field["without_settings"].items()),
+            field["thresholds"].one_of(get_args(Thresholds)),
+            tuple(field["warnings"].texts()),
+        )
 
 
 def read_exam(task: TaskName, dev: Sequence[str]) -> Exam[Any]:

@@ -1,15 +1,18 @@
 """Fields of a JSON file that may be damaged: each is checked before it is believed, and named where it is wrong."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from reprlib import repr as shortened
-from typing import Any
+from typing import Any, TypeVar
 
 from trellis.errors import InputError
-from trellis.printable import spelled_out
+
+T = TypeVar("T")
 
 _MOST = 10**18
 _SHORTEST, _LONGEST = 1e-9, 1e7
+_LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -36,34 +39,67 @@ class Field:
             raise self.wrong(f"a list of {least} or more")
         return [Field(one, self.source, f"{self.place}[{index}]") for index, one in enumerate(elements)]
 
-    def fields(self) -> dict[str, "Field"]:
-        """All fields of this object, by name, which is spelled out like `text`."""
-        return {spelled_out(name): self[name] for name in self._of(dict, "an object")}
+    def texts(self) -> list[str]:
+        """The elements of this list, each a text."""
+        return [one.text() for one in self.items()]
 
-    @property
-    def is_null(self) -> bool:
-        """Whether it is JSON's null."""
-        return self.value is None
+    def fields(self) -> dict[str, "Field"]:
+        """All fields of this object, by name."""
+        return {name: self[name] for name in self._of(dict, "an object")}
+
+    def or_none(self, read: Callable[["Field"], T]) -> T | None:
+        """What `read` makes of this field, and None of JSON's null."""
+        return None if self.value is None else read(self)
+
+    def made(self, make: Callable[[Any], T]) -> T:
+        """What `make`, which checks by itself and raises InputError, makes of this value."""
+        try:
+            return make(self.value)
+        except InputError as error:
+            sentence = str(error).rstrip(".")
+            raise InputError(f"{self.source} is damaged: {self._place}: {sentence}; measure again.") from None
 
     def text(self) -> str:
-        """This text, with what steers a terminal, or cannot be printed, spelled out."""
-        return spelled_out(self._of(str, "text"))
+        """This text; what in it would steer a terminal is still there."""
+        found: str = self._of(str, "text")
+        return found
 
-    def whole(self, *, least: int) -> int:
-        """This whole number, not under `least`."""
+    def one_of(self, words: Sequence[T]) -> T:
+        """This text, which must be one of `words`."""
+        found = self.text()
+        for word in words:
+            if found == word:
+                return word
+        raise self.wrong(f"one of {', '.join(map(str, words))}")
+
+    def flag(self) -> bool:
+        """Whether this is true and not false."""
+        found: bool = self._of(bool, "true or false")
+        return found
+
+    def whole(self, *, least: int, most: int = _MOST - 1) -> int:
+        """This whole number, from `least` to `most`."""
         found: int = self._of(int, "a whole number")
-        if not least <= found < _MOST:
-            raise self.wrong(f"{least} or more, and less than {_MOST:.0e}")
+        if not least <= found <= most:
+            bound = f"less than {_MOST:.0e}" if most == _MOST - 1 else f"at most {most}"
+            raise self.wrong(f"{least} or more, and {bound}")
         return found
 
     def number(self) -> float:
         """This finite number."""
         value = self.value
-        if type(value) is int and abs(value) < 10**300:
+        if type(value) is int and abs(value) < _LARGEST:
             return float(value)
         if type(value) is not float or not math.isfinite(value):
             raise self.wrong("a finite number")
         return value
+
+    def within(self, low: float, high: float) -> float:
+        """This number, from `low` to `high`."""
+        found = self.number()
+        if not low <= found <= high:
+            raise self.wrong(f"a number from {low:g} to {high:g}")
+        return found
 
     def seconds(self) -> float:
         """This time in seconds, of a length that can be measured."""

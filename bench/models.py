@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import psutil
 
@@ -57,25 +57,6 @@ class Model:
     def precision(self) -> str:
         """What the graph's products are computed in."""
         return self.form.precision if self.form else "fp32"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return {
-            "name": self.name,
-            "encoder": self.engine.encoder.to_dict(),
-            "shape": self.engine.shape.to_dict(),
-            "original_shape": self.original_shape.to_dict(),
-            "dialect": self.dialect,
-            "precision": self.precision,
-            "weights": self.weights,
-            "runtime": self.engine.runtime,
-            "device": self.engine.device,
-            "threads": self.engine.threads,
-            "clients": self.engine.clients,
-            "timing": self.engine.timing,
-            "bytes": self.file_bytes,
-            "sha256": self.sha256,
-        }
 
     @property
     def label(self) -> str:

@@ -7,6 +7,7 @@ from reprlib import repr as shortened
 from statistics import median
 from typing import Any, Literal
 
+from bench.json_field import Field
 from prune.families.encoder import Encoder
 from prune.shape import LayerShape, ModelShape
 from trellis.errors import InputError
@@ -18,6 +19,8 @@ Timing = Literal["call", "device", "cuda-graph"]
 clock, inputs and logits being in its memory; or that, replayed as a CUDA graph."""
 Role = Literal["baseline", "candidate"]
 ROLES: tuple[Role, Role] = ("baseline", "candidate")
+Tested = Literal["estimate", "bound"]
+"""What of a figure a limit is held against: itself, or the end of its interval that is worse for us."""
 
 MIN_BLOCKS = 3
 """Blocks per launch under which no launch goes, however long a call takes: a median needs three."""
@@ -127,12 +130,23 @@ def where_of(loads: Mapping[Role, Load]) -> str:
     return f"{load.arrangement}{instead}"
 
 
-def load_from_dict(data: Mapping[str, Any]) -> Load:
-    """Inverse of both `to_dict`."""
-    if "batch" in data:
-        return Workload(data["batch"], data["seq"])
-    rows = tuple(tuple(batch) for batch in data["batches"])
-    return Traffic(data["arrangement"], rows, data["padded_to"], data["questions"])
+def load_from_field(field: Field) -> Load:
+    """Inverse of both `to_dict`; raises InputError naming what is wrong with untrusted JSON."""
+    if "batch" in field.fields():
+        return Workload(
+            field["batch"].whole(least=1, most=MOST_ROWS), field["seq"].whole(least=1, most=MOST_TOKENS)
+        )
+    batches = [batch.items(least=1) for batch in field["batches"].items(least=1)]
+    return Traffic(
+        field["arrangement"].text(),
+        tuple(tuple(_tokens(row) for row in rows) for rows in batches),
+        field["padded_to"].or_none(_tokens),
+        field["questions"].whole(least=0),
+    )
+
+
+def _tokens(field: Field) -> int:
+    return field.whole(least=1, most=MOST_TOKENS)
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,12 @@ class Turn:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {"seconds": list(self.seconds), "wall": self.wall}
+
+    @classmethod
+    def from_field(cls, field: Field, clients: int) -> "Turn":
+        """Inverse of `to_dict`, of an engine that so many call; raises InputError where `field` is damaged."""
+        seconds = tuple(second.seconds() for second in field["seconds"].items(least=1))
+        return cls(seconds, field["wall"].seconds(), clients)
 
 
 @dataclass(frozen=True)
@@ -231,6 +251,13 @@ class Effort:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_field(cls, field: Field) -> "Effort":
+        """Inverse of `to_dict`; raises InputError where `field` is damaged."""
+        launches, blocks = field["launches"].whole(least=1), field["blocks"].whole(least=1)
+        goal, max_time, firm = field["goal"].number(), field["max_time"].number(), field["firm"].flag()
+        return field.made(lambda _: cls(launches, blocks, goal, max_time, firm))
 
 
 BERT_BASE = Encoder(

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 
+from bench.json_field import Field
 from trellis.control_groups import kernel_text, throttled
 from trellis.cores import available_cores
 from trellis.version import VERSION
@@ -61,6 +62,24 @@ class Environment:
         """Plain values, for JSON."""
         return asdict(self)
 
+    @classmethod
+    def from_field(cls, field: Field) -> "Environment":
+        """Inverse of `to_dict`; raises InputError where `field` is damaged."""
+        return cls(
+            date=field["date"].text(),
+            cpu=field["cpu"].text(),
+            cores=field["cores"].whole(least=1),
+            processors=field["processors"].whole(least=1),
+            cpu_flags=tuple(field["cpu_flags"].texts()),
+            governor=field["governor"].or_none(Field.text),
+            memory_bytes=field["memory_bytes"].whole(least=0),
+            load_average=field["load_average"].or_none(Field.number),
+            gpu=field["gpu"].or_none(Field.text),
+            system=field["system"].text(),
+            python=field["python"].text(),
+            packages={name: version.text() for name, version in field["packages"].fields().items()},
+        )
+
     def notes(self) -> list[str]:
         """What is amiss for measuring, a sentence each."""
         notes = []
@@ -97,6 +116,16 @@ class Disturbance:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_field(cls, field: Field) -> "Disturbance":
+        """Inverse of `to_dict`; raises InputError where `field` is damaged."""
+        return cls(
+            field["others_share"].or_none(Field.number),
+            field["stolen_share"].number(),
+            field["throttled_periods"].whole(least=0),
+            field["throttled_seconds"].number(),
+        )
 
     def notes(self) -> list[str]:
         """What was amiss, a sentence each."""

@@ -21,11 +21,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bench.json_field import Field
+
 CONFIDENCE = 0.95
 OUTLYING = 0.05
 """A block is named an outlier from this far on (relative), and ..."""
 OUTLYING_DEVIATIONS = 5.0
 """... where it lies so many robust standard deviations off its launch's median."""
+
+_FASTEST = 1e100
+"""Of rates and ratios that a file holds: beyond it nothing more is computed from them."""
 
 Verdict = Literal["faster", "slower", "undecided"]
 
@@ -45,6 +50,12 @@ class Latency:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+    @classmethod
+    def from_field(cls, field: Field) -> "Latency":
+        """Inverse of `to_dict`; raises InputError where `field` is damaged."""
+        p50, p90, p95, p99 = (field[name].seconds() for name in ("p50", "p90", "p95", "p99"))
+        return cls(p50, p90, p95, p99, field["calls"].whole(least=1), field["throughput"].within(0, _FASTEST))
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,23 @@ class Speedup:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {**asdict(self), "verdict": self.verdict}
+
+    @classmethod
+    def from_field(cls, field: Field) -> "Speedup":
+        """Inverse of `to_dict`; raises InputError where `field` is damaged, or no interval holds its estimate."""
+        low, estimate, high = (
+            field[name].within(1 / _FASTEST, _FASTEST) for name in ("low", "estimate", "high")
+        )
+        if not low <= estimate <= high:
+            raise field["estimate"].wrong(f"a number within its interval, {low:g} to {high:g}")
+        return cls(
+            estimate,
+            low,
+            high,
+            field["blocks"].whole(least=1),
+            field["launches"].whole(least=1),
+            field["confidence"].within(0, 1),
+        )
 
 
 def verdict_of(low: float, high: float) -> Verdict:

@@ -10,16 +10,28 @@ rests on them, then blocks. What an engine has not done when the time is up is l
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from itertools import groupby
 from statistics import fmean
 from typing import Any, Protocol
 
+from bench.json_field import Field
 from bench.measure.engine_process import WORKER, EngineProcess, TimeUpError
 from bench.measure.statistics import launches_needed
-from bench.workload import MIN_BLOCKS, MIN_LAUNCHES, ROLES, Effort, EngineSpec, Load, Role, Turn, where_of
+from bench.workload import (
+    LONGEST,
+    MIN_BLOCKS,
+    MIN_LAUNCHES,
+    ROLES,
+    Effort,
+    EngineSpec,
+    Load,
+    Role,
+    Turn,
+    where_of,
+)
 from trellis.errors import InputError
 
 ORDERS: tuple[tuple[Role, ...], tuple[Role, ...]] = (
@@ -37,6 +49,8 @@ PILOT_SHARE = 0.6
 """Of the time aimed at, for the first launches; the rest is for more of them."""
 SAFE_SHARE = 0.9
 """Of a limit, that is planned with: calls take longer at times than those of the warm-up did."""
+_MOST = math.log(1e6)
+"""Log ratio of two engines beyond which a file is not believed."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,21 @@ class Block:
         turns = {str(role): [turn.to_dict() for turn in self.turns[role]] for role in ROLES}
         return {"first": self.first, **turns}
 
+    @classmethod
+    def from_field(cls, field: Field, clients: Mapping[Role, int]) -> "Block":
+        """Inverse of `to_dict`, of engines that so many call; raises InputError where `field` is damaged."""
+        turns = {
+            role: [Turn.from_field(turn, clients[role]) for turn in field[role].items(least=1)]
+            for role in ROLES
+        }
+        found = cls(field["first"].one_of(ROLES), turns)
+        if abs(found.log_ratio) > _MOST:
+            raise InputError(
+                f"{field.source} is damaged: in {field.place} one engine is more than 1,000,000× as fast as the "
+                "other; measure again."
+            )
+        return found
+
 
 @dataclass(frozen=True)
 class Start:
@@ -94,6 +123,20 @@ class Start:
             "device_bytes": self.device_bytes,
         }
 
+    @classmethod
+    def from_field(cls, field: Field) -> "Start":
+        """Inverse of `to_dict`; raises InputError where `field` is damaged."""
+        return cls(
+            field["load_seconds"].within(0, LONGEST),
+            field["first_call_seconds"].within(0, LONGEST),
+            field["peak_bytes"].or_none(_size),
+            field["device_bytes"].or_none(_size),
+        )
+
+
+def _size(field: Field) -> int:
+    return field.whole(least=0)
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -113,6 +156,12 @@ class Launch:
             "starts": {str(role): self.starts[role].to_dict() for role in ROLES},
             "blocks": [block.to_dict() for block in self.blocks],
         }
+
+    @classmethod
+    def from_field(cls, field: Field, clients: Mapping[Role, int]) -> "Launch":
+        """Inverse of `to_dict`, of engines that so many call; raises InputError where `field` is damaged."""
+        blocks = [Block.from_field(block, clients) for block in field["blocks"].items(least=1)]
+        return cls(blocks, {role: Start.from_field(field["starts"][role]) for role in ROLES})
 
 
 @dataclass(frozen=True)
@@ -137,6 +186,17 @@ class Samples:
     def log_ratios(self) -> list[list[float]]:
         """Launch by launch, block by block."""
         return [launch.log_ratios for launch in self.launches]
+
+    @classmethod
+    def from_field(cls, point: Field, clients: Mapping[Role, int]) -> "Samples":
+        """Those of a point in a result, of engines that so many call; raises InputError where it is damaged."""
+        launches = [
+            Launch.from_field(launch, clients) for launch in point["launches"].items(least=MIN_LAUNCHES)
+        ]
+        pilot = point["pilot"].whole(least=MIN_LAUNCHES)
+        if pilot > len(launches):
+            raise point["pilot"].wrong(f"no more than the {len(launches)} launches there are")
+        return cls(pilot, launches)
 
 
 Progress = Callable[[int, int], None]

@@ -25,10 +25,11 @@ from typing import IO, Any, TypeVar
 
 import numpy as np
 
+from bench.json_field import Field
 from bench.measure.device_memory import OUT_OF_DEVICE_MEMORY, DeviceMemory, is_out_of_device_memory
 from bench.measure.inputs import Inputs, inputs_of
 from bench.measure.runners import Bind, Call, Logits, bind
-from bench.workload import EngineSpec, Load, Turn, Workload, load_from_dict
+from bench.workload import EngineSpec, Load, Turn, Workload, load_from_field
 from export.ports import OUTPUTS
 from trellis.errors import InputError, first_line
 
@@ -102,7 +103,7 @@ class _Session:
                 return {"seconds": time.perf_counter() - start}
             case "prepare":
                 with self._watched():
-                    seconds = self._warm_up(load_from_dict(request["load"]))
+                    seconds = self._warm_up(load_from_field(Field(request["load"], "a request")))
                 return {"seconds": seconds, "device_bytes": self.memory and self.memory.taken}
             case "turns":
                 self._wake(whole=request["full_wake"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.saved import read_saved
+from bench.result.result import read_result
 from studies.paper.draw import NUMBERS_FILE, draw_all
 from studies.paper.numbers import numbers_of
 from studies.paper.served import served_table
@@ -46,7 +46,7 @@ def test_a_store_is_what_writing_its_cells_again_gives(study: str, tmp_path: Pat
 
 @pytest.mark.parametrize("name", BENCH)
 def test_results_of_bench_are_read_by_bench(name: str) -> None:
-    assert read_saved(store_of(name)).comparisons
+    assert read_result(store_of(name)).comparisons
 
 
 @pytest.mark.parametrize("study", ["squad", "nq"])

@@ -1,4 +1,4 @@
-"""Results of bench as the JSON has them, from samples that make every figure known in closed form."""
+"""Results of bench, from samples that make every figure known in closed form."""
 
 import json
 import math
@@ -11,7 +11,12 @@ from bench.graphs import Form
 from bench.measure.environment import Disturbance, Environment
 from bench.measure.turns import Block, Launch, Samples, Start
 from bench.models import Model
-from bench.result import Comparison, Result, check_gates, summarize
+from bench.result.comparison import Comparison
+from bench.result.limits import check_limits
+from bench.result.model import MeasuredModel
+from bench.result.notes import with_notes
+from bench.result.result import Result
+from bench.result.summary import summarize
 from bench.workload import (
     BERT_BASE,
     BERT_BASE_SHAPE,
@@ -42,7 +47,7 @@ PLACE = Environment(
 )
 
 
-def plain_result(
+def made_result(
     *launches: Sequence[float],
     pilot: int | None = None,
     name: str = "out.onnx",
@@ -54,7 +59,7 @@ def plain_result(
     f1: tuple[float, float] | None = None,
     min_speedup: float | None = None,
     **place: Any,
-) -> dict[str, Any]:
+) -> Result:
     """A result whose blocks have the log ratios `launches`, at every load; the candidate's calls take 1/8 s.
 
     `f1`: of baseline and candidate, in percent. `place`: what of the environment is not as in PLACE.
@@ -68,17 +73,22 @@ def plain_result(
     twin = replace(candidate, name=baseline, engine=whole, weights="random", sha256=None)
     models: dict[Role, Model] = {"baseline": twin, "candidate": candidate}
     points = [summarize({"baseline": load, "candidate": load}, samples, models) for load in loads]
-    comparison = Comparison(models, points, f1 and _accuracy(*f1))
-    gates = check_gates([comparison], min_speedup, None)
+    measured = {role: MeasuredModel.of(model) for role, model in models.items()}
+    comparison = Comparison(measured, points, f1 and _accuracy(*f1))
     result = Result(
         "bench out.onnx",
         replace(PLACE, **place),
         Disturbance(0.0, 0.0, 0, 0.0),
         Effort(),
         [comparison],
-        gates,
+        check_limits([comparison], min_speedup, None),
     )
-    found: dict[str, Any] = json.loads(json.dumps(result.to_dict()))
+    return with_notes(result)
+
+
+def plain_result(*launches: Sequence[float], **changes: Any) -> dict[str, Any]:
+    """The same as `bench --json` writes it, for tests that change something in it."""
+    found: dict[str, Any] = json.loads(json.dumps(made_result(*launches, **changes).to_dict()))
     return found
 
 

@@ -75,6 +75,7 @@ def comparison(
         "candidate": candidate.to_dict(),
         "points": [_point(load, times, width) for load in loads],
         "accuracy": accuracy,
+        "warnings": [],
     }
 
 
@@ -120,10 +121,12 @@ def result(
             "blocks": 6,
             "goal": 0.02,
             "max_time": 150.0,
+            "firm": False,
         },
         "comparisons": list(comparisons),
         "gates": list(gates),
         "notes": list(notes),
+        "warnings": [],
     }
 
 
@@ -149,25 +152,31 @@ def _point(load: Mapping[str, Any], times: float, width: float) -> dict[str, Any
         tokens, where, served = 64 * 384, load["arrangement"], load["questions"]
     slow = 2e-4 * tokens
     sides = {}
-    blocks: dict[str, Any] = {"first": "baseline"}
+    launches: list[dict[str, Any]] = [{"starts": {}, "blocks": [{"first": "baseline"}]} for _ in range(2)]
     for role, median in (("baseline", slow), ("candidate", slow / times)):
         rng = np.random.default_rng(len(role))
         seconds = median * np.exp(rng.gamma(2, 0.05, 60) - 0.084)
+        start = {
+            "load_seconds": 0.21,
+            "first_call_seconds": 1.5 * median,
+            "peak_bytes": 300_000_000,
+            "device_bytes": None,
+        }
         sides[role] = {
             "load": dict(load),
             **{f"p{share}": float(np.percentile(seconds, share)) for share in (50, 90, 95, 99)},
             "calls": 60,
             "throughput": served / median,
-            "load_seconds": 0.21,
-            "first_call_seconds": 1.5 * median,
-            "peak_bytes": 300_000_000,
-            "device_bytes": None,
+            **start,
             "multiply_adds": int(2.1e7 * tokens / (1 if role == "baseline" else 2.1)),
             "of_peak": 0.61,
         }
-        blocks[role] = [
-            {"seconds": seconds[half::2].tolist(), "wall": float(seconds[half::2].sum())} for half in (0, 1)
-        ]
+        for number, launch in enumerate(launches):
+            launch["starts"][role] = start
+            turns = [seconds[2 * number + half :: 4] for half in (0, 1)]
+            launch["blocks"][0][role] = [
+                {"seconds": turn.tolist(), "wall": float(turn.sum())} for turn in turns
+            ]
     low, high = times / (1 + width), times * (1 + width)
     verdict = "faster" if low > 1 else "slower" if high < 1 else "undecided"
     return {
@@ -183,8 +192,9 @@ def _point(load: Mapping[str, Any], times: float, width: float) -> dict[str, Any
             "verdict": verdict,
         },
         "multiply_add_ratio": 2.1,
-        "pilot": 5,
-        "launches": [{"starts": {}, "blocks": [blocks]}],
+        "pilot": 2,
+        "launches": launches,
+        "warnings": [],
     }
 
 

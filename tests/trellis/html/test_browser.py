@@ -14,6 +14,7 @@ from support.html_tree import tree
 from support.plain_result import plain_result
 from support.results import Side, comparison, realistic, result
 
+from bench.result.result import Result
 from bench.workload import Traffic
 from trellis.cli.bench.page import result_page
 from trellis.html.file import write_page
@@ -92,6 +93,10 @@ def _probed(html: str, tmp_path: Path, width: int, *flags: str) -> dict[str, Any
     return values
 
 
+def _page_of(data: dict[str, Any]) -> str:
+    return result_page(Result.from_dict(data))
+
+
 def _many_kinds() -> list[dict[str, Any]]:
     """Results whose pages have every kind of chart, and names that are too long for any."""
     long = realistic()
@@ -110,7 +115,7 @@ def test_no_errors_and_every_chart_is_drawn(tmp_path: Path) -> None:
     for compared in data["comparisons"]:
         compared["candidate"]["name"] += "<script>document.title='broken'</script>"
     page = tmp_path / "page.html"
-    html = result_page(data)
+    html = _page_of(data)
     write_page(page, html)
     dom, said = _open(page, tmp_path)
     assert said == ""
@@ -121,7 +126,7 @@ def test_no_errors_and_every_chart_is_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [PHONE, 1200])
 def test_pages_fit_the_screen_and_words_their_charts(tmp_path: Path, width: int) -> None:
     for data in _many_kinds():
-        found = _probed(result_page(data), tmp_path, width)
+        found = _probed(_page_of(data), tmp_path, width)
         assert found["needed"] <= found["width"]
         assert found["outside"] == []
         assert found["empty"] == 0
@@ -129,14 +134,14 @@ def test_pages_fit_the_screen_and_words_their_charts(tmp_path: Path, width: int)
 
 
 def test_the_paper_is_dark_where_the_reader_wants_it(tmp_path: Path) -> None:
-    html = result_page(realistic())
+    html = _page_of(realistic())
     assert _probed(html, tmp_path, PHONE)["paper"] == "rgb(255, 255, 255)"
     dark = _probed(html, tmp_path, PHONE, "--blink-settings=preferredColorScheme=0")
     assert dark["paper"] == "rgb(16, 20, 26)"
 
 
 def test_the_policy_stops_what_would_run(tmp_path: Path) -> None:
-    html = result_page(realistic()).replace("</main>", "<script>document.title = 'broken'</script></main>")
+    html = _page_of(realistic()).replace("</main>", "<script>document.title = 'broken'</script></main>")
     page = tmp_path / "page.html"
     write_page(page, html)
     dom, said = _open(page, tmp_path)

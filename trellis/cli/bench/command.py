@@ -9,8 +9,8 @@ import typer
 from bench.measure.engine_process import WorkerDiedError
 from bench.models import own_runtime
 from bench.named import file_of
-from bench.result import Tested, oversubscribed
-from bench.workload import AIM, Device, Effort, Runtime, Timing, Workload
+from bench.result.notes import oversubscribed
+from bench.workload import AIM, Device, Effort, Runtime, Tested, Timing, Workload
 from export.outputs import parts_of
 from export.target import GraphPrecision
 from prune.tasks.question_answering.task import TaskName
@@ -18,8 +18,9 @@ from trellis.cli.bench import pipeline as runs
 from trellis.cli.bench.compare_command import NAME as COMPARE
 from trellis.cli.bench.compare_command import app as compare_app
 from trellis.cli.bench.csv_table import csv_text
+from trellis.cli.bench.json_form import result_json
 from trellis.cli.bench.markdown import markdown_text
-from trellis.cli.bench.outputs import Outputs, json_text
+from trellis.cli.bench.outputs import Outputs
 from trellis.cli.bench.page import result_page
 from trellis.cli.bench.report import print_report
 from trellis.cli.bench.request import Request, parse_numbers, parse_words
@@ -198,7 +199,7 @@ def bench(
     runtimes: tuple[Runtime, ...] = ()
     try:
         outputs = Outputs.of(
-            ("--json", json_file, json_text),
+            ("--json", json_file, result_json),
             ("--markdown", markdown_file, markdown_text),
             ("--csv", csv_file, csv_text),
             ("--html", html_file, result_page),
@@ -248,8 +249,8 @@ def bench(
         with scratch() as folder, shown(errors) as progress:
             result = runs.run(request, folder, progress)
         print_report(result, Terminal(stderr=outputs.take_stdout))
-        outputs.write(result.to_dict())
-        code = 0 if all(gate.met for gate in result.gates) else 1
+        outputs.write(result)
+        code = 0 if all(limit.met for limit in result.limits) else 1
     except InputError as error:
         for sentence in sentences(error):
             code = say(errors, _NAME, sentence, 2)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from bench.compare import Changes, compare
-from bench.saved import read_saved
+from bench.changes.between import Changes, changes_between
+from bench.result.result import read_result
 from trellis.cli.bench.compare_report import print_changes
 from trellis.cli.bench.outputs import Outputs, json_text
 from trellis.command import UNREAD
@@ -52,7 +52,8 @@ def main(
         limit = None if max_regression is None else _limit(max_regression)
         outputs = Outputs.of(("--json", json_file, json_text))
         outputs.spare([Path(old), Path(new)])
-        changes = compare(read_saved(Path(old)), read_saved(Path(new)))
+        before, after = read_result(Path(old)), read_result(Path(new))
+        changes = changes_between(before, after, sources=(old, new))
         console = Terminal(stderr=outputs.take_stdout)
         print_changes(changes, console)
         if not changes.points:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.compare import AccuracyChange, Changes, Difference, Known, PointChange
+from bench.changes.between import AccuracyChange, Changes, Difference, Known, PointChange
 from bench.measure.statistics import Speedup
 from bench.workload import ROLES
 from trellis.html.format import as_fast, interval, milliseconds, times

@@ -7,9 +7,12 @@ samples, and what lies between two accuracies, are in the JSON.
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
 
-from bench.workload import ROLES
+from bench.accuracy import Accuracy
+from bench.result.model import MeasuredModel
+from bench.result.point import Point
+from bench.result.result import Result
+from bench.workload import ROLES, Role, Traffic, Workload
 
 COLUMNS = {
     "comparison": "number of the comparison, from 1: its rows belong together",
@@ -67,14 +70,19 @@ _METRICS = {
     "has_answer_f1_none_refused": "has-answer F1{of}, none refused",
 }
 """Names of the metrics in columns."""
+_OF = ("", " of short answers")
+"""What they are of, where that is said."""
 
 _FORMULA = ("=", "+", "-", "@")
 _CONTROL = ("\t", "\r", "\n")
 """After which spreadsheets still see a formula, or begin one by themselves."""
 
 
-def csv_text(result: dict[str, Any]) -> str:
-    """The table of `result`, a `Result.to_dict()`: a header, then the rows; lines end with a line feed."""
+Cell = str | float | None
+
+
+def csv_text(result: Result) -> str:
+    """The table of `result`: a header, then the rows; lines end with a line feed."""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(COLUMNS), lineterminator="\n")
     writer.writeheader()
@@ -82,67 +90,85 @@ def csv_text(result: dict[str, Any]) -> str:
     return out.getvalue()
 
 
-def rows(result: dict[str, Any]) -> Iterator[dict[str, str | float | None]]:
+def rows(result: Result) -> Iterator[dict[str, Cell]]:
     """The rows, each with every column; text is made safe for spreadsheets."""
-    for number, comparison in enumerate(result["comparisons"], 1):
-        for point in comparison["points"]:
+    for number, comparison in enumerate(result.comparisons, 1):
+        for point in comparison.points:
             for role in ROLES:
-                row = _row(number, role, comparison[role], point) | _accuracy(comparison["accuracy"], role)
-                yield {column: _safe(value) for column, value in row.items()}
+                row = {
+                    "comparison": number,
+                    **_of_model(comparison.models[role], role),
+                    **_of_load(point, role),
+                    **_of_point(point, role),
+                    **_of_accuracy(comparison.accuracy, role),
+                }
+                yield {column: _safe(row[column]) for column in COLUMNS}
 
 
-def _row(number: int, role: str, model: dict[str, Any], point: dict[str, Any]) -> dict[str, Any]:
-    found = point[role]
-    load = found["load"]
-    speedup = point["speedup"] if role == "candidate" else {}
+def _of_model(model: MeasuredModel, role: Role) -> dict[str, Cell]:
     return {
-        "comparison": number,
-        "model": model["name"],
+        "model": model.name,
         "role": role,
-        "runtime": model["runtime"],
-        "device": model["device"],
-        "precision": model["precision"],
-        "threads": model["threads"],
-        "clients": model["clients"],
-        "batch": load.get("batch"),
-        "seq": load.get("seq"),
-        "arrangement": load.get("arrangement"),
-        "questions": load.get("questions"),
-        "p50_s": found["p50"],
-        "p90_s": found["p90"],
-        "p95_s": found["p95"],
-        "p99_s": found["p99"],
-        "timed": found["calls"],
-        "throughput_per_s": found["throughput"],
-        "speedup": speedup.get("estimate"),
-        "speedup_low": speedup.get("low"),
-        "speedup_high": speedup.get("high"),
-        "confidence": speedup.get("confidence"),
-        "verdict": speedup.get("verdict"),
-        "launches": len(point["launches"]),
-        "file_bytes": model["bytes"],
-        "peak_bytes": found["peak_bytes"],
-        "load_s": found["load_seconds"],
-        "first_call_s": found["first_call_seconds"],
-        "multiply_adds": found["multiply_adds"],
-        "of_peak": found["of_peak"],
-        "parameters": model["parameters"],
-        "weights": model["weights"],
-        "sha256": model["sha256"],
-        "timing": model["timing"],
-        "device_bytes": found["device_bytes"],
+        "runtime": model.runtime,
+        "device": model.device,
+        "precision": model.precision,
+        "threads": model.threads,
+        "clients": model.clients,
+        "file_bytes": model.file_bytes,
+        "parameters": model.parameters,
+        "weights": model.weights,
+        "sha256": model.sha256,
+        "timing": model.timing,
     }
 
 
-def _accuracy(accuracy: dict[str, Any] | None, role: str) -> dict[str, Any]:
-    if not accuracy:
-        return dict.fromkeys(_METRICS)
-    values = {metric["name"]: metric["values"].get(role) for metric in accuracy["metrics"]}
-    of = " of short answers" if accuracy["task"] == "nq" else ""
-    return {column: values.get(name.format(of=of)) for column, name in _METRICS.items()}
+def _of_load(point: Point, role: Role) -> dict[str, Cell]:
+    load = point.loads[role]
+    equal = load if isinstance(load, Workload) else None
+    unequal = load if isinstance(load, Traffic) else None
+    return {
+        "batch": equal.batch if equal else None,
+        "seq": equal.seq if equal else None,
+        "arrangement": unequal.arrangement if unequal else None,
+        "questions": unequal.questions if unequal else None,
+    }
 
 
-def _safe(value: str | float | None) -> str | float | None:
+def _of_point(point: Point, role: Role) -> dict[str, Cell]:
+    latency, start = point.latencies[role], point.start(role)
+    speedup = point.speedup if role == "candidate" else None
+    return {
+        "p50_s": latency.p50,
+        "p90_s": latency.p90,
+        "p95_s": latency.p95,
+        "p99_s": latency.p99,
+        "timed": latency.calls,
+        "throughput_per_s": latency.throughput,
+        "speedup": speedup.estimate if speedup else None,
+        "speedup_low": speedup.low if speedup else None,
+        "speedup_high": speedup.high if speedup else None,
+        "confidence": speedup.confidence if speedup else None,
+        "verdict": speedup.verdict if speedup else None,
+        "launches": len(point.samples.launches),
+        "peak_bytes": start["peak_bytes"],
+        "load_s": start["load_seconds"],
+        "first_call_s": start["first_call_seconds"],
+        "multiply_adds": point.multiply_adds[role],
+        "of_peak": point.of_peak[role],
+        "device_bytes": start["device_bytes"],
+    }
+
+
+def _of_accuracy(accuracy: Accuracy | None, role: Role) -> dict[str, Cell]:
+    metrics = accuracy.metrics if accuracy else ()
+    values = {metric.name: metric.values.get(role) for metric in metrics}
+    return {
+        column: next((values[wanted] for of in _OF if (wanted := name.format(of=of)) in values), None)
+        for column, name in _METRICS.items()
+    }
+
+
+def _safe(value: Cell) -> Cell:
     """A leading apostrophe keeps spreadsheets from computing a text that begins like a formula."""
     if not isinstance(value, str):
         return value

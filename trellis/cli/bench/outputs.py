@@ -4,33 +4,35 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from trellis.errors import InputError
 from trellis.files import json_file
 from trellis.files.places import Written, check_files, check_places
 from trellis.files.replace import replace_file
 
+T = TypeVar("T")
+
 STDOUT = "-"
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(Generic[T]):
     """One form of a result, and its place."""
 
     option: str
     """What asked for it, like --csv."""
     place: str
     """A file's name, or - for stdout."""
-    text_of: Callable[[dict[str, Any]], str]
-    """Writes the form, from plain values."""
+    text_of: Callable[[T], str]
+    """Writes the form."""
 
 
 @dataclass(frozen=True)
-class Outputs:
+class Outputs(Generic[T]):
     """All that were asked for. Raises InputError now, not after minutes of measuring, where one cannot be written."""
 
-    wanted: tuple[Output, ...]
+    wanted: tuple[Output[T], ...]
 
     def __post_init__(self) -> None:
         printed = [output.option for output in self.wanted if output.place == STDOUT]
@@ -41,7 +43,7 @@ class Outputs:
         check_files(self._files, ())
 
     @classmethod
-    def of(cls, *asked: tuple[str, str | None, Callable[[dict[str, Any]], str]]) -> "Outputs":
+    def of(cls, *asked: tuple[str, str | None, Callable[[T], str]]) -> "Outputs[T]":
         """From (option, what the user gave for it or None, form)."""
         return cls(
             tuple(Output(option, place, text_of) for option, place, text_of in asked if place is not None)
@@ -62,11 +64,11 @@ class Outputs:
         """Whether one goes there: the table for people then goes to stderr."""
         return any(output.place == STDOUT for output in self.wanted)
 
-    def write(self, data: dict[str, Any]) -> None:
-        """Write all forms of `data`, each file whole or not at all; raises InputError where one is not taken."""
+    def write(self, result: T) -> None:
+        """Write all forms of `result`, each file whole or not at all; raises InputError where one is not taken."""
         for output in self.wanted:
             # Names of files may hold bytes that are no UTF-8; what stands for them is also valid JSON.
-            content = output.text_of(data).encode(errors="backslashreplace")
+            content = output.text_of(result).encode(errors="backslashreplace")
             if output.place == STDOUT:
                 sys.stdout.buffer.write(content)
                 sys.stdout.buffer.flush()

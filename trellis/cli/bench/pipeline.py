@@ -13,7 +13,12 @@ from bench.measure.peak import matmul_peak
 from bench.measure.runners import runner
 from bench.measure.turns import measure
 from bench.models import Model, Opener
-from bench.result import Comparison, Result, check_gates, summarize
+from bench.result.comparison import Comparison
+from bench.result.limits import check_limits
+from bench.result.model import MeasuredModel
+from bench.result.notes import with_notes
+from bench.result.result import Result
+from bench.result.summary import summarize
 from bench.workload import BERT_BASE, ROLES, Effort, Load, Role
 from prune.families.encoder import Encoder
 from prune.tasks.question_answering.task import Exam
@@ -39,37 +44,43 @@ def run(request: Request, scratch: Path, progress: Progress) -> Result:
     shortened: list[str] = []
     compared = list(_compared(request, scratch, progress, shortened))
     watch, own_seconds = Watch(), list[float | None]()
-    comparisons = []
+    points = []
     for number, (models, loads) in enumerate(compared, 1):
         candidate, baseline = models["candidate"], models["baseline"]
         peaks = {role: _peak(model) for role, model in models.items()}
         stage = _stage(candidate, len(loads), request.effort, f"{number} of {len(compared)}")
         measured = measure(candidate.engine, baseline.engine, loads, request.effort, partial(progress, stage))
         own_seconds.append(measured.cpu_seconds)
-        points = [
-            summarize(load, samples, models, peaks)
-            for load, samples in zip(loads, measured.samples, strict=True)
-        ]
-        comparisons.append(Comparison(models, points, None))
+        points.append(
+            [
+                summarize(load, samples, models, peaks)
+                for load, samples in zip(loads, measured.samples, strict=True)
+            ]
+        )
     known = [seconds for seconds in own_seconds if seconds is not None]
     disturbance = watch.disturbance(sum(known) if len(known) == len(own_seconds) else None)
-    if exam:
-        comparisons = _with_accuracy(comparisons, request, exam, progress)
-    return Result(
+    accuracy_of = _accuracies(request, exam, progress) if exam else lambda models: None
+    comparisons = [
+        Comparison(
+            {role: MeasuredModel.of(model) for role, model in models.items()}, found, accuracy_of(models)
+        )
+        for (models, _), found in zip(compared, points, strict=True)
+    ]
+    result = Result(
         command=request.command,
         environment=place,
         disturbance=disturbance,
         effort=request.effort,
         comparisons=comparisons,
-        gates=check_gates(
+        limits=check_limits(
             comparisons,
             request.min_speedup,
             request.max_f1_loss,
             request.tested,
             request.max_has_answer_f1_loss,
         ),
-        shortened=shortened,
     )
+    return with_notes(result, shortened)
 
 
 def _stage(candidate: Model, points: int, effort: Effort, which: str) -> str:
@@ -181,10 +192,8 @@ def _check_lengths(encoder: Encoder, request: Request) -> None:
             check_length(encoder, workload.seq)
 
 
-def _with_accuracy(
-    comparisons: list[Comparison], request: Request, exam: Exam[Any], progress: Progress
-) -> list[Comparison]:
-    """Ask each trained model once, when all timing is over."""
+def _accuracies(request: Request, exam: Exam[Any], progress: Progress) -> Callable[[Models], Accuracy | None]:
+    """Gives the accuracy of a pair of models; each trained one is asked once. For when all timing is over."""
 
     @cache
     def answers_of(model: Model) -> Any:
@@ -194,4 +203,4 @@ def _with_accuracy(
         answers = {role: answers_of(model) for role, model in models.items() if model.weights == "trained"}
         return score(request.task, exam, models, answers)
 
-    return [replace(one, accuracy=accuracy_of(one.models)) for one in comparisons]
+    return accuracy_of

@@ -7,16 +7,17 @@ from rich.text import Text
 
 from bench.accuracy import Accuracy
 from bench.measure.environment import Environment
-from bench.measure.inputs import DESCRIPTION
-from bench.models import Model
-from bench.result import Comparison, Point, Result, found_in_words
+from bench.result.comparison import Comparison
+from bench.result.model import MeasuredModel
+from bench.result.point import Point
+from bench.result.result import Result
 from bench.workload import ROLES
 from trellis.html.format import as_fast, digits, mebibytes, milliseconds, times
 
 
 def print_report(result: Result, console: Console) -> None:
-    """Print the tables of all comparisons, then what a reader must know, then the gates."""
-    console.print(Text(f"{_place(result.environment)} · {DESCRIPTION}"), highlight=False)
+    """Print the tables of all comparisons, then what a reader must know, then the limits."""
+    console.print(Text(f"{_place(result.environment)} · {result.inputs}"), highlight=False)
     for warning in dict.fromkeys(
         each for one in result.comparisons if one.accuracy for each in one.accuracy.warnings
     ):
@@ -25,24 +26,24 @@ def print_report(result: Result, console: Console) -> None:
         console.print()
         for line in _headline(comparison):
             console.print(Text(line), highlight=False)
-        if comparison.models["candidate"] is not comparison.models["baseline"]:
+        if not comparison.of_itself:
             console.print(_shape_table(comparison))
         console.print(_speed_table(comparison))
         console.print(_start_table(comparison))
         for point in comparison.points:
             console.print(Text(_verdict(point), style="bold"), highlight=False)
-            for warning in point.warnings(result.effort):
+            for warning in point.warnings:
                 console.print(Text(f"  ⚠ {warning}", style="bold yellow"), highlight=False)
-        for warning in comparison.warnings(result.environment.cores):
+        for warning in comparison.warnings:
             console.print(Text(f"  ⚠ {warning}", style="bold yellow"), highlight=False)
         if comparison.accuracy:
             console.print(_accuracy_table(comparison.accuracy))
-    for note in result.notes():
+    for note in result.notes:
         console.print(Text(f"Note: {note}", style="yellow"), highlight=False)
-    for gate in result.gates:
-        verdict, style = ("met", "green") if gate.met else ("MISSED", "bold red")
-        end = "end of the interval " if gate.tested == "bound" else ""
-        line = f"--{gate.name} {gate.limit:g}: {verdict}, {end}{found_in_words(gate.name, gate.found)} ({gate.where})"
+    for limit in result.limits:
+        verdict, style = ("met", "green") if limit.met else ("MISSED", "bold red")
+        end = "end of the interval " if limit.tested == "bound" else ""
+        line = f"--{limit.name} {limit.limit:g}: {verdict}, {end}{limit.found_in_words} ({limit.where})"
         console.print(Text(line, style=style), highlight=False)
 
 
@@ -50,13 +51,12 @@ def _headline(comparison: Comparison) -> list[str]:
     return [f"{role}: {_describe(comparison.models[role])}" for role in ROLES]
 
 
-def _describe(model: Model) -> str:
+def _describe(model: MeasuredModel) -> str:
     graph = f"{model.precision}, {model.dialect} graph" if model.dialect else model.precision
-    heads, widths = model.engine.shape.removed_from(model.original_shape)
+    heads, widths = model.shape.removed_from(model.original_shape)
     removed = f"{heads:.1%} of heads and {widths:.1%} of activations removed" if heads or widths else "whole"
-    engine = model.engine
-    clients = f", {engine.clients} clients" if engine.clients > 1 else ""
-    how = f"{engine.runtime} on {engine.device}, {engine.threads} threads{clients}"
+    clients = f", {model.clients} clients" if model.clients > 1 else ""
+    how = f"{model.runtime} on {model.device}, {model.threads} threads{clients}"
     return f"{model.name} ({how}; {graph}, {model.weights} weights, {removed})"
 
 
@@ -73,7 +73,7 @@ def _place(environment: Environment) -> str:
 
 def _shape_table(comparison: Comparison) -> RenderableType:
     """Heads and feed-forward activations of each layer, as far as both models have it."""
-    shapes = {role: comparison.models[role].engine.shape for role in ROLES}
+    shapes = {role: comparison.models[role].shape for role in ROLES}
     table = Table(box=SIMPLE_HEAD)
     for heading in (
         "layer",
@@ -99,7 +99,7 @@ def _speed_table(comparison: Comparison) -> RenderableType:
         table.add_column(heading, justify="right")
     for point in comparison.points:
         for role in ROLES:
-            latency, share = point.latencies[role], point.of_peak(role)
+            latency, share = point.latencies[role], point.of_peak[role]
             times = (latency.p50, latency.p90, latency.p95, latency.p99)
             table.add_row(
                 point.where if role == ROLES[0] else "",

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from reprlib import repr as shortened
 
-from bench.result import Tested
-from bench.workload import Device, Effort, Runtime, Timing, Workload, check_whole
+from bench.workload import Device, Effort, Runtime, Tested, Timing, Workload, check_whole
 from export.target import GraphPrecision
 from prune.tasks.question_answering.task import TaskName
 from trellis.cores import available_cores

@@ -2,7 +2,7 @@ import re
 from typing import Any
 
 import pytest
-from support.plain_result import plain_result
+from support.plain_result import made_result
 
 from bench.workload import Traffic, Workload
 from trellis.cli.bench.markdown import code, markdown_text, prose
@@ -22,7 +22,7 @@ def _tables(text: str) -> list[list[list[str]]]:
 
 
 def test_one_point() -> None:
-    text = markdown_text(plain_result([LOG2], [LOG2], [LOG2]))
+    text = markdown_text(made_result([LOG2], [LOG2], [LOG2]))
     assert text.splitlines()[0] == "### `out.onnx` is 2.00× as fast as `twin` (95 % interval 2.00 to 2.00)"
     (table,) = _tables(text)
     assert table[0][:2] == ["at", "model"]
@@ -56,19 +56,19 @@ def test_one_point() -> None:
     ],
 )
 def test_the_headline_says_what_the_interval_says(launches: Any, said: str) -> None:
-    assert markdown_text(plain_result(*launches)).splitlines()[0] == f"### {said}"
+    assert markdown_text(made_result(*launches)).splitlines()[0] == f"### {said}"
 
 
 def test_several_points_share_a_headline_and_a_table() -> None:
     loads = [Workload(1, 16), Traffic("sorted by length", ((3, 4), (9,)), None, 2)]
-    text = markdown_text(plain_result([LOG2], [LOG2], loads=loads))
+    text = markdown_text(made_result([LOG2], [LOG2], loads=loads))
     assert text.startswith("### `out.onnx` is 2.00× to 2.00× as fast as `twin`\n")
     (table,) = _tables(text)
     assert [row[0] for row in table[2:]] == ["batch 1, seq 16", "", "sorted by length", ""]
 
 
 def test_accuracy_limits_and_notes() -> None:
-    text = markdown_text(plain_result([LOG2], [LOG2], f1=(80.0, 79.0), min_speedup=3.0, load_average=2.0))
+    text = markdown_text(made_result([LOG2], [LOG2], f1=(80.0, 79.0), min_speedup=3.0, load_average=2.0))
     _, accuracy = _tables(text)
     assert accuracy[2:] == [
         ["F1 as served", "80.00", "79.00", "-1.00", "-2.00 to +0.00"],
@@ -80,7 +80,7 @@ def test_accuracy_limits_and_notes() -> None:
 
 
 def test_the_environment_is_folded_up() -> None:
-    text = markdown_text(plain_result([LOG2], [LOG2], cpu="Some <CPU>", gpu="A & B"))
+    text = markdown_text(made_result([LOG2], [LOG2], cpu="Some <CPU>", gpu="A & B"))
     folded = text[text.index("<details>") :]
     assert folded.startswith(
         "<details><summary>Measured on A &amp; B · Some &lt;CPU&gt; · 2 cores · Linux</summary>\n\n"
@@ -99,7 +99,7 @@ def test_the_environment_is_folded_up() -> None:
 
 def test_no_name_breaks_out_of_its_place() -> None:
     name = "a|b`c``d\n| x | <b>@someone_else* [l](u) \\| "
-    text = markdown_text(plain_result([LOG2], [LOG2], name=name, min_speedup=1.0))
+    text = markdown_text(made_result([LOG2], [LOG2], name=name, min_speedup=1.0))
     headline = text.splitlines()[0]
     assert headline.startswith("### ``` a|b`c``d | x | <b>@someone_else* [l](u) \\| ``` is 2.00× as fast")
     (table,) = _tables(text)
@@ -124,6 +124,6 @@ def test_prose_holds_no_markup() -> None:
 
 
 def test_no_name_steers_a_terminal_nor_leaves_its_line() -> None:
-    text = markdown_text(plain_result([LOG2], [LOG2], name="a\x1b[31m\u202eb\n| c | `d`"))
+    text = markdown_text(made_result([LOG2], [LOG2], name="a\x1b[31m\u202eb\n| c | `d`"))
     assert text.splitlines()[0].startswith("### `` a\ufffd[31m\ufffdb | c | `d` `` is 2.00× as fast")
     assert all(one.isprintable() or one == "\n" for one in text)

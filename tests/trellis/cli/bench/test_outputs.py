@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from bench.result.result import read_result
 from trellis.cli.bench.csv_table import csv_text
+from trellis.cli.bench.json_form import result_json
 from trellis.cli.bench.markdown import markdown_text
 from trellis.cli.bench.outputs import Outputs, json_text
 from trellis.errors import InputError
@@ -59,7 +61,8 @@ def test_one_measurement_gives_all_forms(make_file: MakeFile, tmp_path: Path) ->
     command = [Path(sys.executable).with_name("bench"), make_file(), *arguments, *places]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    result = json.loads((tmp_path / "a.json").read_text())
+    result = read_result(tmp_path / "a.json")
+    assert (tmp_path / "a.json").read_text() == result_json(result)
     assert (tmp_path / "a.md").read_text() == markdown_text(result)
     assert done.stdout == csv_text(result)
     assert "p50 ms" in done.stderr  # the table for people

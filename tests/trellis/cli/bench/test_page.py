@@ -12,16 +12,21 @@ from support.html_tree import Node, tree
 from support.plain_result import plain_result
 from support.results import CUT, TWIN, WHOLE, Side, comparison, gate, realistic, result, workloads
 
+from bench.result.result import Result
 from bench.workload import Traffic, Workload
 from trellis.cli.bench.page import result_page
 from trellis.cli.bench.page.distribution import quantile
-from trellis.cli.bench.page.names import name_all
+from trellis.cli.bench.page.names import Compared, name_all
 
 HOSTILE = '<script>document.title="broken"</script>"\'&'
 
 
 def _page(data: dict[str, Any]) -> Node:
-    return tree(result_page(json.loads(json.dumps(data))))
+    return tree(_html(data))
+
+
+def _html(data: dict[str, Any]) -> str:
+    return result_page(Result.from_dict(json.loads(json.dumps(data))))
 
 
 def _table(page: Node, section: str, index: int = 0) -> list[list[str]]:
@@ -57,7 +62,7 @@ def test_everything_asked_for_is_there() -> None:
 
 
 def test_it_needs_nothing_but_itself() -> None:
-    html = result_page(realistic())
+    html = _html(realistic())
     page = tree(html)
     assert "http" not in re.sub(r'http-equiv="', "", html)
     assert not page.all("script")
@@ -133,7 +138,10 @@ def test_the_distribution_passes_through_its_percentiles() -> None:
     picture = _page(data).by_id("distribution").one("svg")
     (point,) = data["comparisons"][0]["points"]
     seconds = sorted(
-        second for turn in point["launches"][0]["blocks"][0]["baseline"] for second in turn["seconds"]
+        second
+        for launch in point["launches"]
+        for turn in launch["blocks"][0]["baseline"]
+        for second in turn["seconds"]
     )
     for share in (50, 90, 95, 99):
         assert quantile(seconds, share / 100) == pytest.approx(point["baseline"][f"p{share}"])
@@ -218,13 +226,17 @@ def test_no_significant_difference_is_said() -> None:
 
 def test_no_name_breaks_out() -> None:
     plain = realistic()
+    unequal = {"arrangement": "sorted", "batches": [[3, 4]], "padded_to": None, "questions": 2}
+    plain["comparisons"].append(comparison(Side("m.onnx", f1=60.0), loads=[unequal]))
     data = copy.deepcopy(plain)
     for compared in data["comparisons"]:
         for role in ("baseline", "candidate"):
             compared[role]["name"] += HOSTILE
             compared[role]["dialect"] = HOSTILE
         for point in compared["points"]:
-            point["where"] += HOSTILE
+            for role in ("baseline", "candidate"):
+                if "arrangement" in point[role]["load"]:
+                    point[role]["load"]["arrangement"] += HOSTILE
         for metric in compared["accuracy"]["metrics"]:
             metric["name"] += "" if metric["name"] == "F1 as served" else HOSTILE
     data["notes"] = [HOSTILE]
@@ -233,7 +245,7 @@ def test_no_name_breaks_out() -> None:
     for each in data["gates"]:
         each["where"] = HOSTILE
     page = _page(data)
-    assert "<script" not in result_page(data)
+    assert "<script" not in _html(data)
     assert [node.name for node in page.everything()].count("svg") == [
         node.name for node in _page(plain).everything()
     ].count("svg")
@@ -241,12 +253,16 @@ def test_no_name_breaks_out() -> None:
     assert page.by_id("notes").one("li").text == HOSTILE
 
 
+def _named(*comparisons: dict[str, Any]) -> list[Compared]:
+    return name_all(Result.from_dict(result(comparisons)).comparisons)
+
+
 def test_names_say_how_a_model_is_run_where_runs_differ_in_that() -> None:
     int8 = Side("m.onnx", precision="int8", runtime="openvino", threads=1)
-    names = [each.names for each in name_all([comparison(int8), comparison(Side("m.onnx"))])]
+    names = [each.names for each in _named(comparison(int8), comparison(Side("m.onnx")))]
     assert names[0]["candidate"] == "m.onnx (openvino, int8, 1 thread)"
     assert names[1]["candidate"] == "m.onnx (onnxruntime, 2 threads)"
-    assert [each.title for each in name_all([comparison(Side("/a/b.onnx"), Side("/c/whole"))])] == [
+    assert [each.title for each in _named(comparison(Side("/a/b.onnx"), Side("/c/whole")))] == [
         "b.onnx against whole"
     ]
 

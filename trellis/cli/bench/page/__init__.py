@@ -1,11 +1,9 @@
-"""The page that shows a result: made from what `Result.to_dict` gave, be it fresh or read from a file.
+"""The page that shows a result, be it fresh or read from a file.
 
 One module for each thing shown; page has the charts, the tables and the document.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
+from bench.result.result import Result
 from trellis.cli.bench.page.accuracy import accuracy_section
 from trellis.cli.bench.page.distribution import distribution_section
 from trellis.cli.bench.page.latency import latency_section
@@ -21,19 +19,19 @@ from trellis.html.document import document
 __all__ = ["Compared", "result_page"]
 
 
-def result_page(result: Mapping[str, Any]) -> str:
-    """The whole HTML for a result, as plain values."""
-    compared = name_all(result["comparisons"])
+def result_page(result: Result) -> str:
+    """The whole HTML for a result."""
+    compared = name_all(result.comparisons)
     sections = (
-        limits_section(result["gates"]),
+        limits_section(result.limits),
         speed_section(compared),
         tradeoff_section(compared),
         accuracy_section(compared),
         layers_section(compared),
-        latency_section(compared, result.get("warnings", ())),
+        latency_section(compared, result.warnings),
         distribution_section(compared),
         models_section(compared),
-        notes_section(result["notes"]),
+        notes_section(result.notes),
         place_section(result),
     )
     return document(title(compared), lead(result, compared), [each for each in sections if each])

@@ -1,8 +1,9 @@
 """How well the models answer, and what the cut changed."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from bench.accuracy import Metric
+from bench.result.comparison import Comparison
 from bench.workload import ROLES
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, beside, grouped_table
@@ -14,60 +15,57 @@ _HEADINGS = ("measure", "baseline", "candidate", "change", "95 % interval", "que
 
 def accuracy_section(compared: Sequence[Compared]) -> Section:
     """Every measure of both models, and the changes with their intervals; or that nothing was measured."""
-    measured = [each for each in compared if each.data["accuracy"] and not each.of_itself]
+    measured = [each for each in compared if each.found.accuracy and not each.found.of_itself]
     if not measured:
         words = "Accuracy was not measured; bench measures it where it is given questions: --dev FILE."
         return Section("accuracy", "Accuracy", element("p", words))
-    rows = [
-        (each.title, [_row(each, metric) for metric in each.data["accuracy"]["metrics"]]) for each in measured
-    ]
+    rows = [(each.title, [_row(each, metric) for metric in _metrics(each.found)]) for each in measured]
     found = grouped_table("Measures in percent, changes in points", _HEADINGS, rows)
     return Section("accuracy", "Accuracy", beside(_changes(measured), found))
 
 
 def accuracy_headings(compared: Sequence[Compared]) -> tuple[str, str]:
     """Of what stands beside the speed: the first measure, of both models, and its change."""
-    names = {metrics[0]["name"] for each in compared if (metrics := _metrics(each.data))}
+    names = {metrics[0].name for each in compared if (metrics := _metrics(each.found))}
     first = next(iter(names)) if len(names) == 1 else "accuracy"
     return (f"{first}, %", "change in points, 95 % interval")
 
 
-def accuracy_cells(comparison: Mapping[str, Any]) -> tuple[str, str]:
+def accuracy_cells(comparison: Comparison) -> tuple[str, str]:
     """What stands below `accuracy_headings`."""
     metrics = _metrics(comparison)
     if not metrics:
         return ("not measured", "")
-    values, change = metrics[0]["values"], metrics[0]["change"]
-    changed = f"{change['points']:+.1f} ({change['low']:+.1f} to {change['high']:+.1f})" if change else ""
+    values, change = metrics[0].values, metrics[0].change
+    changed = f"{change.mean_difference:+.1f} ({change.low:+.1f} to {change.high:+.1f})" if change else ""
     return (" → ".join(f"{values[role]:.1f}" if role in values else "none" for role in ROLES), changed)
 
 
-def asked(compared: Sequence[Compared]) -> str:
+def questions_asked(compared: Sequence[Compared]) -> str:
     """How many questions that was found with; nothing where none were asked."""
-    numbers = {each.data["accuracy"]["questions"] for each in compared if each.data["accuracy"]}
+    numbers = {accuracy.questions for each in compared if (accuracy := each.found.accuracy)}
     return f"; {' or '.join(f'{number:,}' for number in sorted(numbers))} questions" if numbers else ""
 
 
-def _metrics(comparison: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    accuracy = comparison["accuracy"]
-    return accuracy["metrics"] if accuracy else ()
+def _metrics(comparison: Comparison) -> Sequence[Metric]:
+    return comparison.accuracy.metrics if comparison.accuracy else ()
 
 
-def accuracy_sentence(comparison: Mapping[str, Any]) -> str:
+def accuracy_sentence(comparison: Comparison) -> str:
     """What stands beside the speed: the first measure of both models and its change, or that there is none."""
-    accuracy = comparison["accuracy"]
-    if not accuracy or not accuracy["metrics"]:
+    accuracy = comparison.accuracy
+    if not accuracy or not accuracy.metrics:
         return "How well it answers was not measured."
-    first = accuracy["metrics"][0]
-    values, change = first["values"], first["change"]
+    first = accuracy.metrics[0]
+    values, change = first.values, first.change
     figures = " → ".join(f"{values[role]:.1f}" for role in ROLES if role in values)
     changed = (
-        f" ({change['points']:+.1f}, 95 % interval {change['low']:+.1f} to {change['high']:+.1f})"
+        f" ({change.mean_difference:+.1f}, 95 % interval {change.low:+.1f} to {change.high:+.1f})"
         if change
         else ""
     )
     alone = "" if len(values) == len(ROLES) else ", of the candidate alone"
-    return f"{first['name']}: {figures}{changed}{alone}, on {accuracy['questions']:,} questions."
+    return f"{first.name}: {figures}{changed}{alone}, on {accuracy.questions:,} questions."
 
 
 def _changes(measured: Sequence[Compared]) -> Markup:
@@ -75,9 +73,9 @@ def _changes(measured: Sequence[Compared]) -> Markup:
         (
             each.title,
             [
-                change_of(metric["name"], **change)
-                for metric in each.data["accuracy"]["metrics"]
-                if (change := metric["change"])
+                change_of(metric.name, change.mean_difference, change.low, change.high)
+                for metric in _metrics(each.found)
+                if (change := metric.change)
             ],
         )
         for each in measured
@@ -85,12 +83,12 @@ def _changes(measured: Sequence[Compared]) -> Markup:
     return changes_figure(groups, axis="points more than the baseline", difference="Candidate less baseline")
 
 
-def _row(compared: Compared, metric: Mapping[str, Any]) -> tuple[str, ...]:
-    values, change = metric["values"], metric["change"]
+def _row(compared: Compared, metric: Metric) -> tuple[str, ...]:
+    values, change, accuracy = metric.values, metric.change, compared.found.accuracy
     return (
-        metric["name"],
+        metric.name,
         *(f"{values[role]:.2f}" if role in values else "" for role in ROLES),
-        f"{change['points']:+.2f}" if change else "",
-        f"{change['low']:+.2f} to {change['high']:+.2f}" if change else "",
-        str(metric["questions"] or compared.data["accuracy"]["questions"]),
+        f"{change.mean_difference:+.2f}" if change else "",
+        f"{change.low:+.2f} to {change.high:+.2f}" if change else "",
+        str(metric.questions or (accuracy and accuracy.questions)),
     )

@@ -1,10 +1,10 @@
 """How long calls take, by batch and length."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
-from bench.workload import ROLES, Role
-from trellis.cli.bench.page.distribution import seconds_of
+from bench.result.point import Point
+from bench.workload import ROLES, Role, Workload
 from trellis.cli.bench.page.names import Compared
 from trellis.html.bars import Pair, bars
 from trellis.html.blocks import Section, figure, gallery, grouped_table, warnings
@@ -26,7 +26,7 @@ _HEADINGS = (
     "of peak",
 )
 
-Point = Mapping[str, Any]
+Size = Literal["batch", "seq"]
 
 
 def latency_section(compared: Sequence[Compared], disturbed: Sequence[str] = ()) -> Section:
@@ -38,45 +38,42 @@ def latency_section(compared: Sequence[Compared], disturbed: Sequence[str] = ())
 
 
 def _pictures(compared: Compared) -> Iterator[Markup]:
-    points = [point for point in compared.points if _swept(point)]
-    if len({point["candidate"]["load"]["seq"] for point in points}) > 1:
-        kept, varied = "batch", "seq"
-    else:
-        kept, varied = "seq", "batch"
-    others = [point for point in compared.points if not _swept(point)]
-    for value in sorted({point["candidate"]["load"][kept] for point in points}):
-        facet = [point for point in points if point["candidate"]["load"][kept] == value]
+    swept = [(call, point) for point in compared.points if (call := _one_call(point))]
+    kept: Size = "batch" if len({call.seq for call, _ in swept}) > 1 else "seq"
+    others = [point for point in compared.points if not _one_call(point)]
+    for value in sorted({getattr(call, kept) for call, _ in swept}):
+        facet = [point for call, point in swept if getattr(call, kept) == value]
         if len(facet) > 1:
-            yield _curves(compared, facet, kept, varied, value)
+            yield _curves(compared, facet, kept, value)
         else:
             others += facet
     if others:
         yield _bars(compared, others)
 
 
-def _swept(point: Point) -> bool:
-    """Whether a timed unit is one call, whose batch and length can be an axis."""
-    return all("batch" in point[role]["load"] for role in ROLES)
+def _one_call(point: Point) -> Workload | None:
+    """What a timed unit is where that is one call, whose batch and length can be an axis."""
+    load, other = point.loads["candidate"], point.loads["baseline"]
+    return load if isinstance(load, Workload) and isinstance(other, Workload) else None
 
 
-_WORDS = {"batch": ("batch", "sequences in a call"), "seq": ("seq", "tokens in a sequence")}
+_WORDS: dict[Size, str] = {"batch": "sequences in a call", "seq": "tokens in a sequence"}
 
 
-def _curves(compared: Compared, points: Sequence[Point], kept: str, varied: str, value: int) -> Markup:
-    points = sorted(points, key=lambda point: int(point["candidate"]["load"][varied]))
-    sizes = [point["candidate"]["load"][varied] for point in points]
+def _curves(compared: Compared, points: Sequence[Point], kept: Size, value: int) -> Markup:
+    varied: Size = "seq" if kept == "batch" else "batch"
+    by_size = sorted((getattr(_one_call(point), varied), index) for index, point in enumerate(points))
+    sizes, points = [size for size, _ in by_size], [points[index] for _, index in by_size]
     series = [
-        Series(
-            role, role, [(size, 1000 * point[role]["p50"]) for size, point in zip(sizes, points, strict=True)]
-        )
+        Series(role, role, [(size, _median(point, role)) for size, point in zip(sizes, points, strict=True)])
         for role in ROLES
     ]
-    at = f"{compared.title}, {_WORDS[kept][0]} {value}"
+    at = f"{compared.title}, {kept} {value}"
     said = "; ".join(_said(point) for point in points)
     picture = lines(
         f"Median latency. {at}: {said}.",
         series,
-        x_title=_WORDS[varied][1],
+        x_title=_WORDS[varied],
         y_title="median, ms a call",
         x_ticks=sizes,
     )
@@ -84,28 +81,29 @@ def _curves(compared: Compared, points: Sequence[Point], kept: str, varied: str,
 
 
 def _bars(compared: Compared, points: Sequence[Point]) -> Markup:
-    pairs = [Pair(point["where"], *(1000 * point[role]["p50"] for role in ROLES)) for point in points]
+    pairs = [Pair(point.where, *(_median(point, role) for role in ROLES)) for point in points]
     said = "; ".join(_said(point) for point in points)
     picture = bars(f"Median latency. {compared.title}: {said}.", pairs, names=ROLES, unit="ms")
     return figure(picture, f"{compared.title}: median latency.")
 
 
 def _said(point: Point) -> str:
-    baseline, candidate = (milliseconds(point[role]["p50"]) for role in ROLES)
-    return f"{point['where']} baseline {baseline} ms, candidate {candidate} ms"
+    baseline, candidate = (milliseconds(point.latencies[role].p50) for role in ROLES)
+    return f"{point.where} baseline {baseline} ms, candidate {candidate} ms"
+
+
+def _median(point: Point, role: Role) -> float:
+    return 1000 * point.latencies[role].p50
 
 
 def _row(point: Point, role: Role) -> tuple[str, ...]:
-    found = point[role]
-    share = found["of_peak"]
-    seconds = seconds_of(point, role)
+    latency, share = point.latencies[role], point.of_peak[role]
     return (
-        point["where"],
+        point.where,
         role,
-        *(milliseconds(found[key]) for key in ("p50", "p90", "p95", "p99")),
-        milliseconds(seconds[-1]) if seconds else "",
-        str(found["calls"]),
-        digits(found["throughput"]),
-        digits(found["multiply_adds"] / 1e9),
+        *map(milliseconds, (latency.p50, latency.p90, latency.p95, latency.p99, point.seconds(role)[-1])),
+        str(latency.calls),
+        digits(latency.throughput),
+        digits(point.multiply_adds[role] / 1e9),
         f"{share:.0%}" if share else "",
     )

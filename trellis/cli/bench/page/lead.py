@@ -1,10 +1,16 @@
 """What is said first: the verdicts, and whether the limits were met."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from bench.result import found_in_words
-from trellis.cli.bench.page.accuracy import accuracy_cells, accuracy_headings, accuracy_sentence, asked
+from bench.measure.statistics import Speedup
+from bench.result.limits import Limit
+from bench.result.result import Result
+from trellis.cli.bench.page.accuracy import (
+    accuracy_cells,
+    accuracy_headings,
+    accuracy_sentence,
+    questions_asked,
+)
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, bullets, table, verdict, warnings
 from trellis.html.format import interval, times
@@ -21,16 +27,13 @@ def title(compared: Sequence[Compared]) -> str:
     return f"How fast: {', '.join(names[:_NAMED])}{rest}"
 
 
-def lead(result: Mapping[str, Any], compared: Sequence[Compared]) -> list[Markup]:
+def lead(result: Result, compared: Sequence[Compared]) -> list[Markup]:
     """One sentence for each comparison, the limits, and where and when."""
-    place = result["environment"]
-    where = " · ".join(
-        part for part in (place["gpu"], place["cpu"], f"{place['cores']} cores", place["date"]) if part
-    )
+    place, limits = result.environment, result.limits
+    where = " · ".join(part for part in (place.gpu, place.cpu, f"{place.cores} cores", place.date) if part)
     told = [warning for each in compared for warning in each.warnings]
-    gates = result["gates"]
-    met = sum(gate["met"] for gate in gates)
-    said = verdict(met == len(gates), f"{met} of {len(gates)} limits") if gates else None
+    met = sum(limit.met for limit in limits)
+    said = verdict(met == len(limits), f"{met} of {len(limits)} limits") if limits else None
     return [
         element("div", _head(compared), warnings(told), class_="lead"),
         element("p", said) if said else Markup(),
@@ -45,8 +48,8 @@ def _head(compared: Sequence[Compared]) -> Markup:
     baselines = list(dict.fromkeys(each.names["baseline"] for each in compared))
     against = baselines[0] if len(baselines) == 1 else "its baseline"
     headings = ("model", f"as fast as {against}", "95 % intervals within", *accuracy_headings(compared))
-    rows = [(_named(each, len(baselines)), *_speeds(each), *accuracy_cells(each.data)) for each in compared]
-    caption = f"How fast and how well, over all operating points{asked(compared)}"
+    rows = [(_named(each, len(baselines)), *_speeds(each), *accuracy_cells(each.found)) for each in compared]
+    caption = f"How fast and how well, over all operating points{questions_asked(compared)}"
     return table(caption, headings, rows)
 
 
@@ -56,49 +59,53 @@ def _named(compared: Compared, baselines: int) -> str:
 
 def _speeds(compared: Compared) -> tuple[str, str]:
     """The least and the most, and from where to where all intervals reach."""
-    found = sorted((point["speedup"] for point in compared.points), key=lambda one: float(one["estimate"]))
-    said = list(dict.fromkeys(times(one["estimate"]) for one in (found[0], found[-1])))
-    low, high = min(one["low"] for one in found), max(one["high"] for one in found)
-    return " to ".join(said), interval(low, high, found[0]["estimate"])
+    found = _ascending(compared)
+    said = list(dict.fromkeys(times(one.estimate) for one in (found[0], found[-1])))
+    low, high = min(one.low for one in found), max(one.high for one in found)
+    return " to ".join(said), interval(low, high, found[0].estimate)
+
+
+def _ascending(compared: Compared) -> list[Speedup]:
+    return sorted((point.speedup for point in compared.points), key=lambda one: one.estimate)
 
 
 def _sentence(compared: Compared) -> Markup:
-    found = sorted((point["speedup"] for point in compared.points), key=lambda one: float(one["estimate"]))
+    found = _ascending(compared)
     baseline = compared.names["baseline"]
     if len(found) == 1:
         (one,) = found
-        said = f"{times(one['estimate'])} as fast as {baseline} (95 % interval {_reach(one)})"
+        said = f"{times(one.estimate)} as fast as {baseline} (95 % interval {_reach(one)})"
     else:
         said = (
-            f"{times(found[0]['estimate'])} to {times(found[-1]['estimate'])} as fast as {baseline}, by operating "
+            f"{times(found[0].estimate)} to {times(found[-1].estimate)} as fast as {baseline}, by operating "
             f"point (95 % intervals {_reach(found[0])} and {_reach(found[-1])})"
         )
-    undecided = sum(each["verdict"] == "undecided" for each in found)
+    undecided = sum(each.verdict == "undecided" for each in found)
     if undecided:
         said += "; no significant difference"
         said += f" at {undecided} of {len(found)}" if len(found) > 1 else ""
     return join(
-        [element("strong", compared.names["candidate"]), f": {said}. ", accuracy_sentence(compared.data)]
+        [element("strong", compared.names["candidate"]), f": {said}. ", accuracy_sentence(compared.found)]
     )
 
 
-def _reach(speedup: Mapping[str, Any]) -> str:
-    return interval(speedup["low"], speedup["high"], speedup["estimate"])
+def _reach(speedup: Speedup) -> str:
+    return interval(speedup.low, speedup.high, speedup.estimate)
 
 
-def limits_section(gates: Sequence[Mapping[str, Any]]) -> Section | None:
+def limits_section(limits: Sequence[Limit]) -> Section | None:
     """The limits that were set, and what was found; None where none was set."""
-    if not gates:
+    if not limits:
         return None
     rows = [
         (
-            f"--{gate['name']} {gate['limit']:g}",
-            gate["where"],
-            "✓ met" if gate["met"] else "✗ missed",
-            found_in_words(gate["name"], gate["found"]),
-            "end of the interval" if gate["tested"] == "bound" else "estimate",
+            f"--{one.name} {one.limit:g}",
+            one.where,
+            "✓ met" if one.met else "✗ missed",
+            one.found_in_words,
+            "end of the interval" if one.tested == "bound" else "estimate",
         )
-        for gate in gates
+        for one in limits
     ]
     headings = ("limit", "of", "verdict", "found", "held against it")
     return Section(

@@ -31,14 +31,15 @@ def models_section(compared: Sequence[Compared]) -> Section:
         (
             role,
             name,
-            mebibytes(model["bytes"]),
-            digits(each.points[0][role]["load_seconds"]),
-            milliseconds(each.points[0][role]["first_call_seconds"]),
-            mebibytes(each.points[0][role]["peak_bytes"]),
-            mebibytes(each.points[0][role]["device_bytes"]),
+            mebibytes(model.file_bytes),
+            digits(start["load_seconds"] or 0.0),
+            milliseconds(start["first_call_seconds"]),
+            mebibytes(start["peak_bytes"]),
+            mebibytes(start["device_bytes"]),
         )
         for each in compared
         for role, name, model in each.by_role()
+        for start in [each.points[0].start(role)]
     ]
     caption = (
         "What starting costs: medians over launches, the most memory of any; at the first operating point"
@@ -55,15 +56,15 @@ def _known(compared: Sequence[Compared]) -> Iterator[tuple[str, ...]]:
         for role, _, model in each.by_role():
             yield (
                 role,
-                model["name"],
-                model["runtime"],
-                model["device"],
-                str(model["threads"]),
-                str(model["clients"]),
-                model["timing"],
-                model["precision"],
-                model["dialect"] or "no graph",
-                model["weights"],
-                digits(model["parameters"] / 1e6),
-                (model["sha256"] or "")[:16],
+                model.name,
+                model.runtime,
+                model.device,
+                str(model.threads),
+                str(model.clients),
+                model.timing,
+                model.precision,
+                model.dialect or "no graph",
+                model.weights,
+                digits(model.parameters / 1e6),
+                (model.sha256 or "")[:16],
             )

@@ -1,9 +1,11 @@
 """What the models are called on the page: as short as tells them apart."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from bench.result.comparison import Comparison
+from bench.result.model import MeasuredModel
+from bench.result.point import Point
 from bench.workload import ROLES, Role
 from trellis.html.format import short_names
 
@@ -14,7 +16,7 @@ _HOW = ("runtime", "device", "precision", "threads", "clients", "timing")
 class Compared:
     """One comparison of the result, and what its models are called."""
 
-    data: Mapping[str, Any]
+    found: Comparison
     names: dict[Role, str]
 
     @property
@@ -23,48 +25,39 @@ class Compared:
         return f"{self.names['candidate']} against {self.names['baseline']}"
 
     @property
-    def of_itself(self) -> bool:
-        """Whether a model is compared with itself, given its work in another arrangement."""
-        alike = self.data["candidate"] == self.data["baseline"]
-        return alike and any(each["candidate"]["load"] != each["baseline"]["load"] for each in self.points)
-
-    @property
-    def points(self) -> Sequence[Mapping[str, Any]]:
+    def points(self) -> Sequence[Point]:
         """Its operating points."""
-        points: Sequence[Mapping[str, Any]] = self.data["points"]
-        return points
+        return self.found.points
 
     @property
     def warnings(self) -> list[str]:
         """What its speed-ups must not be read without, a sentence each."""
-        of_points = [
-            f"{point['where']}: {warning}" for point in self.points for warning in point.get("warnings", ())
-        ]
-        return [f"{self.names['candidate']}: {each}" for each in (*self.data.get("warnings", ()), *of_points)]
+        of_points = [f"{point.where}: {warning}" for point in self.points for warning in point.warnings]
+        return [f"{self.names['candidate']}: {each}" for each in (*self.found.warnings, *of_points)]
 
-    def by_role(self) -> Iterator[tuple[Role, str, Mapping[str, Any]]]:
+    def by_role(self) -> Iterator[tuple[Role, str, MeasuredModel]]:
         """(role, name, what is known) of its two models."""
         for role in ROLES:
-            yield role, self.names[role], self.data[role]
+            yield role, self.names[role], self.found.models[role]
 
 
-def name_all(comparisons: Sequence[Mapping[str, Any]]) -> list[Compared]:
+def name_all(comparisons: Sequence[Comparison]) -> list[Compared]:
     """Each comparison with its models' names: the path's end, and how a model is run where runs differ in that."""
-    models = [comparison[role] for comparison in comparisons for role in ROLES]
-    short = short_names([model["name"] for model in models])
-    varied = [key for key in _HOW if len({model[key] for model in models}) > 1]
+    models = [comparison.models[role] for comparison in comparisons for role in ROLES]
+    short = short_names([model.name for model in models])
+    varied = [part for part in _HOW if len({getattr(model, part) for model in models}) > 1]
 
-    def name(model: Mapping[str, Any]) -> str:
-        how = ", ".join(words for key in varied if (words := _how(key, model[key])))
-        return f"{short[model['name']]} ({how})" if how else short[model["name"]]
+    def name(model: MeasuredModel) -> str:
+        how = ", ".join(words for part in varied if (words := _how(part, getattr(model, part))))
+        return f"{short[model.name]} ({how})" if how else short[model.name]
 
-    return [Compared(each, {role: name(each[role]) for role in ROLES}) for each in comparisons]
+    return [Compared(each, {role: name(each.models[role]) for role in ROLES}) for each in comparisons]
 
 
-def _how(key: str, value: Any) -> str | None:
+def _how(part: str, value: str | int) -> str | None:
     """In words; None for what is taken for granted."""
     if value in ("fp32", "cpu", "call"):
         return None
-    if key in ("threads", "clients"):
-        return f"{value} {key if value != 1 else key[:-1]}"
+    if part in ("threads", "clients"):
+        return f"{value} {part if value != 1 else part[:-1]}"
     return str(value)

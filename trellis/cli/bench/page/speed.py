@@ -1,8 +1,8 @@
 """The speed-ups, each with its interval."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from bench.result.point import Point
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, beside, figure, grouped_table, warnings
 from trellis.html.format import interval, times
@@ -44,20 +44,20 @@ def speed_section(compared: Sequence[Compared]) -> Section:
     )
 
 
-def _estimate(point: Mapping[str, Any]) -> Estimate:
-    found = point["speedup"]
-    reading = f"{times(found['estimate'])} ({interval(found['low'], found['high'], found['estimate'])})"
-    return Estimate(point["where"], found["estimate"], found["low"], found["high"], reading)
+def _estimate(point: Point) -> Estimate:
+    found = point.speedup
+    reading = f"{times(found.estimate)} ({interval(found.low, found.high, found.estimate)})"
+    return Estimate(point.where, found.estimate, found.low, found.high, reading)
 
 
-def _row(point: Mapping[str, Any]) -> tuple[str, ...]:
-    found = point["speedup"]
+def _row(point: Point) -> tuple[str, ...]:
+    found = point.speedup
     return (
-        point["where"],
-        ("⚠ " if point.get("warnings") else "") + times(found["estimate"]),
-        interval(found["low"], found["high"], found["estimate"]),
-        found["verdict"],
-        str(found["launches"]),
-        str(found["blocks"]),
-        f"{times(point['multiply_add_ratio'])} fewer",
+        point.where,
+        ("⚠ " if point.warnings else "") + times(found.estimate),
+        interval(found.low, found.high, found.estimate),
+        found.verdict,
+        str(found.launches),
+        str(found.blocks),
+        f"{times(point.multiply_add_ratio)} fewer",
     )

@@ -4,10 +4,12 @@ Speed-ups can be held side by side only where they are over the same baseline, s
 set of comparisons that share one.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bench.measure.statistics import Speedup
+from bench.workload import Role
+from prune.tasks.question_answering.significance import Interval
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, figure, gallery, grouped_table
 from trellis.html.format import interval, times, without_common_end
@@ -47,11 +49,11 @@ class _Chart:
 
 def tradeoff_section(compared: Sequence[Compared]) -> Section | None:
     """A chart for each shared baseline, operating point and measure; None where no two models have figures."""
-    groups: dict[str, list[Compared]] = {}
+    groups: dict[object, list[Compared]] = {}
     for each in compared:
-        if each.data["accuracy"] and not each.of_itself:
-            baseline = each.data["baseline"]
-            key = json.dumps([baseline[key] for key in _TIMED_ALIKE], sort_keys=True)
+        if each.found.accuracy and not each.found.of_itself:
+            baseline = each.found.models["baseline"]
+            key = tuple(getattr(baseline, part) for part in _TIMED_ALIKE)
             groups.setdefault(key, []).append(each)
     charts = [chart for group in groups.values() for chart in _charts(group)]
     if not charts:
@@ -68,7 +70,7 @@ def tradeoff_section(compared: Sequence[Compared]) -> Section | None:
 
 
 def _charts(group: Sequence[Compared]) -> Iterator[_Chart]:
-    wheres = list(dict.fromkeys(point["where"] for each in group for point in each.points))
+    wheres = list(dict.fromkeys(point.where for each in group for point in each.points))
     for where in wheres:
         for measure in _MEASURES:
             named = _models(group, where, measure)
@@ -80,29 +82,28 @@ def _models(group: Sequence[Compared], where: str, measure: str) -> list[tuple[s
     """Name and mark of every model that has both figures, the baseline first."""
     found: dict[str, Model] = {}
     for each in group:
-        metric = next((one for one in each.data["accuracy"]["metrics"] if one["name"] == measure), None)
-        point = next((one for one in each.points if one["where"] == where), None)
+        metrics = each.found.accuracy.metrics if each.found.accuracy else ()
+        metric = next((one for one in metrics if one.name == measure), None)
+        point = next((one for one in each.points if one.where == where), None)
         if not metric or not point:
             continue
-        values = metric["values"]
+        values = metric.values
         if "baseline" in values:
             found.setdefault(each.names["baseline"], Model("", "baseline", 1.0, values["baseline"]))
         if "candidate" in values:
-            found[each.names["candidate"]] = _candidate(point["speedup"], values, metric["change"])
+            found[each.names["candidate"]] = _candidate(point.speedup, values, metric.change)
     first = sorted(found.items(), key=lambda item: item[1].kind != "baseline")
     shown = without_common_end([name for name, _ in first])
     return [(name, replace(model, name=short)) for (name, model), short in zip(first, shown, strict=True)]
 
 
-def _candidate(
-    speedup: Mapping[str, float], values: Mapping[str, float], change: Mapping[str, float] | None
-) -> Model:
-    across = (speedup["low"], speedup["high"])
+def _candidate(speedup: Speedup, values: Mapping[Role, float], change: Interval | None) -> Model:
+    across = (speedup.low, speedup.high)
     up = None
     if change and "baseline" in values:
         # the interval is of the difference: it is hung on the baseline's own figure, which is taken as given
-        up = (values["baseline"] + change["low"], values["baseline"] + change["high"])
-    return Model("", "candidate", speedup["estimate"], values["candidate"], across, up)
+        up = (values["baseline"] + change.low, values["baseline"] + change.high)
+    return Model("", "candidate", speedup.estimate, values["candidate"], across, up)
 
 
 def _picture(chart: _Chart) -> Markup:

@@ -1,13 +1,19 @@
-"""What changed between two results, read from their files; nothing is printed or measured here."""
+"""What changed between two results; nothing is read, printed or measured here."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.change import Change, change_of
+from bench.changes.interval import Change, change_of
+from bench.changes.pair import Pair, pair_of
 from bench.measure.statistics import Speedup, speedup
-from bench.saved import Pair, Saved, SavedComparison, SavedPoint
+from bench.result.comparison import Comparison
+from bench.result.model import MeasuredModel
+from bench.result.point import Point
+from bench.result.result import Result
 from bench.workload import ROLES, Role
+from trellis.errors import InputError
+from trellis.printable import spelled_out
 
 FORMAT = 1
 """Of the JSON."""
@@ -94,11 +100,16 @@ class Changes:
         }
 
 
-def compare(old: Saved, new: Saved) -> Changes:
-    """What changed from `old` to `new`, at what both have: by models, how they are run, place."""
-    before, after = _points(old), _points(new)
+def changes_between(
+    old: Result, new: Result, *, sources: tuple[str, str] = ("The old result", "The new result")
+) -> Changes:
+    """What changed from `old` to `new`, at what both have: by models, how they are run, place.
+
+    Raises InputError, calling the results by their `sources`, where one of them holds a point twice.
+    """
+    before, after = _points(old, sources[0]), _points(new, sources[1])
     differences = (
-        *_differences(old.environment, new.environment),
+        *_differences(_surroundings(old), _surroundings(new)),
         *_differences(_run_by(old, "device"), _run_by(new, "device")),
     )
     both = _matched(old, new)
@@ -121,15 +132,17 @@ def compare(old: Saved, new: Saved) -> Changes:
     )
 
 
-def _point(known: Known, old: SavedPoint, new: SavedPoint, *, times: bool) -> PointChange:
+def _point(known: Known, old: Point, new: Point, *, times: bool) -> PointChange:
     pair, where = known
+    samples = (old.samples, new.samples)
+    before, after = (speedup(each.log_ratios, each.pilot) for each in samples)
     return PointChange(
         pair,
         where,
-        speedup(old.log_ratios, old.pilot),
-        speedup(new.log_ratios, new.pilot),
-        change_of((old.log_ratios, old.pilot), (new.log_ratios, new.pilot)),
-        {role: (old.p50[role], new.p50[role]) for role in ROLES} if times else None,
+        before,
+        after,
+        change_of(*((each.log_ratios, each.pilot) for each in samples)),
+        {role: (old.latencies[role].p50, new.latencies[role].p50) for role in ROLES} if times else None,
     )
 
 
@@ -144,13 +157,44 @@ def _point_to_dict(point: PointChange) -> dict[str, Any]:
     }
 
 
-def _points(saved: Saved) -> dict[Known, SavedPoint]:
-    return {(one.pair, point.where): point for one in saved.comparisons for point in one.points}
+def _points(result: Result, source: str) -> dict[Known, Point]:
+    found: dict[Known, Point] = {}
+    for one in result.comparisons:
+        pair = pair_of(one)
+        for point in one.points:
+            where = spelled_out(point.where)
+            if (pair, where) in found:
+                raise InputError(
+                    f"{source} holds {pair.label} at {where} more than once, so it cannot be told which of them to "
+                    "compare; measure each model once."
+                )
+            found[pair, where] = point
+    return found
 
 
-def _matched(old: Saved, new: Saved) -> list[tuple[SavedComparison, SavedComparison]]:
-    after = {one.pair: one for one in new.comparisons}
-    return [(one, after[one.pair]) for one in old.comparisons if one.pair in after]
+def _matched(old: Result, new: Result) -> list[tuple[Comparison, Comparison]]:
+    after = {pair_of(one): one for one in new.comparisons}
+    return [(one, after[pair]) for one in old.comparisons if (pair := pair_of(one)) in after]
+
+
+def _surroundings(result: Result) -> dict[str, str]:
+    """All that must agree for times to be comparable, by name."""
+    place = result.environment
+    found = {
+        "cpu": place.cpu,
+        "cores": str(place.cores),
+        "processors": str(place.processors),
+        "cpu flags": " ".join(place.cpu_flags),
+        # Kernels of one machine differ by some megabytes in what they keep for themselves.
+        "memory": f"{place.memory_bytes / 2**30:.0f} GiB",
+        "system": place.system,
+        "python": place.python,
+        "gpu": place.gpu or "none",
+        "governor": place.governor or "unknown",
+        **place.packages,
+        "inputs": result.inputs,
+    }
+    return {spelled_out(what): spelled_out(value) for what, value in found.items()}
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Difference]:
@@ -159,28 +203,34 @@ def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Dif
             yield Difference(what, old.get(what), new.get(what))
 
 
-def _run_by(saved: Saved, part: str) -> dict[str, str]:
-    """Under the name of `part`, all that the engines of `saved` had there."""
-    models = (model for one in saved.comparisons for model in one.models.values())
+def _run_by(result: Result, part: str) -> dict[str, str]:
+    """Under the name of `part`, all that the engines of `result` had there."""
+    models = (model for one in result.comparisons for model in one.models.values())
     found = sorted({getattr(model, part) for model in models})
-    return {part: ", ".join(map(str, found))}
+    return {part: spelled_out(", ".join(map(str, found)))}
 
 
-def _model_changes(old: SavedComparison, new: SavedComparison) -> Iterator[ModelChange]:
+def _model_changes(old: Comparison, new: Comparison) -> Iterator[ModelChange]:
     for role in ROLES:
         before, after = old.models[role], new.models[role]
         if before.sha256 != after.sha256:
-            yield ModelChange(before.name, before.sha256, after.sha256)
+            yield ModelChange(spelled_out(before.name), _digest(before), _digest(after))
 
 
-def _accuracy_changes(old: SavedComparison, new: SavedComparison) -> Iterator[AccuracyChange]:
+def _digest(model: MeasuredModel) -> str | None:
+    return None if model.sha256 is None else spelled_out(model.sha256)
+
+
+def _accuracy_changes(old: Comparison, new: Comparison) -> Iterator[AccuracyChange]:
     before, after = old.accuracy, new.accuracy
     if before is None or after is None:
         return
     same = (before.task, before.questions) == (after.task, after.questions)
-    for metric, values in before.metrics.items():
-        if metric.endswith("as served") and before.thresholds != after.thresholds:
+    earlier, later = ({one.name: one.values for one in each.metrics} for each in (before, after))
+    for name, was in earlier.items():
+        if name.endswith("as served") and before.thresholds != after.thresholds:
             continue  # by thresholds of another kind: figures of different things
+        now = later.get(name, {})
         for role in ROLES:
-            if role in values and role in after.metrics.get(metric, {}):
-                yield AccuracyChange(old.pair, metric, role, values[role], after.metrics[metric][role], same)
+            if role in was and role in now:
+                yield AccuracyChange(pair_of(old), spelled_out(name), role, was[role], now[role], same)
