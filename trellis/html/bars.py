@@ -24,7 +24,7 @@ def bars(label: str, pairs: Sequence[Pair], *, names: tuple[str, str], unit: str
     longest = max(max(pair.baseline, pair.candidate) for pair in pairs)
     whole = WIDTH - LETTER * (len(unit) + 7)
     kinds: tuple[Kind, Kind] = ("baseline", "candidate")
-    parts = legend(12, list(zip(kinds, names, strict=True)))
+    parts, above = legend(12, list(zip(kinds, names, strict=True)))
     y = 24.0
     for pair in pairs:
         parts.append(text(0, y + 12, fit(pair.label, int(WIDTH / LETTER))))
@@ -35,4 +35,4 @@ def bars(label: str, pairs: Sequence[Pair], *, names: tuple[str, str], unit: str
                 text(width + 5, top + 10, f"{digits(value)} {unit}", class_="reading"),
             ]
         y += _PAIR
-    return chart(label, y, *parts)
+    return chart(label, y, *parts, above=above)

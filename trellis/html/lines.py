@@ -43,7 +43,7 @@ def lines(
         for each in series
         for a, b in (each.points if each.marked is None else each.marked)
     ]
-    names = [(each.kind, each.name) for each in series]
+    names, above = legend(12, [(each.kind, each.name) for each in series])
     return chart(
         label,
         _HEIGHT,
@@ -51,5 +51,6 @@ def lines(
         *x_axis(x, BOTTOM, TOP, x_title, x_ticks),
         *curves,
         *marks,
-        *legend(12, names),
+        *names,
+        above=above,
     )

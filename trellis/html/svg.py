@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from trellis.html.format import digits
+from trellis.html.format import digits, fit
 from trellis.html.markup import Markup, element, number
 from trellis.html.scale import Scale
 
 WIDTH = 360.0
 LETTER = 6.5
 """What a letter takes of a line, in wide type."""
+
+_SAMPLE, _LINE = 31.0, 16.0
+"""What stands before a name in a legend, and from one line of it to the next."""
 
 _DIGIT = 7.4
 """What a digit takes, and some air."""
@@ -20,9 +23,12 @@ Kind = Literal["baseline", "candidate", "other"]
 Point = tuple[float, float]
 
 
-def chart(label: str, height: float, *parts: Markup) -> Markup:
-    """A picture, WIDTH by `height`; `label` says in words what it shows to those who do not see it."""
-    box = f"0 0 {number(WIDTH)} {number(height)}"
+def chart(label: str, height: float, *parts: Markup, above: float = 0.0) -> Markup:
+    """A picture, WIDTH by `height`, with so much more `above` where y is negative.
+
+    `label` says in words what it shows to those who do not see it.
+    """
+    box = f"0 {number(-above)} {number(WIDTH)} {number(above + height)}"
     return element("svg", *parts, class_="chart", role="img", aria_label=label, viewBox=box)
 
 
@@ -68,17 +74,24 @@ def mark(at: Point, kind: Kind, *, hollow: bool = False, size: float = 4.5) -> M
     )
 
 
-def legend(y: float, kinds: Sequence[tuple[Kind, str]], *, x: float = 0.0) -> list[Markup]:
-    """Which stroke is whose: a piece of line with its mark, then the name; all on one line."""
+def legend(y: float, kinds: Sequence[tuple[Kind, str]]) -> tuple[list[Markup], float]:
+    """Which stroke is whose: a piece of line with its mark, then the name, of which the middle goes if need be.
+
+    All on the line at `y` or, where names are too long for that, each on its own, the last one there; and how much
+    higher that reaches than one line does.
+    """
+    widths = [_SAMPLE + LETTER * len(name) + 16 for _, name in kinds]
+    one_line = sum(widths) - 16 <= WIDTH
     parts = []
-    for kind, name in kinds:
+    for index, (kind, name) in enumerate(kinds):
+        x = sum(widths[:index]) if one_line else 0.0
+        base = y if one_line else y - _LINE * (len(kinds) - 1 - index)
         parts += [
-            line((x, y - 4), (x + 26, y - 4), f"stroke {kind}"),
-            mark((x + 13, y - 4), kind),
-            text(x + 31, y, name),
+            line((x, base - 4), (x + 26, base - 4), f"stroke {kind}"),
+            mark((x + 13, base - 4), kind),
+            text(x + _SAMPLE, base, fit(name, int((WIDTH - _SAMPLE) / LETTER))),
         ]
-        x += 31 + LETTER * len(name) + 16
-    return parts
+    return parts, 0.0 if one_line else _LINE * (len(kinds) - 1)
 
 
 def x_axis(
@@ -94,7 +107,7 @@ def x_axis(
     return [
         *parts,
         line((scale.start, y), (scale.end, y), "axis"),
-        text(scale.end, y + 28, title, anchor="end"),
+        text(scale.end, y + 28, fit(title, int(scale.end / LETTER)), anchor="end"),
     ]
 
 

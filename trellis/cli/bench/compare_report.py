@@ -112,7 +112,8 @@ def _accuracy_table(changes: Sequence[AccuracyChange]) -> Table:
 def _table(title: str | None, *headings: str, left: int) -> Table:
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left")
     for index, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if index < left else "right")
+        # what is longer than its cell goes on in the next line: names differ at their ends
+        table.add_column(heading, justify="left" if index < left else "right", overflow="fold")
     return table
 
 

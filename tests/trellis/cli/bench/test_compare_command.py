@@ -36,6 +36,18 @@ def compare(tmp_path: Path) -> Compare:
     return run
 
 
+def test_no_name_is_cropped(compare: Compare) -> None:
+    """What is longer than its cell goes on in the next line, also where its characters are spelled out."""
+    name = "\x1b[31m" + "-".join(str(number) for number in range(100, 160))
+    results = (plain_result(*each, name=name, f1=(80.0, 79.0)) for each in (OLD, NEW))
+    done = compare(*results)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout[done.stdout.index("Accuracy, in percent") :]
+    rows = [line.partition("F1")[0].strip() for line in table.splitlines()]
+    assert r"\x1b[31m" + name[5:] in "".join(rows)
+    assert "…" not in done.stdout
+
+
 def test_what_changed_is_printed_and_written(compare: Compare, tmp_path: Path) -> None:
     old = plain_result(*OLD, f1=(80.0, 79.0))
     done = compare(old, plain_result(*NEW, f1=(80.0, 78.0), sha256="cd" * 32), "--json", "changes.json")

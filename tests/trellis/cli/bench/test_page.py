@@ -267,6 +267,34 @@ def test_names_say_how_a_model_is_run_where_runs_differ_in_that() -> None:
     ]
 
 
+def test_charts_say_the_models_names() -> None:
+    loads = workloads([1, 16], [384])
+    page = _page(
+        result([comparison(Side("cut/m.onnx", f1=59.0), Side("whole", WHOLE, f1=60.0), loads=loads)])
+    )
+    for section in ("latency", "distribution"):
+        for picture in page.by_id(section).all("svg"):
+            words = [each.text for each in picture.all("text")]
+            assert {"m.onnx", "whole"} <= {*words}
+            assert not {"baseline", "candidate"} & {*words}
+            assert "whole " in (picture.attributes["aria-label"] or "")
+    assert "× as fast as whole" in page.by_id("speed").one("svg").text
+    assert "points more than whole" in page.by_id("accuracy").one("svg").text
+    several = _page(result([comparison(Side("m.onnx")), comparison(Side("n.onnx"), Side("whole", WHOLE))]))
+    assert "× as fast as its baseline" in several.by_id("speed").one("svg").text
+
+
+def test_long_names_have_a_line_of_the_legend_each_and_stand_in_full_below_it() -> None:
+    long = "a-name-that-is-much-too-long-for-any-picture-of-that-width-and-goes-on-and-on.onnx"
+    page = _page(result([comparison(Side(long), Side(f"whole-{long}", WHOLE))]))
+    figure = page.by_id("distribution").one("figure")
+    names = [each for each in figure.all("text") if "…" in each.text]
+    assert [name.text[:7] for name in names] == ["whole-a", "a-name-"]
+    assert names[0].number("y") < names[1].number("y")
+    assert all(len(name.text) == 50 for name in names)
+    assert f"{long} against whole-{long}" in figure.one("figcaption").text
+
+
 def test_one_picture_for_each_cut_model() -> None:
     page = _page(
         result([comparison(Side("m.onnx", CUT)), comparison(Side("m.onnx", CUT), Side("n.onnx", CUT))])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bench.accuracy import Metric
 from bench.result.comparison import Comparison
 from bench.workload import ROLES
-from trellis.cli.bench.page.names import Compared
+from trellis.cli.bench.page.names import Compared, baseline_of
 from trellis.html.blocks import Section, beside, grouped_table
 from trellis.html.changes import change_of, changes_figure
 from trellis.html.markup import Markup, element
@@ -80,7 +80,10 @@ def _changes(measured: Sequence[Compared]) -> Markup:
         )
         for each in measured
     ]
-    return changes_figure(groups, axis="points more than the baseline", difference="Candidate less baseline")
+    baseline = baseline_of(measured)
+    return changes_figure(
+        groups, axis=f"points more than {baseline}", difference=f"Each model less {baseline}"
+    )
 
 
 def _row(compared: Compared, metric: Metric) -> tuple[str, ...]:

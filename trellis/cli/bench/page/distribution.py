@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.result.point import Point
-from bench.workload import ROLES, Traffic
+from bench.workload import Traffic
 from trellis.cli.bench.page.names import Compared
 from trellis.html.blocks import Section, figure, folded, gallery
 from trellis.html.format import milliseconds
@@ -48,13 +48,13 @@ def _pictures(compared: Compared) -> list[Markup]:
 def _picture(compared: Compared, point: Point) -> Markup:
     series = []
     said = []
-    for role in ROLES:
+    for role, name in compared.names.items():
         seconds = point.seconds(role)
-        series.append(Series(role, role, _points(seconds, _CURVE), _points(seconds, _MARKED)))
+        series.append(Series(role, name, _points(seconds, _CURVE), _points(seconds, _MARKED)))
         times = ", ".join(
             f"{share:.0%} within {milliseconds(quantile(seconds, share))} ms" for share in _MARKED
         )
-        said.append(f"{role} {times}")
+        said.append(f"{name} {times}")
     at = f"{compared.title}, {point.where}"
     picture = lines(
         f"Distribution of latencies. {at}: {'; '.join(said)}.",
@@ -69,7 +69,9 @@ def _picture(compared: Compared, point: Point) -> Markup:
 
 def _unit(point: Point) -> str:
     load = point.loads["candidate"]
-    return f"ms for {load.questions} questions" if isinstance(load, Traffic) and load.questions else "ms a call"
+    return (
+        f"ms for {load.questions} questions" if isinstance(load, Traffic) and load.questions else "ms a call"
+    )
 
 
 def _points(seconds: Sequence[float], shares: Sequence[float]) -> list[Place]:

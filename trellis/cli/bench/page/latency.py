@@ -65,11 +65,11 @@ def _curves(compared: Compared, points: Sequence[Point], kept: Size, value: int)
     by_size = sorted((getattr(_one_call(point), varied), index) for index, point in enumerate(points))
     sizes, points = [size for size, _ in by_size], [points[index] for _, index in by_size]
     series = [
-        Series(role, role, [(size, _median(point, role)) for size, point in zip(sizes, points, strict=True)])
-        for role in ROLES
+        Series(role, name, [(size, _median(point, role)) for size, point in zip(sizes, points, strict=True)])
+        for role, name in compared.names.items()
     ]
     at = f"{compared.title}, {kept} {value}"
-    said = "; ".join(_said(point) for point in points)
+    said = _said(compared, points)
     picture = lines(
         f"Median latency. {at}: {said}.",
         series,
@@ -82,14 +82,20 @@ def _curves(compared: Compared, points: Sequence[Point], kept: Size, value: int)
 
 def _bars(compared: Compared, points: Sequence[Point]) -> Markup:
     pairs = [Pair(point.where, *(_median(point, role) for role in ROLES)) for point in points]
-    said = "; ".join(_said(point) for point in points)
-    picture = bars(f"Median latency. {compared.title}: {said}.", pairs, names=ROLES, unit="ms")
+    said, names = _said(compared, points), (compared.names["baseline"], compared.names["candidate"])
+    picture = bars(f"Median latency. {compared.title}: {said}.", pairs, names=names, unit="ms")
     return figure(picture, f"{compared.title}: median latency.")
 
 
-def _said(point: Point) -> str:
-    baseline, candidate = (milliseconds(point.latencies[role].p50) for role in ROLES)
-    return f"{point.where} baseline {baseline} ms, candidate {candidate} ms"
+def _said(compared: Compared, points: Sequence[Point]) -> str:
+    """Each point's medians, for whoever does not see the chart."""
+    medians = (
+        ", ".join(
+            f"{name} {milliseconds(point.latencies[role].p50)} ms" for role, name in compared.names.items()
+        )
+        for point in points
+    )
+    return "; ".join(f"{point.where}: {each}" for point, each in zip(points, medians, strict=True))
 
 
 def _median(point: Point, role: Role) -> float:

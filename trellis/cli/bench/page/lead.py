@@ -11,7 +11,7 @@ from trellis.cli.bench.page.accuracy import (
     accuracy_sentence,
     questions_asked,
 )
-from trellis.cli.bench.page.names import Compared
+from trellis.cli.bench.page.names import Compared, baseline_of
 from trellis.html.blocks import Section, bullets, table, verdict, warnings
 from trellis.html.format import interval, times
 from trellis.html.markup import Markup, element, join
@@ -45,9 +45,13 @@ def _head(compared: Sequence[Compared]) -> Markup:
     """Speed and accuracy side by side: a sentence for one comparison, a table for several."""
     if len(compared) == 1:
         return bullets([_sentence(compared[0])])
-    baselines = list(dict.fromkeys(each.names["baseline"] for each in compared))
-    against = baselines[0] if len(baselines) == 1 else "its baseline"
-    headings = ("model", f"as fast as {against}", "95 % intervals within", *accuracy_headings(compared))
+    baselines = {each.names["baseline"] for each in compared}
+    headings = (
+        "model",
+        f"as fast as {baseline_of(compared)}",
+        "95 % intervals within",
+        *accuracy_headings(compared),
+    )
     rows = [(_named(each, len(baselines)), *_speeds(each), *accuracy_cells(each.found)) for each in compared]
     caption = f"How fast and how well, over all operating points{questions_asked(compared)}"
     return table(caption, headings, rows)

@@ -18,6 +18,7 @@ class Compared:
 
     found: Comparison
     names: dict[Role, str]
+    """The baseline's first."""
 
     @property
     def title(self) -> str:
@@ -52,6 +53,12 @@ def name_all(comparisons: Sequence[Comparison]) -> list[Compared]:
         return f"{short[model.name]} ({how})" if how else short[model.name]
 
     return [Compared(each, {role: name(each.models[role]) for role in ROLES}) for each in comparisons]
+
+
+def baseline_of(compared: Sequence[Compared]) -> str:
+    """What all of them are held against, by name where that is one model."""
+    names = {each.names["baseline"] for each in compared}
+    return names.pop() if len(names) == 1 else "its baseline"
 
 
 def _how(part: str, value: str | int) -> str | None:

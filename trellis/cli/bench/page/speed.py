@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.result.point import Point
-from trellis.cli.bench.page.names import Compared
+from trellis.cli.bench.page.names import Compared, baseline_of
 from trellis.html.blocks import Section, beside, figure, grouped_table, warnings
 from trellis.html.format import interval, times
 from trellis.html.intervals import Estimate, intervals
@@ -18,13 +18,13 @@ def speed_section(compared: Sequence[Compared]) -> Section:
         f"Speed-ups with their 95 % intervals. {said}.",
         groups,
         reference=1.0,
-        axis="× as fast as the baseline",
+        axis=f"× as fast as {baseline_of(compared)}",
         log=True,
     )
     caption = (
         "The median time of the baseline over that of the candidate, in neighbouring turns, and its 95 % interval. "
-        "Dotted line: as fast as the baseline. A filled mark: the interval leaves that out; a hollow one: no "
-        "significant difference."
+        f"Dotted line: as fast as {baseline_of(compared)}. A filled mark: the interval leaves that out; a hollow one: "
+        "no significant difference."
     )
     headings = (
         "at",

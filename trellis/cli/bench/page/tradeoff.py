@@ -116,7 +116,7 @@ def _picture(chart: _Chart) -> Markup:
     picture = scatter(
         f"Accuracy against speed-up: {chart.title}. {said}.",
         [model for _, model in chart.models],
-        x_title="× as fast as the baseline",
+        x_title=f"× as fast as {chart.baseline}",
         y_title=f"{chart.measure}, %",
     )
     return figure(picture, f"{chart.title}.")
