@@ -7,7 +7,6 @@ runs in a process of its own.
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -31,6 +30,7 @@ from prune.train.precision import autocast, precision_of
 from prune.train.settings import TrainingSettings
 from prune.train.trainer import train
 from trellis.errors import InputError
+from trellis.files.scratch import scratch
 
 Stage = Literal["gates of heads", "gates of activations", "retrain", "distill"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -118,8 +118,8 @@ def _turn(model: PreTrainedModel, stage: Stage, load: Load) -> float:
     def stamp(*_: Any) -> None:
         stamps.append(time.perf_counter())
 
-    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
-        _steps(model, stage, load, Path(scratch), stamp)
+    with scratch() as folder:
+        _steps(model, stage, load, folder, stamp)
     return float(np.median(np.diff(stamps)[1:]))
 
 

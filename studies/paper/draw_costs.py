@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from studies.paper.found import MEASURES
-from studies.paper.marks import (
+from studies.paper.names import TRAININGS
+from studies.paper.plot_style import (
     AS_IT_CAME_MARK,
     TRAINING_MARKS,
     TRAINING_NAMES,
@@ -17,9 +17,9 @@ from studies.paper.marks import (
     bars,
     caption,
 )
-from studies.paper.names import TRAININGS
 from studies.paper.points import SEQ, ModelNumbers
 from studies.paper.scores import Estimate
+from studies.paper.study_result import MEASURES
 
 _LABELS = {
     "f1": "F1 (%)",

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from studies.paper.marks import KIND_NAMES, POINT_MARKS
+from studies.paper.plot_style import KIND_NAMES, POINT_MARKS
 from studies.paper.points import LayerNumbers
 
 

@@ -6,8 +6,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from studies.paper.marks import KIND_NAMES, METHOD_MARKS, METHOD_NAMES, bars, caption, zero_line
 from studies.paper.methods import PAIRS, MethodNumbers
+from studies.paper.plot_style import KIND_NAMES, METHOD_MARKS, METHOD_NAMES, bars, caption, zero_line
 
 
 def draw_methods(kinds: Sequence[MethodNumbers]) -> Figure:

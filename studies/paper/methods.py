@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from prune.methods import Method
 from studies.paper.cells import Kind
-from studies.paper.found import Found
 from studies.paper.names import curve_name
 from studies.paper.scores import Estimate, Score, difference, estimate, pooled
+from studies.paper.study_result import StudyResult
 from trellis.errors import InputError
 
 MEASURE = "has_answer_f1"
@@ -55,16 +55,18 @@ class MethodNumbers:
     differences: tuple[MethodDifference, ...]
 
 
-Curves = Mapping[tuple[Method, int], Mapping[int, Found]]
+Curves = Mapping[tuple[Method, int], Mapping[int, StudyResult]]
 """By method and wanted percentage, then by seed."""
 
 
-def method_numbers(cells: Mapping[str, Found]) -> tuple[MethodNumbers, ...]:
+def method_numbers(cells: Mapping[str, StudyResult]) -> tuple[MethodNumbers, ...]:
     """What the stored cells say of heads and of feed-forward activations, each where there are cells.
 
     Raises InputError where cells were not asked the same questions.
     """
-    curves: dict[Kind, dict[tuple[Method, int], dict[int, Found]]] = defaultdict(lambda: defaultdict(dict))
+    curves: dict[Kind, dict[tuple[Method, int], dict[int, StudyResult]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     for name, cell in sorted(cells.items()):
         if about := curve_name(name):
             curves[about.kind][about.method, about.percent][about.seed] = cell
@@ -95,7 +97,7 @@ def _of_kind(kind: Kind, curves: Curves) -> MethodNumbers:
     )
 
 
-def _point(kind: Kind, percent: int, by_seed: Mapping[int, Found]) -> MethodPoint:
+def _point(kind: Kind, percent: int, by_seed: Mapping[int, StudyResult]) -> MethodPoint:
     scores = {seed: _score(cell.after, cell.name) for seed, cell in sorted(by_seed.items())}
     removed = [cell.removed[kind == "ffn"] for cell in by_seed.values()]
     return MethodPoint(

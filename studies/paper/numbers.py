@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from studies.paper.found import read_found
 from studies.paper.methods import MethodNumbers, method_numbers
 from studies.paper.options import OptionNumbers, option_numbers
 from studies.paper.points import SEQ, LayerNumbers, ModelNumbers, layer_numbers, model_numbers
 from studies.paper.speed import read_speeds
+from studies.paper.study_result import read_study_results
 
 _FORMAT = 1
 
@@ -33,7 +33,7 @@ class Numbers:
 
 def numbers_of(store: Path) -> Numbers:
     """Everything that the stored cells and speeds say. Raises InputError where one cannot be believed."""
-    cells = read_found(store)
+    cells = read_study_results(store)
     return Numbers(
         method_numbers(cells),
         layer_numbers(cells),

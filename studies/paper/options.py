@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from studies.paper.found import MEASURES, Found
 from studies.paper.scores import Estimate, difference
+from studies.paper.study_result import MEASURES, StudyResult
 
 PLAIN = "option-logits"
 """The cell that the others are held against."""
@@ -28,7 +28,7 @@ class OptionNumbers:
     """Points more than the plain way; empty without it, and for itself."""
 
 
-def option_numbers(cells: Mapping[str, Found]) -> tuple[OptionNumbers, ...]:
+def option_numbers(cells: Mapping[str, StudyResult]) -> tuple[OptionNumbers, ...]:
     """The ways that there are cells of. Raises InputError where they were not asked the same questions."""
     plain = cells.get(PLAIN)
     found = []

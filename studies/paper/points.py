@@ -8,10 +8,10 @@ from prune.cost import multiply_adds, parameters
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 from studies.paper.cells import WHOLE, YARDSTICK
-from studies.paper.found import MEASURES, Found
 from studies.paper.names import LONGER, TRAININGS, Training, is_whole, is_yardstick, multiples, training_of
 from studies.paper.scores import Estimate, Score, difference
 from studies.paper.speed import Speed
+from studies.paper.study_result import MEASURES, StudyResult
 
 SEQ = 384
 """Tokens of the one sequence whose multiply-adds are counted."""
@@ -77,7 +77,7 @@ class LayerNumbers:
     ffn: tuple[float, ...]
 
 
-def model_numbers(cells: Mapping[str, Found], speeds: Sequence[Speed]) -> tuple[ModelNumbers, ...]:
+def model_numbers(cells: Mapping[str, StudyResult], speeds: Sequence[Speed]) -> tuple[ModelNumbers, ...]:
     """The whole model, then the cuts from the mildest to the hardest, then the yardstick.
 
     Raises InputError where cells were not asked the same questions.
@@ -94,7 +94,7 @@ def model_numbers(cells: Mapping[str, Found], speeds: Sequence[Speed]) -> tuple[
     return tuple(found)
 
 
-def layer_numbers(cells: Mapping[str, Found]) -> tuple[LayerNumbers, ...]:
+def layer_numbers(cells: Mapping[str, StudyResult]) -> tuple[LayerNumbers, ...]:
     """What remains of each cut, from the mildest to the hardest; training moves no layer, so each stands once."""
     found: dict[str, LayerNumbers] = {}
     for name in sorted(cells, key=_order):
@@ -112,11 +112,11 @@ def layer_numbers(cells: Mapping[str, Found]) -> tuple[LayerNumbers, ...]:
 class _Context:
     """What one model's numbers are held against."""
 
-    points: Mapping[str, Found]
+    points: Mapping[str, StudyResult]
     speeds: Sequence[Speed]
 
     def numbers(
-        self, name: str, training: Training, cell: Found, scores: Mapping[str, Score]
+        self, name: str, training: Training, cell: StudyResult, scores: Mapping[str, Score]
     ) -> ModelNumbers:
         role, (base, _) = _role(name), training_of(name)
         baseline = self.points.get(LONGER) or self.points.get(WHOLE)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from studies.paper.words import markdown, number
+from studies.paper.format import markdown, number
 from studies.store import read_store
 from trellis.errors import InputError
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from studies.paper.names import is_whole, training_of
 from studies.store import Cell, prepare_store, read_store, write_cell
 from trellis.errors import InputError
 from trellis.files.json_file import read_json
+from trellis.files.scratch import scratch
 
 _PROGRAM = "from trellis.cli.bench.command import main; main()"
 
@@ -76,8 +76,8 @@ def read_speeds(store: Path) -> list[Speed]:
 
 def _bench(graph: Path, baseline: Path, batch: int, seq: int, options: Sequence[str]) -> dict[str, Any]:
     """What `bench` found, in its own form."""
-    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
-        results = Path(scratch) / "result.json"
+    with scratch() as folder:
+        results = folder / "result.json"
         command = [sys.executable, "-c", _PROGRAM, str(graph), "--baseline", str(baseline)]
         command += ["--batch", str(batch), "--seq", str(seq), "--json", str(results), *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 
 from studies.paper.cells import POINTS
-from studies.paper.found import MEASURES
-from studies.paper.marks import KIND_NAMES, METHOD_NAMES, TRAINING_NAMES
+from studies.paper.format import ABSENT, Row, change, markdown, number, signed, value
 from studies.paper.methods import METHODS, PAIRS, MethodNumbers
 from studies.paper.names import TRAININGS, Training
 from studies.paper.numbers import Numbers
 from studies.paper.options import OPTION_NAMES, PLAIN, OptionNumbers
+from studies.paper.plot_style import KIND_NAMES, METHOD_NAMES, TRAINING_NAMES
 from studies.paper.points import SEQ, LayerNumbers, ModelNumbers
 from studies.paper.published import PUBLISHED, Published
 from studies.paper.scores import Estimate
-from studies.paper.words import ABSENT, Row, change, markdown, number, signed, value
+from studies.paper.study_result import MEASURES
 
 _WHOLE_TRAINING: dict[Training, str] = {"none": "as it came", "retrain": "trained as long"}
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from prune.shape import ModelShape
 from studies.pairs import graph_file, main, measured_with, timed
 from studies.store import is_stored, prepare_store, read_store, write_cell
 from trellis.cores import available_cores
+from trellis.files.scratch import scratch
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -67,7 +67,7 @@ def run(
     prepare_store(store)
     effort = Effort(max_time=max_time)
     inputs = measured_with(effort)
-    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
+    with scratch() as folder:
         for case in CASES:
             if not case.name.startswith(only):
                 continue
@@ -75,7 +75,7 @@ def run(
                 name = f"{case.name}-{number}"
                 if not is_stored(store, name, [], inputs):
                     print(name, flush=True)
-                    found = _found(case, Path(scratch), effort)
+                    found = _found(case, folder, effort)
                     write_cell(store, name, case.name, [], found, inputs)
 
 

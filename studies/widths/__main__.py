@@ -1,6 +1,5 @@
 """The commands of studies.widths; see its package."""
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +16,7 @@ from prune.shape import ModelShape
 from studies.pairs import graph_file, main, measured_with, timed
 from studies.store import is_stored, prepare_store, read_store, write_cell
 from trellis.cores import available_cores
+from trellis.files.scratch import scratch
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -47,13 +47,13 @@ def run(
     prepare_store(store)
     effort = Effort(max_time=max_time)
     inputs = measured_with(effort)
-    with tempfile.TemporaryDirectory(prefix="espalier-") as scratch:
+    with scratch() as folder:
         for runtime, precision in KINDS:
             for heads, width in _sizes():
                 name = f"{runtime}-{precision}-{heads}-heads-{width}-wide"
                 if not is_stored(store, name, [], inputs):
                     print(name, flush=True)
-                    found = _found(runtime, precision, heads, width, Path(scratch), effort)
+                    found = _found(runtime, precision, heads, width, folder, effort)
                     write_cell(store, name, "width", [], found, inputs)
 
 

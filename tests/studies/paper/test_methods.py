@@ -3,16 +3,16 @@ from pathlib import Path
 import pytest
 
 from prune.shape import ModelShape
-from studies.paper.found import read_found
 from studies.paper.methods import MethodNumbers, method_numbers
 from studies.paper.scores import Estimate
+from studies.paper.study_result import read_study_results
 from trellis.errors import InputError
 
 UNCUT = {"f1_by_question": [1, 1, 1, 1], "unrefused_f1_by_question": [1, 1, 1, 1]}
 
 
 def numbers(store: Path) -> tuple[MethodNumbers, ...]:
-    return method_numbers(read_found(store))
+    return method_numbers(read_study_results(store))
 
 
 def test_scores_and_differences_by_hand(put, store: Path, cut: ModelShape) -> None:

@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from prune.shape import LayerShape, ModelShape
-from studies.paper.found import read_found
 from studies.paper.points import SEQ, LayerNumbers, ModelNumbers, SpeedFigures, layer_numbers, model_numbers
 from studies.paper.scores import Estimate
 from studies.paper.speed import read_speeds
+from studies.paper.study_result import read_study_results
 
 
 def models(store: Path) -> dict[str, ModelNumbers]:
-    return {model.name: model for model in model_numbers(read_found(store), read_speeds(store))}
+    return {model.name: model for model in model_numbers(read_study_results(store), read_speeds(store))}
 
 
 @pytest.mark.usefixtures("study")
@@ -131,7 +131,7 @@ def test_what_remains_by_layer_each_cut_once(put, store: Path, whole: ModelShape
     put("l0-1-1", shape=cut)
     put("yardstick-distill")
     put("l0-heads-20-seed-0", shape=cut)
-    assert layer_numbers(read_found(store)) == (
+    assert layer_numbers(read_study_results(store)) == (
         LayerNumbers("l0-1-1", (1, 1), (25, 75), (75, 25)),
         LayerNumbers("l0-2-2", (2, 2), (0, 100), (100, 0)),
     )

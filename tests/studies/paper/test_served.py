@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from studies.paper.found import accuracy_in
 from studies.paper.served import served_table
+from studies.paper.study_result import accuracy_in
 from trellis.errors import InputError
 
 STUDY = Path(__file__).parents[3] / "studies" / "results"

@@ -12,8 +12,8 @@ from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.squad.compare import compare
-from studies.paper.found import accuracy_in, found_in, read_found
 from studies.paper.scores import difference
+from studies.paper.study_result import accuracy_in, read_study_results, study_result_in
 from studies.store import read_store
 from trellis.errors import InputError
 
@@ -64,7 +64,7 @@ def test_scores_of_natural_questions_are_those_that_the_comparison_gives() -> No
 
 def test_a_stored_cell_is_read_whole(put, store: Path) -> None:
     put("l0-1-1", (1, 0, 1, 1), (1, 0.5))
-    (cell,) = read_found(store).values()
+    (cell,) = read_study_results(store).values()
     assert (cell.name, cell.part, cell.encoder, cell.removed) == ("l0-1-1", "point", None, (0, 0))
     assert {measure: score.value for measure, score in cell.after.items()} == {"f1": 75, "has_answer_f1": 75}
     assert {measure: score.value for measure, score in cell.before.items()} == {"f1": 75, "has_answer_f1": 50}
@@ -103,4 +103,4 @@ def test_a_damaged_cell_is_one_error_that_names_it(put, store: Path, damage, sai
     cell = read_store(store)["l0-1-1"]
     damage(cell)
     with pytest.raises(InputError, match=f"^The stored cell l0-1-1 is damaged: .*{said}"):
-        found_in(cell)
+        study_result_in(cell)

@@ -30,7 +30,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class StudyResult:
     """One cell."""
 
     name: str
@@ -51,12 +51,14 @@ class Found:
         return 100 * heads, 100 * ffn
 
 
-def read_found(store: Path) -> dict[str, Found]:
+def read_study_results(store: Path) -> dict[str, StudyResult]:
     """All stored cells but speeds, by name. Raises InputError where there are none, or one holds something else."""
-    return {name: found_in(cell) for name, cell in read_store(store).items() if cell.get("part") != SPEED}
+    return {
+        name: study_result_in(cell) for name, cell in read_store(store).items() if cell.get("part") != SPEED
+    }
 
 
-def found_in(cell: Mapping[str, Any]) -> Found:
+def study_result_in(cell: Mapping[str, Any]) -> StudyResult:
     """One stored cell; raises InputError, naming it, where it cannot be believed."""
     name = _part(cell, "name", str)
     try:
@@ -64,7 +66,7 @@ def found_in(cell: Mapping[str, Any]) -> Found:
         accuracy = _part(found, "accuracy", dict)
         shape, original = (ModelShape.from_dict(found.get(key)) for key in ("shape", "original_shape"))
         shape.check_within(original)
-        return Found(
+        return StudyResult(
             name,
             _part(cell, "part", str),
             shape,
