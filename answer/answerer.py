@@ -14,7 +14,8 @@ from export.metadata import read_metadata
 from export.outputs import settle_export
 from export.provenance import cpu_runtime_in
 from export.target import CpuRuntime
-from prune.tasks.question_answering.answer import Progress, Run, run_batches
+from prune.tasks.batch import Run
+from prune.tasks.question_answering.answer import Progress, run_batches
 from prune.tasks.question_answering.pool import Pace, pooled
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.reader import Reader

@@ -7,13 +7,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from export.metadata import Metadata
-from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
+from export.ports import TOKEN_TYPE_IDS, graph_inputs, input_names, output_names
 from export.provenance import allows_bfloat16
-from export.runtimes.onnxruntime import import_onnxruntime, load_session
+from export.runtimes.onnxruntime import import_onnxruntime, load_session, run_session
 from export.runtimes.openvino import Infer, compile_graph, infer_with, told
 from export.target import CpuRuntime
-from prune.tasks.question_answering.answer import Logits, Run
-from prune.tasks.question_answering.windows import Batch
+from prune.tasks.batch import Batch, Outputs, Run
 from trellis.errors import InputError, first_line
 
 OpenEngine = Callable[[Path, Metadata, int], Run]
@@ -30,7 +29,8 @@ def open_onnxruntime(path: Path, metadata: Metadata, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    session = load_session(path, options)
+    outputs = output_names(metadata.encoder)
+    session = load_session(path, options, outputs)
     _check_graph(
         path,
         metadata,
@@ -38,9 +38,8 @@ def open_onnxruntime(path: Path, metadata: Metadata, threads: int) -> Run:
         ({port.name} for port in session.get_outputs()),
     )
 
-    def infer(inputs: Mapping[str, NDArray[Any]]) -> tuple[Logits, Logits]:
-        start, end = session.run(list(OUTPUTS), dict(inputs))
-        return start, end
+    def infer(inputs: Mapping[str, NDArray[Any]]) -> Outputs:
+        return run_session(session, inputs, outputs)
 
     return _engine("onnxruntime", path, metadata, infer, first_line)
 
@@ -60,7 +59,7 @@ def open_openvino(path: Path, metadata: Metadata, threads: int) -> Run:
         (port.get_names() for port in compiled.inputs),
         (port.get_names() for port in compiled.outputs),
     )
-    return _engine("OpenVINO", path, metadata, infer_with(compiled), told)
+    return _engine("OpenVINO", path, metadata, infer_with(compiled, output_names(metadata.encoder)), told)
 
 
 ENGINES: Mapping[CpuRuntime, OpenEngine] = {"onnxruntime": open_onnxruntime, "openvino": open_openvino}
@@ -76,7 +75,7 @@ def _engine(
     takes_token_types = TOKEN_TYPE_IDS in input_names(metadata.encoder)
     longest = metadata.encoder.max_length
 
-    def run(batch: Batch) -> tuple[Logits, Logits]:
+    def run(batch: Batch) -> Outputs:
         rows, tokens = batch.input_ids.shape
         # OpenVINO does not always notice, and then gives logits of another shape, or ends
         if tokens > longest:
@@ -101,7 +100,7 @@ def _check_graph(
     """Each port goes by one or several names, or none."""
     for what, ports, expected in (
         ("inputs", list(inputs), input_names(metadata.encoder)),
-        ("outputs", list(outputs), OUTPUTS),
+        ("outputs", list(outputs), output_names(metadata.encoder)),
     ):
         if len(ports) != len(expected) or not all(any(name in port for port in ports) for name in expected):
             found = ", ".join(sorted("/".join(sorted(port)) or "(nameless)" for port in ports))

@@ -8,9 +8,10 @@ from typing import Any, Literal, get_args
 
 from bench.json_field import Field
 from bench.measure.device_memory import OUT_OF_DEVICE_MEMORY, is_out_of_device_memory
-from bench.measure.runners import Logits, runner
+from bench.measure.runners import runner
 from bench.models import Model
 from bench.workload import ROLES, Role
+from prune.tasks.batch import Batch, Outputs
 from prune.tasks.question_answering.figures import F1, HAS_ANSWER_F1, Figure, warnings
 from prune.tasks.question_answering.fitted_on import shares_any
 from prune.tasks.question_answering.natural_questions.compare import KINDS
@@ -19,7 +20,7 @@ from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSetti
 from prune.tasks.question_answering.significance import Interval
 from prune.tasks.question_answering.task import Exam, TaskName
 from prune.tasks.question_answering.tokenizer_file import TOKENIZER_FILE, load_reader
-from prune.tasks.question_answering.windows import BATCH_SIZE, Batch
+from prune.tasks.question_answering.windows import BATCH_SIZE
 from trellis.errors import InputError, first_line
 
 _SHORT = 32
@@ -160,7 +161,7 @@ def ask(model: Model, exam: Exam[Any], progress: Callable[[int, int], None] | No
     run = runner(model.engine.runtime).load(model.engine)
     takes_token_types = model.engine.encoder.takes_token_types
 
-    def run_batch(batch: Batch) -> Logits:
+    def run_batch(batch: Batch) -> Outputs:
         try:
             return run(graph_inputs(batch, takes_token_types))
         except InputError:

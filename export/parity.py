@@ -3,7 +3,7 @@
 Run by the only function that writes an exported model, on the very file that is about to take its place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from export.ports import OUTPUTS, TOKEN_TYPE_IDS, input_names
+from export.ports import TOKEN_TYPE_IDS, input_names, output_names
 from export.runtimes.onnxruntime import open_gpu_session, open_session, run_session
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original
 from prune.modes import evaluating
+from prune.tasks.batch import Outputs
 from trellis.errors import InputError
 
 TOLERANCE = {"fp32": 1e-4, "fp16": 1e-2}
@@ -73,14 +74,14 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
     largest_absolute = largest_relative = 0.0
     names = []
     for case in cases(encoder):
-        expected = _torch_logits(model, case)
+        expected = _torch_outputs(model, case, output_names(encoder))
         if not all(np.isfinite(logits).all() for logits in expected.values()):
             raise InputError(
                 f"The model itself computes logits that are not finite, on input '{case.name}': its weights pass "
                 "what float32 holds. Nothing was written; give a model whose weights are sound."
             )
         for device, session in sessions.items():
-            for output, found in zip(OUTPUTS, run_session(session, case.inputs), strict=True):
+            for output, found in run_session(session, case.inputs, output_names(encoder)).items():
                 absolute = float(np.abs(found - expected[output]).max())
                 relative = absolute / max(1.0, float(np.abs(expected[output]).max()))
                 if not relative <= tolerance:  # so that NaN fails too
@@ -122,7 +123,7 @@ def _case(encoder: Encoder, lengths: list[int], longest: int, name: str, *, toke
     return Case(name, inputs, token_types)
 
 
-def _torch_logits(model: PreTrainedModel, case: Case) -> dict[str, NDArray[Any]]:
+def _torch_outputs(model: PreTrainedModel, case: Case, names: Sequence[str]) -> Outputs:
     inputs = {
         name: torch.from_numpy(values).to(model.device)
         for name, values in case.inputs.items()
@@ -131,4 +132,4 @@ def _torch_logits(model: PreTrainedModel, case: Case) -> dict[str, NDArray[Any]]
     # a model left in training mode would drop out units and fake a difference
     with evaluating(model), torch.no_grad():
         outputs = model(**inputs)
-    return {name: getattr(outputs, name).float().cpu().numpy() for name in OUTPUTS}
+    return {name: getattr(outputs, name).float().cpu().numpy() for name in names}

@@ -1,17 +1,13 @@
 """What goes into a graph and what comes out of it, by name."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
 from prune.families.encoder import Encoder
-
-if TYPE_CHECKING:
-    from prune.tasks.question_answering.windows import Batch
+from prune.tasks.batch import Batch
+from prune.tasks.head import Size
 
 INPUT_IDS, ATTENTION_MASK, TOKEN_TYPE_IDS = "input_ids", "attention_mask", "token_type_ids"
-OUTPUTS = ("start_logits", "end_logits")
 
 
 def input_names(encoder: Encoder) -> tuple[str, ...]:
@@ -21,7 +17,17 @@ def input_names(encoder: Encoder) -> tuple[str, ...]:
     return INPUT_IDS, ATTENTION_MASK
 
 
-def graph_inputs(batch: "Batch", takes_token_types: bool) -> dict[str, NDArray[np.int64]]:
+def output_names(encoder: Encoder) -> tuple[str, ...]:
+    """The graph's outputs, floats, as the head of the model's task names them."""
+    return encoder.head.outputs
+
+
+def output_shape(encoder: Encoder, batch: Size, sequence: Size) -> tuple[Size | int, ...]:
+    """Of each output, for inputs of [batch, sequence], which may be numbers or names."""
+    return encoder.head.output_shape(batch, sequence, encoder.num_labels)
+
+
+def graph_inputs(batch: Batch, takes_token_types: bool) -> dict[str, NDArray[np.int64]]:
     """What a graph reads of `batch`, [batch, longest] each, with token types or without."""
     inputs = batch.inputs()
     if not takes_token_types:

@@ -70,7 +70,7 @@ def quiet() -> None:
 
 
 def load(model: str | Path, *, revision: str | None = None) -> PreTrainedModel:
-    """Load a question-answering model, cut or whole, in float32 and eval mode. Raises InputError."""
+    """Load a model, cut or whole, in float32 and eval mode. Raises InputError."""
     return load_source(open_source(str(model), revision=revision))
 
 
@@ -105,7 +105,7 @@ def load_source(source: Source) -> PreTrainedModel:
     """
     config = checked_config(source)
     try:
-        loaded: PreTrainedModel = stock_class(source.encoder.family).from_pretrained(
+        loaded: PreTrainedModel = stock_class(source.encoder).from_pretrained(
             source.directory, config=config, use_safetensors=True, dtype=torch.float32, local_files_only=True
         )
         built = (*encoder_and_original(loaded), shape_of(loaded))
@@ -263,7 +263,7 @@ def random_model(encoder: Encoder, shape: ModelShape, *, seed: int = 0) -> PreTr
     """A model of the given sizes with random weights, in eval mode: fit for parity and for timing."""
     sizes = config_of(encoder, shape)
     config = AutoConfig.for_model(encoder.model_type, **sizes, **{SHAPE_KEY: shape.to_dict()})
-    model: PreTrainedModel = stock_class(encoder.family)(config)
+    model: PreTrainedModel = stock_class(encoder)(config)
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         parameter.data.normal_(0, encoder.hidden_size**-0.5, generator=generator)

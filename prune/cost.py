@@ -8,12 +8,14 @@ from prune.shape import ModelShape
 def multiply_adds(encoder: Encoder, shape: ModelShape, *, batch: int, seq: int) -> int:
     """Multiply-adds of one forward pass over `batch` sequences of `seq` tokens.
 
-    Counts every matrix product (projections, attention scores and context, feed-forward, answer head);
+    Counts every matrix product (projections, attention scores and context, feed-forward, head);
     embedding look-ups, normalisations and activations are left out, as is usual.
     """
     tokens = batch * seq
     hidden = encoder.hidden_size
-    total = tokens * hidden * 2
+    head = encoder.head
+    rows = tokens if head.reads == "tokens" else batch
+    total = rows * sum(hidden * linear.out_features(hidden, encoder.num_labels) for linear in head.linears)
     if encoder.embedding_size != hidden:
         total += tokens * encoder.embedding_size * hidden
     block = encoder.family.block
@@ -25,7 +27,7 @@ def multiply_adds(encoder: Encoder, shape: ModelShape, *, batch: int, seq: int) 
 
 
 def parameters(encoder: Encoder, shape: ModelShape) -> int:
-    """Weights of the whole question-answering model; four bytes each in fp32."""
+    """Weights of the whole model; four bytes each in fp32."""
     total = 0
     for tensor in tensors_of(encoder, shape).values():
         size = 1

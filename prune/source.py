@@ -120,7 +120,7 @@ def check_directory(directory: Path, name: str) -> Source:
     """Read config and weight headers of a model directory, and hold them against each other.
 
     Raises InputError for: no or malformed config.json, an unsupported architecture, weights missing, pickled
-    or truncated, another head than question answering, and tensors that the config does not account for.
+    or truncated, a head of no task that is supported, and tensors that the config does not account for.
     """
     config = _read_config(directory)
     _check_loading(config)
@@ -137,12 +137,12 @@ def check_directory(directory: Path, name: str) -> Source:
     found: dict[str, Stored] = {}
     for path in weight_files:
         found |= _read_header(path)
-    if "qa_outputs.weight" not in found:
-        named = config.get("architectures")
+    if f"{encoder.head.linears[-1].key}.weight" not in found:
+        named, task = config.get("architectures"), encoder.task
         head = named[0] if isinstance(named, list) and named else "none that its config names"
         raise InputError(
-            f"The model {name} has no question-answering head (its head: {head}); give a model "
-            "fine-tuned for extractive question answering (...ForQuestionAnswering)."
+            f"The model {name} has no {task.name} head (its head: {head}); give a model fine-tuned for "
+            f"{task.purpose} (...{task.model_class})."
         )
     _check_tensors(encoder, shape, found, name)
     return Source(name, directory, config, encoder, shape, original_shape, weight_files)

@@ -7,29 +7,36 @@ its own name. Registering classes with AutoModel is a way that some releases of 
 from collections.abc import Iterable
 from functools import partial, wraps
 from importlib import import_module
+from itertools import product
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import wrapt
 
 from prune.families import FAMILIES
+from prune.families.encoder import Encoder
 from prune.families.family import Family
 from prune.shape import ModelShape
 from prune.source import SHAPE_KEY
+from prune.tasks import TASKS
+from prune.tasks.task import Task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def teach_when_imported(families: Iterable[Family] = FAMILIES.values()) -> None:
-    """Have each family's class build what a config's shape asks for, from when its module is imported."""
-    for family in families:
-        wrapt.register_post_import_hook(partial(_teach, family.model_class), family.module)
+def teach_when_imported(
+    families: Iterable[Family] = FAMILIES.values(), tasks: Iterable[Task] = TASKS.values()
+) -> None:
+    """Have each family's classes build what a config's shape asks for, from when their module is imported."""
+    for family, task in product(families, tasks):
+        wrapt.register_post_import_hook(partial(_teach, task.class_in(family)), family.module)
 
 
-def stock_class(family: Family) -> "type[PreTrainedModel]":
-    """The question-answering class of transformers; it builds whole and cut models."""
-    model_class: type[PreTrainedModel] = getattr(import_module(family.module), family.model_class)
+def stock_class(encoder: Encoder) -> "type[PreTrainedModel]":
+    """The class of transformers for that family and task; it builds whole and cut models."""
+    name = encoder.task.class_in(encoder.family)
+    model_class: type[PreTrainedModel] = getattr(import_module(encoder.family.module), name)
     return model_class
 
 

@@ -28,9 +28,11 @@ import numpy as np
 from bench.json_field import Field
 from bench.measure.device_memory import OUT_OF_DEVICE_MEMORY, DeviceMemory, is_out_of_device_memory
 from bench.measure.inputs import Inputs, inputs_of
-from bench.measure.runners import Bind, Call, Logits, bind
+from bench.measure.runners import Bind, Call, bind
 from bench.workload import EngineSpec, Load, Turn, Workload, load_from_field
-from export.ports import OUTPUTS
+from export.ports import output_shape
+from prune.families.encoder import Encoder
+from prune.tasks.batch import Outputs
 from trellis.errors import InputError, first_line
 
 T = TypeVar("T")
@@ -125,7 +127,7 @@ class _Session:
             call = self.bind(inputs)
             call.run()
             seconds.append(time.perf_counter() - start)
-            _check(call.logits(), size)
+            _check(call.logits(), self.engine.encoder, size)
             self.calls.append(call)
         seconds = [sum(seconds)]
         self.one_row = self._bound_row(batches[0])
@@ -189,14 +191,14 @@ class Clients:
         return list(self._pool.map(begin, range(self._number)))
 
 
-def _check(logits: Logits, call: Workload) -> None:
-    """Raise InputError unless the logits are finite and one for each token."""
-    for name, values in zip(OUTPUTS, logits, strict=True):
-        expected = (call.batch, call.seq)
+def _check(outputs: Outputs, encoder: Encoder, call: Workload) -> None:
+    """Raise InputError unless what the model gives is finite and of the shape that its head says."""
+    expected = output_shape(encoder, call.batch, call.seq)
+    for name, values in outputs.items():
         if values.shape != expected or not np.isfinite(values).all():
             raise InputError(
                 f"The model's {name} have shape {values.shape}, expected {expected} of finite numbers: "
-                "this is no question-answering model, or its weights are broken."
+                f"this is no {encoder.task.name} model, or its weights are broken."
             )
 
 

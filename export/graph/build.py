@@ -11,9 +11,17 @@ import onnx
 from numpy.typing import NDArray
 
 from export.graph.blocks import block_of, bounds_of
-from export.graph.nodes import Graph
+from export.graph.head import write_head
+from export.graph.nodes import BATCH, SEQUENCE, Graph
 from export.graph.precision.arithmetic import Arithmetic, HalfPrecision, SinglePrecision
-from export.ports import ATTENTION_MASK, INPUT_IDS, OUTPUTS, TOKEN_TYPE_IDS, input_names
+from export.ports import (
+    ATTENTION_MASK,
+    INPUT_IDS,
+    TOKEN_TYPE_IDS,
+    input_names,
+    output_names,
+    output_shape,
+)
 from prune.families.encoder import Encoder
 from prune.families.tensors import tensors_of
 from prune.shape import ModelShape
@@ -31,7 +39,7 @@ def build_graph(
     dialect: str = "onnxruntime",
     precision: str = "fp32",
 ) -> onnx.ModelProto:
-    """The question-answering graph: `input_names` in, start_logits and end_logits [batch, sequence] out.
+    """The graph of an encoder with its head: `input_names` in, `output_names` of `output_shape` out.
 
     `weights` are named and shaped as in prune.families.tensors. A sublayer with no heads or no activations is its
     output bias, the residual and the norm. In fp16 the types stand in the graph: weights and products in
@@ -58,8 +66,9 @@ def build_graph(
     for index, layer in enumerate(shape.layers):
         hidden = write.attention(f"layer.{index}/attention", hidden, mask, layer.num_heads)
         hidden = write.feed_forward(f"layer.{index}/ffn", hidden, layer.intermediate_size)
-    _answer(graph, hidden)
-    return graph.finish(input_names(encoder), OUTPUTS)
+    write_head(graph, encoder, hidden)
+    shape_out = output_shape(encoder, BATCH, SEQUENCE)
+    return graph.finish(encoder.task.name, input_names(encoder), output_names(encoder), shape_out)
 
 
 def kept_in_single(
@@ -80,15 +89,6 @@ def _check_precision(precision: str, dialect: str) -> None:
         raise InputError(
             f"fp16 is written in the dialects {' and '.join(HALF_DIALECTS)}, not {dialect}; it is for GPUs."
         )
-
-
-def _answer(graph: Graph, hidden: str) -> None:
-    """Two scores for each token, in float32: that the answer starts there, that it ends there."""
-    logits = graph.node("MatMul", "answer/matmul", [graph.single(hidden), graph.matrix("answer/weight")])
-    logits = graph.node("Add", "answer", [logits, graph.weight("answer/bias")])
-    halves = graph.nodes("Split", "answer", [logits], ["answer/start", "answer/end"], axis=-1, num_outputs=2)
-    for half, output in zip(halves, OUTPUTS, strict=True):
-        graph.node("Squeeze", output, [half, graph.integers(-1)])
 
 
 def random_weights(encoder: Encoder, shape: ModelShape, *, seed: int = 0) -> dict[str, NDArray[np.float32]]:

@@ -95,14 +95,16 @@ class Graph:
         """A vector of int64: a shape, axes, or a slice's bound."""
         return self.constant(f"int64/{','.join(map(str, values))}", np.array(values, dtype=np.int64))
 
-    def finish(self, inputs: Sequence[str], outputs: Sequence[str]) -> onnx.ModelProto:
-        """The model: int64 inputs and float outputs, all [batch, sequence]."""
+    def finish(
+        self, name: str, inputs: Sequence[str], outputs: Sequence[str], output_shape: Sequence[int | str]
+    ) -> onnx.ModelProto:
+        """The model, its graph of that name: int64 inputs [batch, sequence], and float outputs of that shape."""
         shape = [BATCH, SEQUENCE]
         graph = helper.make_graph(
             self._nodes,
-            "question-answering",
-            [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in inputs],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in outputs],
+            name,
+            [helper.make_tensor_value_info(each, TensorProto.INT64, shape) for each in inputs],
+            [helper.make_tensor_value_info(each, TensorProto.FLOAT, output_shape) for each in outputs],
         )
         domains = {"": OPSET} | {node.domain: 1 for node in self._nodes if node.domain}
         model = helper.make_model(

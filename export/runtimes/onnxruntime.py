@@ -4,19 +4,16 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import NDArray
 
-from export.ports import OUTPUTS, TOKEN_TYPE_IDS, graph_inputs, input_names
+from export.ports import TOKEN_TYPE_IDS, graph_inputs, input_names, output_names
 from export.runtimes.tensorrt.cuda import has_gpu
 from prune.families.encoder import Encoder
+from prune.tasks.batch import Batch, Outputs, Run
 from trellis.cores import available_cores
 from trellis.errors import InputError, InstallationError, first_line
-
-if TYPE_CHECKING:
-    from prune.tasks.question_answering.answer import Logits, Run
-    from prune.tasks.question_answering.windows import Batch
 
 _FATAL = 4
 """Of onnxruntime's log: what is wrong comes as an exception as well, and is told in a sentence of ours."""
@@ -45,8 +42,13 @@ def preload_cuda(onnxruntime: ModuleType) -> None:
         onnxruntime.preload_dlls()
 
 
-def load_session(path: Path, options: Any, *, providers: Sequence[str] = (_CPU,), **how: Any) -> Any:
-    """An InferenceSession of the file at `path`, given `how` as it stands; InputError where it does not load."""
+def load_session(
+    path: Path, options: Any, outputs: Sequence[str] = (), *, providers: Sequence[str] = (_CPU,), **how: Any
+) -> Any:
+    """An InferenceSession of the file at `path`, given `how` as it stands.
+
+    Raises InputError where it does not load, or where one of `outputs` is there and is none of numbers.
+    """
     onnxruntime = import_onnxruntime()
     options.log_severity_level = _FATAL
     try:
@@ -54,10 +56,10 @@ def load_session(path: Path, options: Any, *, providers: Sequence[str] = (_CPU,)
     except Exception as error:  # the runtime's own classes share no public base
         raise InputError(f"onnxruntime does not load {path}: {first_line(error)}") from error
     for output in session.get_outputs():
-        if output.name in OUTPUTS and output.type not in _LOGITS:
+        if output.name in outputs and output.type not in _LOGITS:
             raise InputError(
-                f"{path} gives {output.name} as {output.type}, expected one of {', '.join(_LOGITS)}: it is no "
-                "question-answering model of prune-export's; export it again."
+                f"{path} gives {output.name} as {output.type}, expected one of {', '.join(_LOGITS)}: it is no model "
+                "of prune-export's; export it again."
             )
     return session
 
@@ -96,15 +98,15 @@ def open_gpu_session(file: Path | bytes) -> Any | None:
     return session if session.get_providers()[0] == _GPU else None
 
 
-def run_session(session: Any, inputs: Mapping[str, NDArray[Any]]) -> "tuple[Logits, Logits]":
-    """Start and end logits, [batch, sequence] each; raises InputError where a GPU fails."""
+def run_session(session: Any, inputs: Mapping[str, NDArray[Any]], outputs: Sequence[str]) -> Outputs:
+    """The `outputs` of the graph that `session` holds; raises InputError where a GPU fails."""
     try:
-        start, end = session.run(list(OUTPUTS), dict(inputs))
+        found = session.run(list(outputs), dict(inputs))
     except Exception as error:  # the runtime's own classes share no public base
         if session.get_providers()[0] != _GPU:
             raise
         raise InputError(_refused_by_gpu(error)) from error
-    return start, end
+    return dict(zip(outputs, found, strict=True))
 
 
 def _refused_by_gpu(error: Exception) -> str:
@@ -114,11 +116,11 @@ def _refused_by_gpu(error: Exception) -> str:
     )
 
 
-def graph_runner(session: Any, encoder: Encoder) -> "Run":
+def graph_runner(session: Any, encoder: Encoder) -> Run:
     """An engine that runs the graph that `session` holds, of an encoder of that kind."""
     takes_token_types = TOKEN_TYPE_IDS in input_names(encoder)
 
-    def run(batch: "Batch") -> "tuple[Logits, Logits]":
-        return run_session(session, graph_inputs(batch, takes_token_types))
+    def run(batch: Batch) -> Outputs:
+        return run_session(session, graph_inputs(batch, takes_token_types), output_names(encoder))
 
     return run

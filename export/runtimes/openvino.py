@@ -1,18 +1,18 @@
 """An exported graph, compiled by OpenVINO for the CPU: to answer questions with, and to be timed."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from numpy.typing import NDArray
 
-from export.ports import OUTPUTS
+from prune.tasks.batch import Outputs
 from trellis.errors import InputError, InstallationError
 
-Infer = Callable[[Mapping[str, NDArray[Any]]], tuple[NDArray[Any], NDArray[Any]]]
-"""Inputs, [batch, sequence] each → start and end logits, of that shape."""
+Infer = Callable[[Mapping[str, NDArray[Any]]], Outputs]
+"""Inputs, [batch, sequence] each → outputs, by name."""
 
 
 def compile_graph(
@@ -43,21 +43,20 @@ def settings(threads: int, *, bfloat16: bool, clients: int, profile: bool) -> di
     return chosen if bfloat16 else chosen | {"INFERENCE_PRECISION_HINT": "f32"}
 
 
-def infer_with(compiled: Any) -> Infer:
-    """Runs a CompiledModel. Threads of the caller may share it; they wait for each other.
+def infer_with(compiled: Any, outputs: Sequence[str]) -> Infer:
+    """Runs a CompiledModel for its `outputs`. Threads of the caller may share it; they wait for each other.
 
     Raises OpenVINO's own exceptions, RuntimeError among them.
     """
     ports = [port.get_names() for port in compiled.inputs]  # each may go by several names
     local = threading.local()  # a request serves one call at a time
 
-    def infer(inputs: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def infer(inputs: Mapping[str, NDArray[Any]]) -> Outputs:
         if not hasattr(local, "request"):
             local.request = compiled.create_infer_request()
         taken = [next(inputs[name] for name in names if name in inputs) for names in ports]
         found = local.request.infer(taken, share_inputs=True)
-        start, end = (found[output] for output in OUTPUTS)
-        return start, end
+        return {output: found[output] for output in outputs}
 
     return infer
 

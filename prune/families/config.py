@@ -7,6 +7,7 @@ from typing import Any
 from prune.families import family_of
 from prune.families.encoder import Encoder
 from prune.shape import MOST_LAYERS, ModelShape
+from prune.tasks import task_of_class
 from trellis.bounds import check_whole
 from trellis.errors import InputError
 
@@ -15,7 +16,8 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
     """Read a transformers config (as a dict) into its Encoder and the shape of the *uncut* model.
 
     Raises InputError, by name, for what the graph builder would get wrong: an unsupported architecture, an
-    activation other than exact GELU, relative positions, a decoder, cross-attention, a labels count not 2.
+    activation other than exact GELU, relative positions, a decoder, cross-attention, another number of labels than
+    the task has. The task is told from the class that `architectures` names.
     """
     family = family_of(config.get("model_type"))
     keys = family.keys
@@ -35,10 +37,9 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
         )
     names = config.get("id2label")
     labels = len(names) if isinstance(names, Mapping) else config.get("num_labels", 2)
-    if labels != 2:
-        raise InputError(
-            f"The model tells {labels} labels apart; answering questions takes two, start and end."
-        )
+    task = task_of_class(config.get("architectures"))
+    task.check_labels(labels)
+    check_whole("The config's number of labels", labels, 1)
     sizes = {}
     for field in fields(keys):
         if field.name == "activation":
@@ -65,6 +66,8 @@ def encoder_of(config: Mapping[str, Any]) -> tuple[Encoder, ModelShape]:
         type_vocab_size=config.get("type_vocab_size", 2) if family.has_token_types else 0,
         pad_token_id=pad_token_id,
         layer_norm_eps=family.norm_eps or config.get("layer_norm_eps", 1e-12),
+        task_name=task.name,
+        num_labels=labels,
     )
     if sizes["num_layers"] > MOST_LAYERS:  # before anything is built as long as an untrusted number says
         raise InputError(
@@ -92,4 +95,6 @@ def config_of(encoder: Encoder, shape: ModelShape) -> dict[str, Any]:
         sizes["layer_norm_eps"] = encoder.layer_norm_eps
     if family.projects_embeddings:
         sizes["embedding_size"] = encoder.embedding_size
+    if not encoder.task.labels:
+        sizes["num_labels"] = encoder.num_labels
     return sizes

@@ -1,20 +1,23 @@
 """Encoder: every size of a model that cutting leaves as it is."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from prune.families import FAMILIES, family_of
 from prune.families.block import Side
 from prune.families.family import Family
 from prune.shape import LayerShape
+from prune.tasks import task_of
+from prune.tasks.head import Head
+from prune.tasks.task import Task
 from trellis.bounds import check_whole
 from trellis.errors import InputError
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """Every size of a question-answering encoder that cutting does not change.
+    """Every size of an encoder and the head on it that cutting does not change.
 
     With a ModelShape, enough to build the whole graph; with random weights, to build its unpruned twin.
     """
@@ -29,18 +32,23 @@ class Encoder:
     """Rows of the token type table; 0 where the family has none."""
     pad_token_id: int
     layer_norm_eps: float
+    task_name: str = "question-answering"
+    num_labels: int = 2
+    """How many the head tells apart."""
 
     def __post_init__(self) -> None:
         family_of(self.model_type)
+        task_of(self.task_name)
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name == "model_type":
+            if field.name in _NAMES:
                 continue
             if field.name == "layer_norm_eps":
                 if not isinstance(value, float) or not 0 < value < 1:
                     raise InputError(f"The encoder's layer_norm_eps is {value!r}; expected a small number.")
             else:
                 check_whole(f"The encoder's {field.name}", value, 0 if field.name in _MAY_BE_ZERO else 1)
+        self.task.check_labels(self.num_labels)
         if self.pad_token_id >= self.vocab_size:
             raise InputError(
                 f"The encoder's pad_token_id is {self.pad_token_id}, and it has embeddings for {self.vocab_size} "
@@ -63,6 +71,16 @@ class Encoder:
         return FAMILIES[self.model_type]
 
     @property
+    def task(self) -> Task:
+        """What the model is fine-tuned to do."""
+        return task_of(self.task_name)
+
+    @property
+    def head(self) -> Head:
+        """What stands on the encoder."""
+        return self.task.head(self.family)
+
+    @property
     def takes_token_types(self) -> bool:
         """Whether token types are an input: only where there is a choice of them."""
         return self.type_vocab_size > 1
@@ -82,17 +100,19 @@ class Encoder:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        return asdict(self)
+        """Plain values, for JSON. What is usual of a head goes unsaid, as in files from before there were others."""
+        return {name: value for name, value in asdict(self).items() if _USUAL.get(name) != value}
 
     @classmethod
     def from_dict(cls, data: Any) -> "Encoder":
         """Inverse of `to_dict`; raises InputError naming what is wrong with untrusted `data`."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(data, Mapping) or set(data) != names:
+        names = {field.name for field in fields(cls)} - _USUAL.keys()
+        if not isinstance(data, Mapping) or set(data) - _USUAL.keys() != names:
             came = sorted(data) if isinstance(data, Mapping) else type(data).__name__
             raise InputError(f"An encoder description has {came}; expected {sorted(names)}.")
         return cls(**data)
 
 
+_NAMES = {"model_type", "task_name"}
 _MAY_BE_ZERO = {"type_vocab_size", "pad_token_id"}
+_USUAL = {field.name: field.default for field in fields(Encoder) if field.default is not MISSING}

@@ -34,7 +34,7 @@ class TokenizerClass:
 
 @dataclass(frozen=True)
 class Family:
-    """Where a `...ForQuestionAnswering` model keeps its parts, and what is special about reading and loading it."""
+    """Where a model keeps the parts of its encoder, and what is special about reading and loading it."""
 
     model_type: str
     """As configs call it."""
@@ -69,11 +69,6 @@ class Family:
     """What transformers takes where tokenizer_config.json names no class."""
 
     @property
-    def model_class(self) -> str:
-        """Name of the question-answering class."""
-        return f"{self.classes}ForQuestionAnswering"
-
-    @property
     def has_token_types(self) -> bool:
         """Whether there are embeddings of token types."""
         return "token_type" in self.embeddings
@@ -90,5 +85,5 @@ class Family:
         return path.removeprefix(inside) if path.startswith(inside) else None
 
     def layer(self, index: int) -> str:
-        """Path of layer `index` in the question-answering model."""
+        """Path of layer `index` in a model with a head."""
         return f"{self.encoder}.{self.layers}.{index}"

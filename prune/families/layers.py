@@ -44,8 +44,8 @@ class Layer:
 
 
 def encoder_and_original(model: PreTrainedModel) -> tuple[Encoder, ModelShape]:
-    """The encoder's fixed sizes and the shape before any cut, both from the model's config."""
-    return encoder_of(model.config.to_dict())
+    """The fixed sizes and the shape before any cut, both from the model's config; the task from its class."""
+    return encoder_of(model.config.to_dict() | {"architectures": [type(model).__name__]})
 
 
 def layers_of(model: PreTrainedModel) -> list[Layer]:

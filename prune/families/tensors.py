@@ -1,4 +1,4 @@
-"""Every weight of a question-answering encoder: our name for it, transformers' name, and its shape.
+"""Every weight of an encoder and its head: our name for it, transformers' name, and its shape.
 
 One table serves three readers: loading checks a checkpoint against it before believing it, export takes
 its arrays by it, and the unpruned twin draws its random weights from it.
@@ -56,5 +56,6 @@ def tensors_of(encoder: Encoder, shape: ModelShape) -> dict[str, Tensor]:
                 add_linear(f"layer.{index}/{name}", key, sides[part.out], sides[part.into])
             else:
                 add_norm(f"layer.{index}/{name}", key, hidden)
-    add_linear("answer", "qa_outputs", 2, hidden)
+    for linear in encoder.head.linears:
+        add_linear(linear.name, linear.key, linear.out_features(hidden, encoder.num_labels), hidden)
     return table

@@ -7,19 +7,16 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from prune.families.layers import encoder_and_original
-from prune.tasks.question_answering.windows import Batch, Window, batches
+from prune.tasks.batch import Batch
+from prune.tasks.question_answering.windows import Window, batches
 
 
 def tensors_of(model: PreTrainedModel, batch: Batch) -> dict[str, Tensor]:
-    """The model's inputs, and start_positions and end_positions, on its device."""
+    """The model's inputs and the labels, on its device."""
     takes_token_types = encoder_and_original(model)[0].takes_token_types
-    arrays = batch.inputs() | {
-        "start_positions": batch.start_positions,
-        "end_positions": batch.end_positions,
-    }
     return {
         name: torch.from_numpy(array).to(model.device)
-        for name, array in arrays.items()
+        for name, array in (batch.inputs() | batch.labels).items()
         if takes_token_types or name != "token_type_ids"
     }
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from prune.tasks.batch import Batch
 from prune.tasks.question_answering.stored import StoredWindows
-from prune.tasks.question_answering.windows import Batch
 from prune.train.order import epoch_order
 
 POSITIONS = ("start_positions", "end_positions")
@@ -68,5 +68,4 @@ class TrainingRows(Dataset[dict[str, Tensor]]):
 
 
 def _tensors(batch: Batch) -> dict[str, Tensor]:
-    positions = dict(zip(POSITIONS, (batch.start_positions, batch.end_positions), strict=True))
-    return {name: torch.from_numpy(array) for name, array in (batch.inputs() | positions).items()}
+    return {name: torch.from_numpy(array) for name, array in (batch.inputs() | batch.labels).items()}

@@ -31,7 +31,7 @@ def with_layers(model: PreTrainedModel, kept: Sequence[int]) -> PreTrainedModel:
         raise InputError("The model is already cut; leave layers out of an uncut one.")
     config = copy.deepcopy(model.config)
     setattr(config, encoder.family.keys.num_layers, len(kept))
-    smaller: PreTrainedModel = stock_class(encoder.family)(config)
+    smaller: PreTrainedModel = stock_class(encoder)(config)
     shape = ModelShape(tuple(original.layers[index] for index in kept))
     theirs, ours = tensors_of(encoder, original), tensors_of(encoder, shape)
     weights, taken = smaller.state_dict(), model.state_dict()

@@ -74,20 +74,20 @@ def write_theirs(work: Path) -> None:
     import torch
     from optimum.onnxruntime import AutoOptimizationConfig, ORTModelForQuestionAnswering, ORTOptimizer
 
-    from export.ports import OUTPUTS, input_names
+    from export.ports import input_names, output_names
     from prune.checkpoint import random_model, save
 
     for cut, shape in SHAPES.items():
         model = random_model(BERT_BASE, shape)
         model.config.return_dict = False
-        names = input_names(BERT_BASE)
+        names, outputs = input_names(BERT_BASE), output_names(BERT_BASE)
         torch.onnx.export(
             model,
             kwargs=dict.fromkeys(names, torch.ones(2, 16, dtype=torch.long)),
             f=work / f"{cut}-traced.onnx",
             input_names=list(names),
-            output_names=list(OUTPUTS),
-            dynamic_axes={name: {0: "batch", 1: "sequence"} for name in (*names, *OUTPUTS)},
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "batch", 1: "sequence"} for name in (*names, *outputs)},
             opset_version=17,
             dynamo=False,
         )

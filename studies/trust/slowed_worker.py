@@ -4,9 +4,10 @@ import re
 import sys
 import time
 
-from bench.measure.runners import Bind, Call, Logits, bind
+from bench.measure.runners import Bind, Call, bind
 from bench.measure.worker import main
 from bench.workload import EngineSpec
+from prune.tasks.batch import Outputs
 
 
 class SlowedCall:
@@ -23,7 +24,7 @@ class SlowedCall:
             pass
         return seconds + more
 
-    def logits(self) -> Logits:
+    def logits(self) -> Outputs:
         """Of the last pass."""
         return self._call.logits()
 

@@ -17,11 +17,12 @@ from support.graphs import DIALECTS
 
 from answer import Answer, Answerer, InputError, Question, open_answerer
 from answer.answerer import CHUNK_QUESTIONS
-from prune.tasks.question_answering.answer import Logits, answer, torch_runner
+from prune.tasks.batch import Batch, Outputs
+from prune.tasks.question_answering import END, START
+from prune.tasks.question_answering.answer import answer, torch_runner
 from prune.tasks.question_answering.reader import reader_of
 from prune.tasks.question_answering.settings import ALWAYS_ANSWER, DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.spans import Prediction
-from prune.tasks.question_answering.windows import Batch
 
 
 def questions(count: int = 14) -> list[Question]:
@@ -216,10 +217,10 @@ def test_nothing_asked_nothing_answered(answerer: Answerer) -> None:
 def test_any_engine_will_do() -> None:
     shapes = []
 
-    def run(batch: Batch) -> tuple[Logits, Logits]:
+    def run(batch: Batch) -> Outputs:
         shapes.append(batch.input_ids.shape)
         ones = batch.input_ids == batch.input_ids.max()
-        return ones.astype(np.float32), ones.astype(np.float32)
+        return dict.fromkeys((START, END), ones.astype(np.float32))
 
     asked = [Question(str(n), "Who?", "pear " * n) for n in (30, 3, 29, 2)]
     answerer = Answerer.of(reader_of(tiny_tokenizers.wordpiece()), run, SETTINGS, max_batch_tokens=200)
@@ -229,8 +230,8 @@ def test_any_engine_will_do() -> None:
 
 
 def test_an_engine_of_another_shape_is_refused() -> None:
-    def run(batch: Batch) -> tuple[Logits, Logits]:
-        return np.zeros((1, 2)), np.zeros((1, 2))
+    def run(batch: Batch) -> Outputs:
+        return dict.fromkeys((START, END), np.zeros((1, 2)))
 
     answerer = Answerer.of(reader_of(tiny_tokenizers.wordpiece()), run, SETTINGS)
     with pytest.raises(InputError, match=r"logits of shape \(1, 2\)"):

@@ -13,8 +13,9 @@ from support.graphs import graph_of
 from answer import open_answerer
 from answer.engine import open_onnxruntime
 from export.metadata import Metadata, properties_message, read_metadata
+from prune.tasks.batch import Batch
+from prune.tasks.question_answering import START
 from prune.tasks.question_answering.answer import Run
-from prune.tasks.question_answering.windows import Batch
 from trellis.cores import available_cores
 from trellis.errors import InputError
 
@@ -82,12 +83,11 @@ def test_token_types_are_given_as_the_graph_takes_them(folder: Path, tmp_path: P
     export_folder(tmp_path / "distilbert", "distilbert")
     ids = np.array([[2, 9, 3, 8, 3]])
     types = np.array([[0, 0, 0, 1, 1]])
-    nothing = np.zeros(1, np.int64)
 
     def logits(where: Path, token_types: np.ndarray | None) -> np.ndarray:
         path = where / "model.onnx"
         run = open_onnxruntime(path, read_metadata(path), 1)
-        return run(Batch(ids, np.ones_like(ids), token_types, nothing, nothing))[0]
+        return run(Batch(ids, np.ones_like(ids), token_types))[START]
 
     zeros = np.zeros_like(ids)
     assert np.array_equal(logits(folder, None), logits(folder, zeros))

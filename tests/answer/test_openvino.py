@@ -19,7 +19,7 @@ from support.graphs import graph_of, inputs_of
 from answer import Answer, InputError, open_answerer
 from answer.engine import open_openvino
 from export.metadata import properties_message, read_metadata, stamp
-from prune.tasks.question_answering.windows import Batch
+from prune.tasks.batch import Batch
 
 openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
 ASKED = [("Who trained the tree?", SENTENCE * count) for count in (1, 2, 9)] + [("", ""), ("Who?", "côté 🌳")]
@@ -115,11 +115,11 @@ def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path: Path) -> None:
 def test_longer_windows_than_the_model_takes_never_reach_it(tmp_path: Path) -> None:
     export_folder(tmp_path)
     run = open_openvino(tmp_path / "model.onnx", read_metadata(tmp_path / "model.onnx"), 1)
-    ids, nothing = np.ones((2, 65), np.int64), np.zeros(2, np.int64)
+    ids = np.ones((2, 65), np.int64)
     with pytest.raises(
         InputError, match=r"windows have 65 tokens, and the model in .*model\.onnx takes 64 at most"
     ):
-        run(Batch(ids, ids, ids, nothing, nothing))
+        run(Batch(ids, ids, ids))
 
 
 def test_the_command(tmp_path: Path) -> None:

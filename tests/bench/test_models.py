@@ -14,6 +14,7 @@ from bench.workload import BERT_BASE_SHAPE, Workload
 from export.graph.build import random_weights
 from prune.checkpoint import random_model, save
 from prune.shape import ModelShape
+from prune.tasks.question_answering import END, START
 from trellis.errors import InputError, InstallationError
 
 
@@ -159,9 +160,11 @@ def test_a_directory_gives_the_same_logits_on_both_runtimes(opener: Opener, enco
         assert (model.name, model.weights, model.engine.shape) == (str(tmp_path / "model"), "trained", cut)
         assert model.folder == tmp_path / "model"
         logits.append(runner(runtime).load(model.engine)(inputs))
-    for onnx_side, torch_side in zip(*logits, strict=True):
-        assert onnx_side.shape == (2, 32)
-        np.testing.assert_allclose(onnx_side, torch_side, atol=1e-5)
+    onnx_side, torch_side = logits
+    assert list(onnx_side) == list(torch_side) == [START, END]
+    for name in onnx_side:
+        assert onnx_side[name].shape == (2, 32)
+        np.testing.assert_allclose(onnx_side[name], torch_side[name], atol=1e-5)
 
 
 def test_tensorrt_gets_the_dialect_that_it_reads(opener: Opener, encoder, cut, tmp_path) -> None:

@@ -15,6 +15,7 @@ from bench.models import Opener
 from bench.workload import EngineSpec, Workload
 from export.runtimes.openvino import compile_graph, settings
 from prune.checkpoint import random_model, save
+from prune.tasks.question_answering import END, START
 from trellis.cli.bench.command import app
 from trellis.errors import InputError
 
@@ -38,9 +39,11 @@ def test_a_directory_gives_the_same_logits_as_onnxruntime(opener: Opener, encode
         run = runner(runtime).load(model.engine)
         run(random_inputs(encoder, Workload(1, 7)))  # no shape is the only one
         logits.append(run(inputs))
-    for ours, theirs in zip(*logits, strict=True):
-        assert ours.shape == (2, 32)
-        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    ours, theirs = logits
+    assert list(ours) == list(theirs) == [START, END]
+    for name in ours:
+        assert ours[name].shape == (2, 32)
+        np.testing.assert_allclose(ours[name], theirs[name], atol=1e-5)
 
 
 @pytest.mark.parametrize("dialect", ["onnxruntime", "portable"])
@@ -51,9 +54,9 @@ def test_a_file_of_either_dialect_and_its_twin_run(
     twin = opener.unpruned_twin(model)
     assert (twin.dialect, twin.engine.shape) == (dialect, whole)
     for one in (model, twin):
-        start, end = runner("openvino").load(one.engine)(random_inputs(encoder, Workload(1, 16)))
-        assert start.shape == end.shape == (1, 16)
-        assert np.isfinite(start).all()
+        found = runner("openvino").load(one.engine)(random_inputs(encoder, Workload(1, 16)))
+        assert found[START].shape == found[END].shape == (1, 16)
+        assert np.isfinite(found[START]).all()
 
 
 def test_what_cannot_be_served_is_one_sentence(opener: Opener, make_file, monkeypatch) -> None:
@@ -121,8 +124,8 @@ def test_clients_have_requests_of_their_own(opener: Opener, make_file, encoder) 
 
     run = runner("openvino").load(replace(opener, clients=3).open(str(make_file())).engine)
     inputs = [random_inputs(encoder, Workload(1, 16), seed) for seed in range(24)]
-    alone = [run(each)[0].copy() for each in inputs]
+    alone = [run(each)[START].copy() for each in inputs]
     with ThreadPoolExecutor(3) as pool:
-        together = list(pool.map(lambda each: run(each)[0].copy(), inputs))
+        together = list(pool.map(lambda each: run(each)[START].copy(), inputs))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)

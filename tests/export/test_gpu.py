@@ -6,13 +6,12 @@ import numpy as np
 import onnxruntime
 import pytest
 from support import tiny
-from support.graphs import NOTHING_LEFT, UNEQUAL, inputs_of, torch_logits
+from support.graphs import NOTHING_LEFT, OUTPUTS, UNEQUAL, inputs_of, torch_logits
 
 from export.graph.build import build_graph
 from export.graph.weights import weights_of
 from export.graph.write import write_onnx
 from export.parity import check_parity
-from export.ports import OUTPUTS
 from prune.shape import ModelShape
 
 MASKS = (

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from support import tiny
 from support.graphs import (
     DIALECTS,
+    OUTPUTS,
     UNEQUAL,
     assert_equal_logits,
     graph_of,
@@ -18,7 +19,7 @@ from support.graphs import (
     torch_logits,
 )
 
-from export.ports import OUTPUTS, input_names
+from export.ports import input_names
 
 
 def masks_of_all_kinds(longest: int) -> dict[str, list[list[int]]]:

@@ -8,6 +8,7 @@ from support import tiny
 from support.graphs import (
     DIALECTS,
     NOTHING_LEFT,
+    OUTPUTS,
     UNEQUAL,
     assert_equal_logits,
     graph_of,
@@ -16,7 +17,6 @@ from support.graphs import (
 )
 
 from export.graph.write import write_onnx
-from export.ports import OUTPUTS
 from prune.shape import ModelShape
 
 openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")

@@ -10,11 +10,11 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support import tiny
-from support.graphs import DIALECTS, NOTHING_LEFT, UNEQUAL, graph_of
+from support.graphs import DIALECTS, NOTHING_LEFT, OUTPUTS, UNEQUAL, graph_of
 
 from export.graph.build import build_graph, random_weights
 from export.graph.weights import weights_of
-from export.ports import OUTPUTS, input_names
+from export.ports import input_names
 from prune.shape import ModelShape
 from trellis.errors import InputError
 

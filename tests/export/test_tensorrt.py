@@ -5,9 +5,9 @@ from typing import Any
 import onnx
 import pytest
 from support import tiny
-from support.graphs import NOTHING_LEFT, UNEQUAL, graph_of
+from support.graphs import NOTHING_LEFT, OUTPUTS, UNEQUAL, graph_of
 
-from export.ports import OUTPUTS, input_names
+from export.ports import input_names
 from prune.shape import ModelShape
 
 trt = pytest.importorskip(

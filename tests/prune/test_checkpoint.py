@@ -22,6 +22,7 @@ from prune.families.layers import encoder_and_original, shape_of
 from prune.plan import Plan, keep_all
 from prune.shape import LayerShape, ModelShape
 from prune.source import check_directory
+from prune.tasks.question_answering import QUESTION_ANSWERING
 from trellis.errors import InputError
 
 every_architecture = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
@@ -42,19 +43,19 @@ def same(first: PreTrainedModel, second: PreTrainedModel) -> bool:
 def test_what_was_saved_loads_to_the_bit(model_type: str, plan: Plan, tmp_path: Path) -> None:
     cut = shrink(tiny.model(model_type), plan)
     prune.save(cut, None, tmp_path / "model")
-    by_name = getattr(transformers, FAMILIES[model_type].model_class)
+    by_name = getattr(transformers, QUESTION_ANSWERING.class_in(FAMILIES[model_type]))
     for loaded in (
         prune.load(tmp_path / "model"),
         AutoModelForQuestionAnswering.from_pretrained(tmp_path / "model"),
         by_name.from_pretrained(tmp_path / "model"),
     ):
         assert same(cut, loaded)
-        assert type(loaded).__name__ == FAMILIES[model_type].model_class
+        assert type(loaded).__name__ == QUESTION_ANSWERING.class_in(FAMILIES[model_type])
         assert type(loaded).__module__.startswith("transformers.models.")
         assert shape_of(loaded) == plan.shape
         assert not loaded.training
     config = json.loads((tmp_path / "model" / "config.json").read_text())
-    assert config["architectures"] == [FAMILIES[model_type].model_class]
+    assert config["architectures"] == [QUESTION_ANSWERING.class_in(FAMILIES[model_type])]
     assert ("espalier_shape" in config) == (plan.shape != tiny.WHOLE)
 
 
@@ -93,7 +94,7 @@ def test_a_model_built_from_a_config_alone_is_cut_and_initialised(model_type: st
     config = shrink(tiny.model(model_type), tiny.UNEVEN).config
     built = AutoModelForQuestionAnswering.from_config(config)
     assert shape_of(built) == tiny.UNEVEN.shape
-    assert type(built).__name__ == FAMILIES[model_type].model_class
+    assert type(built).__name__ == QUESTION_ANSWERING.class_in(FAMILIES[model_type])
     for name, parameter in built.named_parameters():
         expected = 1 if name.endswith("weight") and parameter.ndim == 1 else 0
         assert bool(((parameter - expected).abs() < 6 * config.initializer_range).all()), name

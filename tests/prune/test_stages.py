@@ -146,10 +146,10 @@ def test_windows_are_those_of_the_data_and_cut_once(road: Road) -> None:
     ours = windows.stored.batch(range(len(windows.stored)), 0)
     for row, window in enumerate(expected):
         np.testing.assert_array_equal(ours.input_ids[row, : len(window.input_ids)], window.input_ids)
-        assert (ours.start_positions[row], ours.end_positions[row]) == (
+        assert [labels[row] for labels in ours.labels.values()] == [
             window.start_position,
             window.end_position,
-        )
+        ]
     assert len(windows.stored) == len(expected)
     assert told.calls == 1
     assert road.windows(told).key == windows.key

@@ -12,14 +12,16 @@ from transformers import PreTrainedModel
 
 from export.graph.build import build_graph
 from export.graph.weights import weights_of
-from export.ports import OUTPUTS, input_names
+from export.ports import input_names
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original, shape_of
 from prune.shape import LayerShape, ModelShape
+from prune.tasks.question_answering import END, START
 
 Inputs = dict[str, NDArray[np.int64]]
-Logits = tuple[NDArray[np.float32], NDArray[np.float32]]
+Logits = tuple[NDArray[np.float32], ...]
 
+OUTPUTS = (START, END)
 DIALECTS = ("onnxruntime", "onnxruntime-int8", "portable")
 UNEQUAL = ModelShape((LayerShape(3, 13), LayerShape(0, 0), LayerShape(1, 16)))
 """No two layers alike, one of them empty."""
@@ -46,11 +48,10 @@ def inputs_of(encoder: Encoder, masks: Sequence[Sequence[int]], *, seed: int = 0
 
 
 def torch_logits(model: torch.nn.Module, inputs: Inputs) -> Logits:
-    """Start and end logits, [batch, seq], of a model in eval mode."""
+    """All outputs of a model in eval mode: of question answering start and end logits, [batch, seq]."""
     with torch.no_grad():
         found = model(**{name: torch.from_numpy(values) for name, values in inputs.items()})
-    start, end = (found[name].numpy() for name in OUTPUTS)
-    return start, end
+    return tuple(values.numpy() for values in found.values())
 
 
 def onnx_session(graph: onnx.ModelProto | Path) -> onnxruntime.InferenceSession:
@@ -64,10 +65,9 @@ def onnx_session(graph: onnx.ModelProto | Path) -> onnxruntime.InferenceSession:
 
 
 def onnx_logits(graph: onnx.ModelProto | Path | onnxruntime.InferenceSession, inputs: Inputs) -> Logits:
-    """Start and end logits, [batch, seq], of the graph in ONNX Runtime."""
+    """All outputs of the graph in ONNX Runtime, in its order."""
     session = graph if isinstance(graph, onnxruntime.InferenceSession) else onnx_session(graph)
-    start, end = session.run(list(OUTPUTS), inputs)
-    return start, end
+    return tuple(session.run(None, inputs))
 
 
 def all_values(model: onnx.ModelProto, names: list[str], inputs: Inputs) -> dict[str, float]:
@@ -86,8 +86,8 @@ def all_values(model: onnx.ModelProto, names: list[str], inputs: Inputs) -> dict
 
 
 def assert_equal_logits(found: Logits, expected: Logits, context: str = "") -> None:
-    """Equal to float32's rounding, both outputs, in shape and in numbers."""
-    for output, mine, theirs in zip(OUTPUTS, found, expected, strict=True):
+    """Equal to float32's rounding, all outputs, in shape and in numbers."""
+    for place, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
         assert mine.shape == theirs.shape, context
         scale = max(1.0, float(np.abs(theirs).max()))
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=ROUNDING * scale, err_msg=f"{output} {context}")
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=ROUNDING * scale, err_msg=f"{place} {context}")

@@ -14,12 +14,10 @@ from typing import Any, Protocol, cast
 from numpy.typing import NDArray
 
 from bench.workload import Device, EngineSpec, Runtime
+from prune.tasks.batch import Outputs
 
-Logits = tuple[NDArray[Any], NDArray[Any]]
-"""Start and end logits, each [batch, seq], on the host."""
-
-Run = Callable[[Mapping[str, NDArray[Any]]], Logits]
-"""One forward pass over `input_ids`, `attention_mask`[, `token_type_ids`]; returns when it is done."""
+Run = Callable[[Mapping[str, NDArray[Any]]], Outputs]
+"""One forward pass over `input_ids`, `attention_mask`[, `token_type_ids`]; returns outputs on the host, by name."""
 
 
 class Call(Protocol):
@@ -28,7 +26,7 @@ class Call(Protocol):
     def run(self) -> float:
         """One forward pass; the seconds that it took, as the engine's `timing` has it."""
 
-    def logits(self) -> Logits:
+    def logits(self) -> Outputs:
         """Of the last pass."""
 
 
@@ -48,7 +46,7 @@ class HostCall:
         self._logits = self._run(self._inputs)
         return time.perf_counter() - start
 
-    def logits(self) -> Logits:
+    def logits(self) -> Outputs:
         """Of the last pass."""
         return self._logits
 

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.measure.runners import Bind, Logits, Run
+from bench.measure.runners import Bind, Run
 from bench.workload import Device, EngineSpec
-from export.ports import OUTPUTS, input_names
-from export.runtimes.onnxruntime import import_onnxruntime, load_session, preload_cuda
+from export.ports import input_names, output_names, output_shape
+from export.runtimes.onnxruntime import import_onnxruntime, load_session, preload_cuda, run_session
 from export.runtimes.tensorrt import cuda
+from prune.families.encoder import Encoder
+from prune.tasks.batch import Outputs
 from trellis.errors import InputError, InstallationError
 
 _PROVIDERS: dict[Device, list[str]] = {
@@ -49,7 +51,8 @@ def load(engine: EngineSpec) -> Run:
     """
     session = _session(engine)
     names = _inputs_of(session)
-    missing = {*OUTPUTS}.difference(output.name for output in session.get_outputs())
+    outputs = output_names(engine.encoder)
+    missing = {*outputs}.difference(output.name for output in session.get_outputs())
     unknown = {*names}.difference(input_names(engine.encoder))
     if missing or unknown:
         what = (
@@ -58,12 +61,11 @@ def load(engine: EngineSpec) -> Run:
             else f"inputs that are not fed ({', '.join(sorted(unknown))})"
         )
         raise InputError(
-            f"{engine.path} has {what}: it is no question-answering model of prune-export's; export it again."
+            f"{engine.path} has {what}: it is no {engine.encoder.task.name} model of prune-export's; export it again."
         )
 
-    def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
-        start, end = session.run(list(OUTPUTS), {name: inputs[name] for name in names})
-        return start, end
+    def run(inputs: Mapping[str, NDArray[Any]]) -> Outputs:
+        return run_session(session, {name: inputs[name] for name in names}, outputs)
 
     return run
 
@@ -79,14 +81,19 @@ def load_on_device(engine: EngineSpec) -> Bind:
         first = _PROVIDERS[engine.device][0]
         options[first][_CAPTURES[first]] = "1"
     session = _session(engine, options)
-    return partial(_DeviceCall, session, device, count(1))
+    return partial(_DeviceCall, session, engine.encoder, device, count(1))
 
 
 class _DeviceCall:
     """Passes over the same memory, timed by the GPU's events."""
 
     def __init__(
-        self, session: Any, device: cuda.Device, numbers: "count[int]", inputs: Mapping[str, NDArray[Any]]
+        self,
+        session: Any,
+        encoder: Encoder,
+        device: cuda.Device,
+        numbers: "count[int]",
+        inputs: Mapping[str, NDArray[Any]],
     ) -> None:
         import onnxruntime
 
@@ -96,13 +103,13 @@ class _DeviceCall:
             self._binding.bind_ortvalue_input(
                 name, onnxruntime.OrtValue.ortvalue_from_numpy(inputs[name], "cuda", device.index)
             )
-        size = inputs["input_ids"].shape
+        size = output_shape(encoder, *inputs["input_ids"].shape)
         types = {output.name: _TYPES[output.type] for output in session.get_outputs()}
-        self._outputs = [
-            onnxruntime.OrtValue.ortvalue_from_shape_and_type(size, types[name], "cuda", device.index)
-            for name in OUTPUTS
-        ]
-        for name, value in zip(OUTPUTS, self._outputs, strict=True):
+        self._outputs = {
+            name: onnxruntime.OrtValue.ortvalue_from_shape_and_type(size, types[name], "cuda", device.index)
+            for name in output_names(encoder)
+        }
+        for name, value in self._outputs.items():
             self._binding.bind_ortvalue_output(name, value)
         self._options = onnxruntime.RunOptions()
         # The end of a pass is an event's to tell; and each size is captured as a graph of its own.
@@ -115,10 +122,9 @@ class _DeviceCall:
         """One forward pass; the GPU's seconds."""
         return self._device.seconds_of(self._ask)
 
-    def logits(self) -> Logits:
+    def logits(self) -> Outputs:
         """Of the last pass."""
-        start, end = (value.numpy() for value in self._outputs)
-        return start, end
+        return {name: value.numpy() for name, value in self._outputs.items()}
 
     def _ask(self) -> None:
         self._session.run_with_iobinding(self._binding, self._options)
@@ -141,6 +147,7 @@ def _session(engine: EngineSpec, provider_options: Mapping[str, Mapping[str, str
     session = load_session(
         engine.path,
         options,
+        output_names(engine.encoder),
         providers=providers,
         provider_options=[dict((provider_options or {}).get(name, {})) for name in providers],
     )

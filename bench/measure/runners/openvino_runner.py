@@ -2,6 +2,7 @@
 
 from bench.measure.runners import Run
 from bench.workload import Device, EngineSpec
+from export.ports import output_names
 from export.runtimes.openvino import compile_graph, import_openvino, infer_with
 from trellis.errors import InputError
 
@@ -22,4 +23,4 @@ def load(engine: EngineSpec) -> Run:
     """
     assert engine.path is not None
     compiled = compile_graph(engine.path, engine.threads, bfloat16=engine.bfloat16, clients=engine.clients)
-    return infer_with(compiled)
+    return infer_with(compiled, output_names(engine.encoder))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from bench.measure.runners import Bind, Logits, Run
+from bench.measure.runners import Bind, Run
 from bench.workload import Device, EngineSpec
-from export.ports import OUTPUTS
+from prune.tasks.batch import Outputs
 from trellis.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,12 +33,7 @@ def load(engine: EngineSpec) -> Run:
 
     Raises InputError where it does not load, or serves no such size.
     """
-    runner = _open(engine)
-
-    def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
-        return _logits(runner.infer(inputs))
-
-    return run
+    return _open(engine).infer
 
 
 def load_on_device(engine: EngineSpec) -> Bind:
@@ -65,9 +60,9 @@ class _DeviceCall:
         self._last = self._runner.download()
         return seconds
 
-    def logits(self) -> Logits:
+    def logits(self) -> Outputs:
         """Of the last pass."""
-        return _logits(self._last)
+        return self._last
 
 
 def _open(engine: EngineSpec) -> "EngineRunner":
@@ -77,8 +72,3 @@ def _open(engine: EngineSpec) -> "EngineRunner":
     runner = EngineRunner(engine.path)
     runner.__enter__()  # until the process ends: a worker runs one engine
     return runner
-
-
-def _logits(outputs: Mapping[str, NDArray[Any]]) -> Logits:
-    start, end = (outputs[output] for output in OUTPUTS)
-    return start, end

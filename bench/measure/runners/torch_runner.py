@@ -1,13 +1,15 @@
 """PyTorch, as a user runs the model directory itself: eager, or compiled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from bench.measure.runners import Bind, Logits, Run
+from bench.measure.runners import Bind, Run
 from bench.workload import Device, EngineSpec
+from export.ports import output_names
+from prune.tasks.batch import Outputs
 from trellis.errors import InputError, InstallationError
 
 if TYPE_CHECKING:
@@ -40,11 +42,11 @@ def load(engine: EngineSpec) -> Run:
     """
     import torch
 
-    forward = _forward(engine)
+    forward, outputs = _forward(engine), output_names(engine.encoder)
 
     @torch.inference_mode()
-    def run(inputs: Mapping[str, NDArray[Any]]) -> Logits:
-        return _on_host(forward(**_on_device(inputs, engine.device)))
+    def run(inputs: Mapping[str, NDArray[Any]]) -> Outputs:
+        return _on_host(forward(**_on_device(inputs, engine.device)), outputs)
 
     return run
 
@@ -61,6 +63,7 @@ class _DeviceCall:
         import torch
 
         self._forward = forward
+        self._outputs = output_names(engine.encoder)
         self._tensors = _on_device(inputs, engine.device)
         self._start, self._end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
         self._graph: torch.cuda.CUDAGraph | None = None
@@ -78,9 +81,9 @@ class _DeviceCall:
         self._end.synchronize()
         return float(self._start.elapsed_time(self._end)) / 1000
 
-    def logits(self) -> Logits:
+    def logits(self) -> Outputs:
         """Of the last pass."""
-        return _on_host(self._output)
+        return _on_host(self._output, self._outputs)
 
     def _pass(self) -> None:
         import torch
@@ -124,5 +127,5 @@ def _on_device(inputs: Mapping[str, NDArray[Any]], device: str) -> "dict[str, Te
     return {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
 
 
-def _on_host(output: Any) -> Logits:
-    return output.start_logits.cpu().numpy(), output.end_logits.cpu().numpy()
+def _on_host(output: Any, names: Sequence[str]) -> Outputs:
+    return {name: getattr(output, name).cpu().numpy() for name in names}

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import onnx
 
-from export.graph.precision.static import ANSWER
 from export.runtimes.onnxruntime import import_onnxruntime
+from prune.tasks.head import ANSWER
 from trellis.files.scratch import scratch
 
 
@@ -13,7 +13,7 @@ def quantize_dynamic(graph: onnx.ModelProto, *, kept: Iterable[str] = ()) -> onn
     """A graph in the dialect onnxruntime-int8 with its weights in int8, symmetric and per channel.
 
     What a product reads is rounded to uint8 as it comes, by the range of the whole tensor. The parts whose
-    names are in `kept`, such as "layer.3/ffn", stay in float32, and the answer's two columns always do.
+    names are in `kept`, such as "layer.3/ffn", stay in float32, and the head always does.
     Raises InputError where onnxruntime is not installed.
     """
     import_onnxruntime()

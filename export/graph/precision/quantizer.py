@@ -9,7 +9,6 @@ import onnx
 from export.graph.precision.dynamic import quantize_dynamic
 from export.graph.precision.static import Inputs, parts_of, quantize_static, without_rounding
 from export.graph.write import write_onnx
-from export.ports import OUTPUTS
 from export.runtimes.onnxruntime import open_session
 from export.target import Scheme
 from trellis.files.scratch import scratch
@@ -104,4 +103,4 @@ def _logits(graph: onnx.ModelProto, windows: Sequence[Inputs]) -> list[np.ndarra
         copy.CopyFrom(graph)
         write_onnx(copy, file)  # a float32 graph may be larger than one message can be
         session = open_session(file)
-    return [logits for inputs in windows for logits in session.run(list(OUTPUTS), dict(inputs))]
+    return [logits for inputs in windows for logits in session.run(None, dict(inputs))]

@@ -13,13 +13,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from prune.tasks.head import ANSWER
 from trellis.errors import InstallationError
 
 Inputs = Mapping[str, NDArray[np.int64]]
-
-ANSWER = "answer"
-"""The part that always stays in float32: two columns wide, it costs nothing and decides everything."""
-
 
 NEEDS_NNCF = "int8 for OpenVINO and TensorRT needs NNCF: pip install nncf openvino."
 
@@ -35,9 +32,9 @@ def quantize_static(
     installed.
     """
     nncf = _import()
-    ignored = [
-        f"{re.escape(part)}/.*" for part in (*kept, ANSWER, "embeddings", "start_logits", "end_logits")
-    ]
+    outputs = [output.name for output in graph.graph.output]
+    # The head: a few columns wide, it costs nothing and decides everything.
+    ignored = [f"{re.escape(part)}/.*" for part in (*kept, ANSWER, "embeddings", *outputs)]
     presets = nncf.QuantizationPreset
     with redirect_stdout(sys.stderr):  # where its bars belong: what is printed may be read by a program
         quantized: onnx.ModelProto = nncf.quantize(

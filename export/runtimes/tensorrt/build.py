@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from export.metadata import Metadata, read_metadata
-from export.ports import OUTPUTS, input_names
+from export.ports import input_names, output_names, output_shape
 from export.runtimes.tensorrt import timing_cache as caches
 from export.runtimes.tensorrt.background import build_plan
 from export.runtimes.tensorrt.description import EngineDescription, description_path, description_text
@@ -164,14 +164,18 @@ def _check_interface(
     onnx_file: Path, metadata: Metadata, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
 ) -> None:
     """Raise InputError unless the graph takes and gives what its metadata promises."""
-    expected = {*input_names(metadata.encoder)}, {*OUTPUTS}
-    came = {tensor.name for tensor in inputs}, {tensor.name for tensor in outputs}
-    flexible = all(tensor.shape == (-1, -1) for tensor in (*inputs, *outputs))
-    if came != expected or not flexible:
-        told = ", ".join(f"{tensor.name} {list(tensor.shape)}" for tensor in (*inputs, *outputs))
+    encoder = metadata.encoder
+    shape = output_shape(encoder, -1, -1)
+    expected = dict.fromkeys(input_names(encoder), (-1, -1)), dict.fromkeys(output_names(encoder), shape)
+    came = tuple({tensor.name: tensor.shape for tensor in tensors} for tensors in (inputs, outputs))
+    if came != expected:
+        told, promised = (
+            ", ".join(f"{name} {list(shape)}" for name, shape in (first | second).items())
+            for first, second in (came, expected)
+        )
         raise InputError(
-            f"{onnx_file} takes and gives {told}, which is not what its metadata promises "
-            f"({', '.join(sorted(expected[0] | expected[1]))}, each [batch, sequence]); export it again."
+            f"{onnx_file} takes and gives {told}, which is not what its metadata promises ({promised}); "
+            "export it again."
         )
 
 

@@ -17,7 +17,7 @@ import onnx
 
 from export.metadata import PREFIX, Metadata, metadata_of
 from export.outputs import settle_export
-from export.ports import OUTPUTS, input_names
+from export.ports import input_names, output_names, output_shape
 from export.runtimes.tensorrt.library import LibraryName, library_name
 from export.runtimes.tensorrt.network import Tensor
 from export.runtimes.tensorrt.profile import Profile, check_profiles, parse_profile
@@ -78,7 +78,8 @@ class EngineDescription:
                 raise InputError(f"Its {key} is {data.get(key)!r:.80}; expected {_NAMES[kind]}.")
         metadata = _metadata(data["metadata"], path)
         profiles = tuple(parse_profile(_text(text, "profile")) for text in data["profiles"])
-        check_profiles(profiles, metadata.encoder)
+        encoder = metadata.encoder
+        check_profiles(profiles, encoder)
         if not re.fullmatch(r"[0-9a-f]{64}", data["sha256"]):
             raise InputError(f"Its sha256 is {data['sha256']!r:.80}; expected 64 hexadecimal digits.")
         if data["bytes"] < 1:
@@ -89,8 +90,14 @@ class EngineDescription:
             library=library_name(data["library"]),
             library_version=data["library_version"],
             tf32=data["tf32"],
-            inputs=_tensors(data["inputs"], "inputs", input_names(metadata.encoder), _INPUT_DTYPES),
-            outputs=_tensors(data["outputs"], "outputs", OUTPUTS, _OUTPUT_DTYPES),
+            inputs=_tensors(data["inputs"], "inputs", input_names(encoder), _INPUT_DTYPES, (-1, -1)),
+            outputs=_tensors(
+                data["outputs"],
+                "outputs",
+                output_names(encoder),
+                _OUTPUT_DTYPES,
+                output_shape(encoder, -1, -1),
+            ),
             layers_by_dtype=_counts(data["layers_by_dtype"], "layers_by_dtype"),
             products_by_dtype=_counts(data["products_by_dtype"], "products_by_dtype"),
             sha256=data["sha256"],
@@ -183,19 +190,19 @@ def _tensor_to_dict(tensor: Tensor) -> dict[str, Any]:
 
 
 def _tensors(
-    data: list[Any], what: str, names: tuple[str, ...], dtypes: tuple[str, ...]
+    data: list[Any], what: str, names: tuple[str, ...], dtypes: tuple[str, ...], shape: tuple[int, ...]
 ) -> tuple[Tensor, ...]:
-    """Inputs or outputs: these names, each [batch, sequence], of one of these types."""
+    """Inputs or outputs: these names, each of that shape and one of these types."""
     found = []
     for each in data:
         if not isinstance(each, Mapping) or set(each) != {"name", "dtype", "shape"}:
             raise InputError(f"Of its {what} one is {each!r:.80}; expected name, dtype and shape.")
-        if each["dtype"] not in dtypes or each["shape"] != [-1, -1]:
+        if each["dtype"] not in dtypes or each["shape"] != list(shape):
             raise InputError(
                 f"Of its {what} one is {each['dtype']!r:.40} {each['shape']!r:.40}; "
-                f"expected {' or '.join(dtypes)} and the shape [-1, -1]."
+                f"expected {' or '.join(dtypes)} and the shape {list(shape)}."
             )
-        found.append(Tensor(_text(each["name"], "tensor name"), each["dtype"], (-1, -1)))
+        found.append(Tensor(_text(each["name"], "tensor name"), each["dtype"], tuple(each["shape"])))
     came = tuple(tensor.name for tensor in found)
     if sorted(came) != sorted(names):
         raise InputError(f"Its {what} are {', '.join(came) or 'none'}; the model has {', '.join(names)}.")

@@ -1,5 +1,6 @@
 """An engine at work on a GPU: activate, infer as often as wanted, deactivate."""
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,7 +43,8 @@ class EngineRunner:
             opened.enter_context(self._device)
             self._engine, self._context = _load(library, self.path, self.description)
             for tensor in (*self.description.inputs, *self.description.outputs):
-                size = largest_size(self.description.profiles) * np.dtype(tensor.dtype).itemsize
+                of_each = math.prod(sized(tensor.shape, (1, 1))) * np.dtype(tensor.dtype).itemsize
+                size = largest_size(self.description.profiles) * of_each
                 self._buffers[tensor.name] = self._device.allocate(size)
             self._open = opened.pop_all()
         return self
@@ -62,7 +64,7 @@ class EngineRunner:
         return self._device
 
     def infer(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Outputs by name, [batch, sequence], of inputs by name, of whole numbers [batch, sequence].
+        """Outputs by name, of inputs by name, of whole numbers [batch, sequence].
 
         Returns when they are on the host. Raises InputError for inputs that are not the engine's, or of a
         size that no profile serves.
@@ -90,7 +92,10 @@ class EngineRunner:
     def download(self) -> dict[str, NDArray[Any]]:
         """Outputs of the last pass, by name, when it is done."""
         size = next(iter(self._inputs.values())).shape
-        outputs = {tensor.name: np.empty(size, np.dtype(tensor.dtype)) for tensor in self.description.outputs}
+        outputs = {
+            tensor.name: np.empty(sized(tensor.shape, size), np.dtype(tensor.dtype))
+            for tensor in self.description.outputs
+        }
         for name, array in outputs.items():
             self._device.download(self._buffers[name], array)
         self._device.synchronize()
@@ -110,6 +115,12 @@ class EngineRunner:
 def largest_size(profiles: Sequence[Profile]) -> int:
     """Tokens in the largest batch that any of the profiles takes."""
     return max(batch * length for batch, length in (profile.max for profile in profiles))
+
+
+def sized(shape: Sequence[int], size: Sequence[int]) -> tuple[int, ...]:
+    """The shape of a tensor whose axes of -1 are, in this order, batch and sequence."""
+    open_axes = iter(size)
+    return tuple(next(open_axes) if axis == -1 else axis for axis in shape)
 
 
 def checked_inputs(inputs: Mapping[str, NDArray[Any]], expected: Sequence[Tensor]) -> dict[str, NDArray[Any]]:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prune.tasks.batch import Batch, Outputs, Run
+from prune.tasks.question_answering import END, START
 from prune.tasks.question_answering.pool import Pace, pooled
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.reader import AnyTokenizer
@@ -14,7 +16,6 @@ from prune.tasks.question_answering.spans import Prediction, best_spans
 from prune.tasks.question_answering.squad.metrics import SquadScore, score
 from prune.tasks.question_answering.windows import (
     BATCH_SIZE,
-    Batch,
     Window,
     Windower,
     collate,
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Logits = NDArray[np.floating]
-Run = Callable[[Batch], tuple[Logits, Logits]]
-"""An engine: one Batch to (start logits, end logits), [batch, longest] each."""
 Read = tuple[Window, Logits, Logits]
 """A window that an engine has read, with its start and end logits, [length] each."""
 Progress = Callable[[int, int], None]
@@ -93,7 +92,8 @@ def run_batches(
     done = 0
     for windows in batched:
         batch = collate(windows, pad_token_id)
-        start, end = run(batch)
+        outputs = run(batch)
+        start, end = outputs[START], outputs[END]
         if start.shape != batch.input_ids.shape or end.shape != batch.input_ids.shape:
             raise InputError(
                 f"The model gave start and end logits of shape {start.shape} and {end.shape} for token ids "
@@ -108,7 +108,7 @@ def run_batches(
 
 
 def torch_runner(model: "PreTrainedModel") -> Run:
-    """An engine that runs a transformers question-answering model where it lies, in evaluation mode.
+    """An engine that runs a model of transformers where it lies, in evaluation mode.
 
     The model's mode is put back after each batch. Token types are given only to models that tell them apart.
     """
@@ -117,9 +117,10 @@ def torch_runner(model: "PreTrainedModel") -> Run:
     from prune.families.layers import encoder_and_original
     from prune.modes import evaluating
 
-    takes_token_types = encoder_and_original(model)[0].takes_token_types
+    encoder, _ = encoder_and_original(model)
+    takes_token_types, names = encoder.takes_token_types, encoder.head.outputs
 
-    def run(batch: Batch) -> tuple[Logits, Logits]:
+    def run(batch: Batch) -> Outputs:
         device = next(model.parameters()).device
         inputs: dict[str, Any] = {
             name: torch.from_numpy(array).to(device)
@@ -127,8 +128,8 @@ def torch_runner(model: "PreTrainedModel") -> Run:
             if takes_token_types or name != "token_type_ids"
         }
         with evaluating(model), torch.no_grad():
-            output = model(**inputs)
-        return output.start_logits.float().cpu().numpy(), output.end_logits.float().cpu().numpy()
+            outputs = model(**inputs)
+        return {name: getattr(outputs, name).float().cpu().numpy() for name in names}
 
     return run
 

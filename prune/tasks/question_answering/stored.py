@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from prune.tasks.question_answering.windows import Batch, Ints, Window, collate
+from prune.tasks.batch import Batch, Ints
+from prune.tasks.question_answering.windows import Window, collate
 from trellis.errors import InputError
 from trellis.files.replace import replace_directory
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
-from prune.tasks.question_answering.answer import Progress, Run
+from prune.tasks.batch import Run
+from prune.tasks.question_answering.answer import Progress
 from prune.tasks.question_answering.figures import Comparison
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DecodingSettings

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from prune.tasks.batch import Batch, Ints
 from prune.tasks.question_answering.library_faults import FAILS_ON_TEXT, library_faults
 from prune.tasks.question_answering.pieces import PIECE, pieces
 from prune.tasks.question_answering.questions import Question
@@ -18,8 +19,6 @@ from trellis.errors import InputError
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
-
-Ints = NDArray[np.int64]
 
 _CHUNK, _CHUNK_CHARACTERS = 256, 1 << 19  # questions encoded at once, and about so much of their text
 _LONG = 4 * PIECE  # characters of a context that is read in pieces
@@ -45,24 +44,6 @@ class Window:
     """Its last token, inclusive."""
     is_last: bool = True
     """Whether no window of this context follows."""
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Windows padded to the longest of them: all arrays int64, [batch, longest]."""
-
-    input_ids: Ints
-    attention_mask: Ints
-    token_type_ids: Ints | None
-    start_positions: Ints
-    """[batch], for training."""
-    end_positions: Ints
-    """[batch], for training."""
-
-    def inputs(self) -> dict[str, Ints]:
-        """What a model reads, under the names that transformers and the exported graph give it."""
-        named = {"input_ids": self.input_ids, "attention_mask": self.attention_mask}
-        return named if self.token_type_ids is None else {**named, "token_type_ids": self.token_type_ids}
 
 
 def make_windows(
@@ -202,7 +183,10 @@ class Windower:
 
 
 def collate(windows: Sequence[Window], pad_token_id: int) -> Batch:
-    """Pad `windows` on the right to the longest of them; padding is masked and of token type 0."""
+    """Pad `windows` on the right to the longest of them; padding is masked and of token type 0.
+
+    The labels are the annotated positions, [batch] each.
+    """
     shape = len(windows), max(len(window.input_ids) for window in windows)
     input_ids = np.full(shape, pad_token_id, np.int64)
     attention_mask = np.zeros(shape, np.int64)
@@ -217,8 +201,10 @@ def collate(windows: Sequence[Window], pad_token_id: int) -> Batch:
         input_ids,
         attention_mask,
         token_type_ids,
-        np.array([window.start_position for window in windows], np.int64),
-        np.array([window.end_position for window in windows], np.int64),
+        {
+            "start_positions": np.array([window.start_position for window in windows], np.int64),
+            "end_positions": np.array([window.end_position for window in windows], np.int64),
+        },
     )
 
 

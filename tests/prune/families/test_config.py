@@ -48,7 +48,7 @@ def test_a_config_that_leaves_the_pad_token_out_means_its_default(model_type: st
         ({"layer_norm_eps": "small"}, "layer_norm_eps is 'small'"),
         ({"layer_norm_eps": None}, "layer_norm_eps is None"),
         ({"pad_token_id": -1}, "pad_token_id is -1"),
-        ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "tells 3 labels apart; .* two"),
+        ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "tells 3 labels apart; .* 2: start and end"),
         ({"num_labels": 5, "id2label": None}, "tells 5 labels apart"),
     ],
 )

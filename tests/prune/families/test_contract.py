@@ -42,6 +42,7 @@ from prune.families.tensors import tensors_of
 from prune.gates import GatedModel
 from prune.plan import Plan, keep_all
 from prune.shape import ModelShape
+from prune.tasks.question_answering import QUESTION_ANSWERING
 
 every_family = pytest.mark.parametrize("model_type", [*tiny.MODEL_TYPES, toy_family.TOY.model_type])
 
@@ -113,7 +114,7 @@ def padded(encoder: Encoder) -> Inputs:
 @every_family
 def test_its_names_are_those_of_the_models_parts(model_type: str, sizes: Sizes) -> None:
     model, hidden = sizes.model(model_type), sizes.encoder(model_type).hidden_size
-    assert type(model).__name__ == FAMILIES[model_type].model_class
+    assert type(model).__name__ == QUESTION_ANSWERING.class_in(FAMILIES[model_type])
     assert type(model).__module__ == FAMILIES[model_type].module
     assert shape_of(model) == sizes.whole
     for layer, expected in zip(layers_of(model), sizes.whole.layers, strict=True):

@@ -142,8 +142,8 @@ def loss_at(model: PreTrainedModel, windows: StoredWindows, *gates: float) -> fl
         gated.intermediate_gates[1].values.data.copy_(torch.tensor(gates))
         for row in (windows.batch([index], 0) for index in range(len(windows))):
             inputs = {name: torch.from_numpy(array) for name, array in row.inputs().items()}
-            answers = torch.from_numpy(row.start_positions), torch.from_numpy(row.end_positions)
-            outputs = model(**inputs, start_positions=answers[0], end_positions=answers[1])
+            answers = {name: torch.from_numpy(array) for name, array in row.labels.items()}
+            outputs = model(**inputs, **answers)
             losses.append(outputs.loss.item())
     return float(np.mean(losses))
 

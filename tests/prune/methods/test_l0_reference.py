@@ -68,10 +68,7 @@ def row_loss(
     inputs = {name: torch.from_numpy(array) for name, array in batch.inputs().items()}
     if not encoder_and_original(model)[0].takes_token_types:
         del inputs["token_type_ids"]
-    answers = {
-        "start_positions": torch.from_numpy(batch.start_positions),
-        "end_positions": torch.from_numpy(batch.end_positions),
-    }
+    answers = {name: torch.from_numpy(array) for name, array in batch.labels.items()}
     outputs = functional_call(model, weights, kwargs=inputs | answers)
     if not settings.distill:
         return outputs.loss

@@ -27,7 +27,7 @@ def test_a_run_is_epoch_after_epoch() -> None:
         np.testing.assert_array_equal(
             made["input_ids"][:real, : expected.input_ids.shape[1]], expected.input_ids
         )
-        np.testing.assert_array_equal(made["start_positions"][:real], expected.start_positions)
+        np.testing.assert_array_equal(made["start_positions"][:real], expected.labels["start_positions"])
 
 
 @pytest.mark.parametrize("order", ["backwards", "at random"])

@@ -16,7 +16,8 @@ from prune.families.layers import encoder_and_original
 from prune.loaded_model import LoadedModel
 from prune.search.agreement import Agreement, agreement
 from prune.stages import Progress
-from prune.tasks.question_answering.answer import Run, answer
+from prune.tasks.batch import Run
+from prune.tasks.question_answering.answer import answer
 from prune.tasks.question_answering.builtin import builtin_questions, search_questions
 from prune.tasks.question_answering.figures import Comparison
 from prune.tasks.question_answering.fitted_on import sample_of

@@ -45,7 +45,7 @@ def measured_rate(subject: LoadedModel) -> Rate:
         ids = torch.full((_ROWS, tokens), 1, device=model.device)
         mask = torch.ones_like(ids)
         # what is copied back is waited for
-        seconds = _timed(lambda: model(input_ids=ids, attention_mask=mask).start_logits.cpu(), clock)
+        seconds = _timed(lambda: model(input_ids=ids, attention_mask=mask)[0].cpu(), clock)
     rates = [threads * work / max(each, 1e-9) for each in seconds]
     load = os.getloadavg()[0] if on_cpu and hasattr(os, "getloadavg") else None
     return Rate(min(rates), statistics.median(rates), max(rates), load, cores)

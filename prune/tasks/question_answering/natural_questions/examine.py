@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prune.tasks.question_answering.answer import Progress, Run, run_windows
+from prune.tasks.batch import Run
+from prune.tasks.question_answering.answer import Progress, run_windows
 from prune.tasks.question_answering.natural_questions.answers import Gold
 from prune.tasks.question_answering.natural_questions.decode import decode
 from prune.tasks.question_answering.natural_questions.fields import checked, entries

@@ -7,7 +7,8 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from prune.tasks.question_answering.answer import Progress, Run
+from prune.tasks.batch import Run
+from prune.tasks.question_answering.answer import Progress
 from prune.tasks.question_answering.figures import Comparison
 from prune.tasks.question_answering.natural_questions.compare import compare, habit_of
 from prune.tasks.question_answering.natural_questions.examine import NqAnswers, examine

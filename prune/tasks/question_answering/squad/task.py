@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from prune.tasks.question_answering.answer import Progress, Run, answer
+from prune.tasks.batch import Run
+from prune.tasks.question_answering.answer import Progress, answer
 from prune.tasks.question_answering.figures import Comparison
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.refusal import Habit

@@ -9,14 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto
 from support import tiny
-from support.graphs import NOTHING_LEFT, UNEQUAL, all_values, inputs_of, onnx_session, torch_logits
+from support.graphs import NOTHING_LEFT, OUTPUTS, UNEQUAL, all_values, inputs_of, onnx_session, torch_logits
 
 from export.graph.blocks import bounds_of
 from export.graph.build import HALF_DIALECTS, build_graph, random_weights
 from export.graph.dialects.onnxruntime_fp16 import MASKED_HALF
 from export.graph.precision.bounds import SAFE
 from export.graph.weights import weights_of
-from export.ports import OUTPUTS
 from prune.shape import ModelShape
 from trellis.errors import InputError
 

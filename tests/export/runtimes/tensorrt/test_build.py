@@ -13,10 +13,10 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support import tiny
-from support.graphs import NOTHING_LEFT, UNEQUAL
+from support.graphs import NOTHING_LEFT, OUTPUTS, UNEQUAL
 
 from export.metadata import Metadata, read_metadata, stamp
-from export.ports import OUTPUTS, input_names
+from export.ports import input_names
 from export.runtimes.tensorrt.build import BuiltEngine, build_engine
 from export.runtimes.tensorrt.description import description_path, read_engine_description
 from export.runtimes.tensorrt.profile import default_profiles, parse_profiles

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support import tiny
-from support.graphs import inputs_of, onnx_logits
+from support.graphs import OUTPUTS, inputs_of, onnx_logits
 
-from export.ports import OUTPUTS
 from export.runtimes.tensorrt.build import BuiltEngine, build_engine
 from export.runtimes.tensorrt.cuda import Device
 from export.runtimes.tensorrt.network import Tensor

@@ -13,11 +13,13 @@ from transformers import (
     RobertaConfig,
 )
 
+from prune.tasks.batch import Batch, Outputs
+from prune.tasks.question_answering import END, START
 from prune.tasks.question_answering.answer import answer, run_windows, score_predictions, torch_runner
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.squad.reading import read_squad
-from prune.tasks.question_answering.windows import Batch, make_windows
+from prune.tasks.question_answering.windows import make_windows
 from trellis.errors import InputError
 
 SETTINGS = DecodingSettings(max_length=40, stride=10, max_question_length=10)
@@ -50,10 +52,11 @@ def asked(*texts: str | None) -> list[Question]:
     ]
 
 
-def knows(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+def knows(batch: Batch) -> Outputs:
     """An engine that always points at the annotated positions."""
     tokens = np.arange(batch.input_ids.shape[1])
-    return tuple(np.float32(tokens == at[:, None]) for at in (batch.start_positions, batch.end_positions))  # type: ignore[return-value]
+    places = {START: "start_positions", END: "end_positions"}
+    return {output: np.float32(tokens == batch.labels[at][:, None]) for output, at in places.items()}
 
 
 def test_an_engine_that_knows_scores_everything(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -111,8 +114,8 @@ def test_token_types_reach_models_that_tell_them_apart(wordpiece: PreTrainedToke
 
 
 def test_an_engine_with_other_shapes_is_refused(wordpiece: PreTrainedTokenizerFast) -> None:
-    def classifies(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-        return np.zeros((len(batch.input_ids), 2)), np.zeros((len(batch.input_ids), 2))
+    def classifies(batch: Batch) -> Outputs:
+        return dict.fromkeys((START, END), np.zeros((len(batch.input_ids), 2)))
 
     with pytest.raises(
         InputError, match=r"logits of shape \(1, 2\) and \(1, 2\) for token ids of shape \(1, "

@@ -266,8 +266,8 @@ def test_collate_pads_on_the_right(
     assert batch.attention_mask[1].tolist() == [1] * short + [0] * (long - short)
     assert batch.token_type_ids is not None
     assert batch.token_type_ids[1, short:].tolist() == [0] * (long - short)
-    assert batch.start_positions.tolist() == [window.start_position for window in windows]
-    assert batch.end_positions.tolist() == [window.end_position for window in windows]
+    assert batch.labels["start_positions"].tolist() == [window.start_position for window in windows]
+    assert batch.labels["end_positions"].tolist() == [window.end_position for window in windows]
     assert {array.dtype for array in batch.inputs().values()} == {np.dtype(np.int64)}
     assert list(batch.inputs()) == ["input_ids", "attention_mask", "token_type_ids"]
     assert list(collate(make_windows(asked, byte_level, **SIZES), 1).inputs()) == [

@@ -12,11 +12,12 @@ from support import natural, tiny
 from support.real_data import REAL_DATA, needs_real_data
 from transformers import PreTrainedTokenizerFast
 
-from prune.tasks.question_answering.answer import Logits, torch_runner
+from prune.tasks.batch import Batch, Outputs
+from prune.tasks.question_answering import END, START
+from prune.tasks.question_answering.answer import torch_runner
 from prune.tasks.question_answering.natural_questions.examine import NqAnswers, examine
 from prune.tasks.question_answering.natural_questions.metrics import score
 from prune.tasks.question_answering.settings import DecodingSettings
-from prune.tasks.question_answering.windows import Batch
 from trellis.errors import InputError
 
 SETTINGS = DecodingSettings(max_length=24, stride=4, max_question_length=8, max_answer_length=6)
@@ -35,13 +36,13 @@ def entries(number: int) -> list[dict[str, Any]]:
     return made
 
 
-def knows(batch: Batch) -> tuple[Logits, Logits]:
+def knows(batch: Batch) -> Outputs:
     """An engine that gives the answers which the windows carry for training."""
     rows = np.arange(len(batch.input_ids))
     start, end = np.zeros((2, *batch.input_ids.shape))
-    start[rows, batch.start_positions] = 4
-    end[rows, batch.end_positions] = 4
-    return start, end
+    start[rows, batch.labels["start_positions"]] = 4
+    end[rows, batch.labels["end_positions"]] = 4
+    return {START: start, END: end}
 
 
 def close(first: NqAnswers, second: NqAnswers) -> bool:
@@ -121,7 +122,7 @@ def test_memory_holds_no_more_windows_than_a_few_documents_have(
     at_first: list[int] = []
     rows = 0
 
-    def run(batch: Batch) -> tuple[Logits, Logits]:
+    def run(batch: Batch) -> Outputs:
         nonlocal rows
         rows += len(batch.input_ids)
         return knows(batch)

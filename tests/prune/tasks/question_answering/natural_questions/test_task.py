@@ -12,6 +12,8 @@ import pytest
 from support import natural, tiny
 from transformers import PreTrainedTokenizerFast
 
+from prune.tasks.batch import Batch, Outputs
+from prune.tasks.question_answering import END, START
 from prune.tasks.question_answering.answer import torch_runner
 from prune.tasks.question_answering.natural_questions import task
 from prune.tasks.question_answering.natural_questions.examine import NqAnswers
@@ -121,14 +123,14 @@ def test_an_engine_that_knows_the_answers_is_right(
     source = natural.saved(tmp_path / "dev.jsonl", natural.simplified(*annotations))
     ids = wordpiece("Ada Birch", add_special_tokens=False)["input_ids"]
 
-    def run(batch: Any) -> tuple[np.ndarray, np.ndarray]:
+    def run(batch: Batch) -> Outputs:
         start = np.zeros(batch.input_ids.shape, np.float32)
         end = start.copy()
         for row, tokens in enumerate(batch.input_ids.tolist()):
             for place in range(len(tokens)):
                 if tokens[place : place + len(ids)] == ids:
                     start[row, place], end[row, place + len(ids) - 1] = 3, 4
-        return start, end
+        return {START: start, END: end}
 
     answers: NqAnswers = NqExam(source).ask(run, wordpiece, SETTINGS)
     found = NqExam(source).compare(answers, answers, NqExam(source).habit(answers, -7.5))
