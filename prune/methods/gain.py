@@ -6,20 +6,22 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from prune.families.layers import encoder_and_original
 from prune.gates import GatedModel
-from prune.loss import task_losses
 from prune.modes import evaluating, frozen
 from prune.plan import Scores
+from prune.tasks.batch import INPUTS
+from prune.tasks.learning import Learning, learning_of
 from trellis.errors import InputError
 
 
 def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]]) -> Scores:
     """Mean over the examples of |∂L/∂γ| at γ = 1, heads and feed-forward activations in the same pass.
 
-    Each batch holds the model's inputs and start_positions, end_positions, all [batch, ...]. L is one
-    example's cross-entropy, averaged over its start and its end. Dropout is off and only the gates get
-    gradients. Raises InputError if there is no batch.
+    Each batch holds the model's inputs and its labels, all [batch, ...]. L is one example's loss by its labels, see
+    `prune.tasks.learning`. Dropout is off and only the gates get gradients. Raises InputError if there is no batch.
     """
+    learning = learning_of(encoder_and_original(model)[0].task)
     examples = 0
     with frozen(model), evaluating(model), GatedModel(model) as gated:
         gates = gated.gates()
@@ -29,7 +31,7 @@ def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]])
             for gate in gates:  # gates of its own for every example, so that gradients do not mix
                 gate.values = nn.Parameter(gate.values.new_ones(size, 1, gate.units))
             with torch.enable_grad():
-                example_losses(gated, batch).sum().backward()
+                example_losses(gated, batch, learning).sum().backward()
             for gate, total in zip(gates, sums, strict=True):
                 assert gate.values.grad is not None
                 total += gate.values.grad.abs().sum(dim=(0, 1)).cpu().double()
@@ -41,14 +43,7 @@ def gain_scores(model: PreTrainedModel, batches: Iterable[Mapping[str, Tensor]])
     return Scores(tuple(vectors[:middle]), tuple(vectors[middle:]))
 
 
-def example_losses(model: nn.Module, batch: Mapping[str, Tensor]) -> Tensor:
-    """Cross-entropy of start and end over the tokens that are no padding, averaged over the two: [batch]."""
-    inputs = {name: tensor for name, tensor in batch.items() if not name.endswith("_positions")}
-    outputs = model(**inputs)
-    return task_losses(
-        outputs.start_logits,
-        outputs.end_logits,
-        batch["attention_mask"],
-        batch["start_positions"],
-        batch["end_positions"],
-    )
+def example_losses(model: nn.Module, batch: Mapping[str, Tensor], learning: Learning) -> Tensor:
+    """How far what the model gives is from the labels: [batch]."""
+    outputs = model(**{name: batch[name] for name in INPUTS if name in batch})
+    return learning.label_losses(outputs, batch)

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from prune.families.layers import encoder_and_original
 from prune.gates import Gate, GatedModel
-from prune.loss import distillation_losses, task_losses
 from prune.methods import Kind
 from prune.methods.batches import tensors_of
 from prune.methods.gate_settings import GateSettings
 from prune.methods.gate_state import GateState, Record
 from prune.methods.hard_concrete import probability_open, sample
+from prune.tasks.batch import INPUTS
+from prune.tasks.learning import learning_of
 from prune.tasks.question_answering.stored import StoredWindows
 from prune.train.order import epoch_order
 from trellis.errors import InputError
@@ -99,22 +101,15 @@ class GateTraining:
     def _losses(self, rows: NDArray[np.int64]) -> Tensor:
         batch = self.windows.batch(rows.tolist(), self.pad_token_id)
         tensors = tensors_of(self.model, batch)
-        answers = {name: tensors.pop(name) for name in ("start_positions", "end_positions")}
-        mask = tensors["attention_mask"]
+        inputs = {name: tensors[name] for name in INPUTS if name in tensors}
+        learning = learning_of(encoder_and_original(self.model)[0].task)
         with self.autocast():
-            outputs = self.gated(**tensors)
+            outputs = self.gated(**inputs)
         if not self.settings.distill:
-            return task_losses(outputs.start_logits, outputs.end_logits, mask, **answers)
+            return learning.label_losses(outputs, tensors)
         with torch.no_grad(), self.autocast(), self.gated.opened():
-            whole = self.gated(**tensors)
-        return distillation_losses(
-            outputs.start_logits,
-            outputs.end_logits,
-            whole.start_logits,
-            whole.end_logits,
-            mask,
-            temperature=self.settings.temperature,
-        )
+            whole = self.gated(**inputs)
+        return learning.teacher_losses(outputs, whole, tensors, temperature=self.settings.temperature)
 
     def _uniform(self, kind: Kind, state: GateState) -> Tensor:
         """Numbers of (0, 1) that depend on seed, kind and step alone: alike on all processes and after a stop."""

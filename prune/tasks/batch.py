@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+"""What encoders read, the last one only where there is a choice of types."""
+
 Ints = NDArray[np.int64]
 
 Outputs = Mapping[str, NDArray[np.floating]]

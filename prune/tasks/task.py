@@ -23,6 +23,8 @@ class Task:
     """What the names of its classes in transformers end with: "ForQuestionAnswering"."""
     head: Callable[[Family], Head]
     """What stands on an encoder of that family."""
+    learning: str
+    """The module that says what its models learn by; see `prune.tasks.learning`. It may load torch."""
     labels: tuple[str, ...] = ()
     """What a model tells apart, where that is always the same; else its config says how many labels there are."""
 

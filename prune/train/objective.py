@@ -1,34 +1,36 @@
-"""What a window costs: the annotated answer, the teacher's, and the teacher's hidden states (option)."""
+"""What a row costs: its labels, the teacher's outputs, and the teacher's hidden states (option)."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 
-from prune.loss import distillation_losses, task_losses
+from prune.tasks.learning import Learning
 from prune.train.settings import TrainingSettings
 
 _TINY = 1e-12
 
 
 def example_losses(
-    outputs: Any, teacher_outputs: Any | None, batch: dict[str, Tensor], settings: TrainingSettings
+    outputs: Any,
+    teacher_outputs: Any | None,
+    batch: dict[str, Tensor],
+    learning: Learning,
+    settings: TrainingSettings,
 ) -> Tensor:
-    """[batch]: task_weight · cross-entropy + (1 − task_weight) · T² KL + hidden_weight · hidden states.
+    """[batch]: task_weight · labels' + (1 − task_weight) · teacher's + hidden_weight · hidden states.
 
-    Without a teacher, the cross-entropy alone. `batch` holds attention_mask and the annotated positions;
-    `outputs` are those of a question-answering model, with hidden_states where these have a weight.
+    Without a teacher, the labels' alone. `outputs` and `batch` are as `learning` takes them, with hidden_states
+    among the outputs where these have a weight.
     """
-    logits, mask = (outputs.start_logits, outputs.end_logits), batch["attention_mask"]
-    annotated = batch["start_positions"], batch["end_positions"]
     if teacher_outputs is None:
-        return task_losses(*logits, mask, *annotated)
-    theirs = teacher_outputs.start_logits, teacher_outputs.end_logits
-    losses = distillation_losses(*logits, *theirs, mask, temperature=settings.temperature)
+        return learning.label_losses(outputs, batch)
+    losses = learning.teacher_losses(outputs, teacher_outputs, batch, temperature=settings.temperature)
     if settings.task_weight:
-        task = task_losses(*logits, mask, *annotated)
-        losses = settings.task_weight * task + (1 - settings.task_weight) * losses
+        by_labels = learning.label_losses(outputs, batch)
+        losses = settings.task_weight * by_labels + (1 - settings.task_weight) * losses
     if settings.hidden_weight:
+        mask = batch["attention_mask"]
         distance = hidden_losses(outputs.hidden_states, teacher_outputs.hidden_states, mask)
         losses = losses + settings.hidden_weight * distance
     return losses

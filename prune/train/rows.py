@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from prune.tasks.batch import Batch
-from prune.tasks.question_answering.stored import StoredWindows
+from prune.tasks.examples import Examples
 from prune.train.order import epoch_order
 
-POSITIONS = ("start_positions", "end_positions")
 COUNT = "windows_in_batch"
 """[batch]: windows in the whole batch of a step; 0 for a row that only fills the last one of an epoch."""
 
@@ -21,7 +20,7 @@ COUNT = "windows_in_batch"
 class StoredRows(Dataset[dict[str, Tensor]]):
     """Each window once, as it comes."""
 
-    def __init__(self, windows: StoredWindows, pad_token_id: int) -> None:
+    def __init__(self, windows: Examples, pad_token_id: int) -> None:
         self._windows = windows
         self._pad_token_id = pad_token_id
 
@@ -29,7 +28,7 @@ class StoredRows(Dataset[dict[str, Tensor]]):
         return len(self._windows)
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """A model's inputs with start_positions and end_positions, padded."""
+        """A model's inputs with the labels, padded."""
         return _tensors(self._windows.batch(indices, self._pad_token_id))
 
 
@@ -37,7 +36,7 @@ class TrainingRows(Dataset[dict[str, Tensor]]):
     """What a run of training sees, from its first step to its last: `batch_size` rows for each."""
 
     def __init__(
-        self, windows: StoredWindows, pad_token_id: int, *, batch_size: int, steps: int, seed: int
+        self, windows: Examples, pad_token_id: int, *, batch_size: int, steps: int, seed: int
     ) -> None:
         self._windows = windows
         self._pad_token_id = pad_token_id

@@ -20,10 +20,11 @@ from transformers import (
 )
 
 from prune.families.layers import encoder_and_original
+from prune.tasks.learning import learning_of
 from prune.train import checkpoints
 from prune.train.objective import example_losses
 from prune.train.outcome import looks_since_best
-from prune.train.rows import COUNT, POSITIONS, StoredRows, TrainingRows
+from prune.train.rows import COUNT, StoredRows, TrainingRows
 from prune.train.settings import TrainingSettings
 from trellis.errors import InputError
 from trellis.ranks import ranks, wait
@@ -32,7 +33,7 @@ Progress = Callable[[int, int, str], None]
 """Called on rank 0 with (steps done, steps in all, the latest figures in words)."""
 
 
-class SpanTrainer(Trainer):
+class TaskTrainer(Trainer):
     """Minimises the mean of `example_losses` over each whole batch, however ranks and accumulation share it."""
 
     loss_is_scaled_for_ga = True  # transformers 5; before, a compute_loss_func says so
@@ -62,6 +63,7 @@ class SpanTrainer(Trainer):
         self._rows = train
         self._settings = settings
         self._teacher = teacher
+        self._learning = learning_of(encoder_and_original(model)[0].task)
         self._begun = time.monotonic()
 
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> SequentialSampler:
@@ -84,15 +86,12 @@ class SpanTrainer(Trainer):
     def prediction_step(
         self, model: torch.nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any
     ) -> tuple[None, Tensor, Tensor]:
-        """Nothing is kept of a window but [loss, whether its span is right]: memory does not grow with them."""
+        """Nothing is kept of a row but [loss, whether it is right]: memory does not grow with them."""
         inputs = self._prepare_inputs(inputs)
         with torch.no_grad(), self.compute_loss_context_manager():
             losses, outputs = self._losses(model, inputs)
-        padding = inputs["attention_mask"] == 0
-        exact = torch.ones_like(padding[:, 0])
-        for logits, name in zip((outputs.start_logits, outputs.end_logits), POSITIONS, strict=True):
-            exact &= logits.masked_fill(padding, -torch.inf).argmax(dim=-1) == inputs[name]
-        noted = torch.stack([losses, exact.to(losses.dtype)], dim=1)
+        right = self._learning.are_right(outputs, inputs)
+        noted = torch.stack([losses, right.to(losses.dtype)], dim=1)
         return None, noted, noted
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
@@ -121,7 +120,7 @@ class SpanTrainer(Trainer):
         if self._teacher is not None:
             with torch.no_grad(), self.accelerator.autocast():
                 answers = self._teacher(**inputs_for(self._teacher, batch), output_hidden_states=wants_hidden)
-        return example_losses(outputs, answers, batch, self._settings), outputs
+        return example_losses(outputs, answers, batch, self._learning, self._settings), outputs
 
 
 class KeepCheckpoints(TrainerCallback):

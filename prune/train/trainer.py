@@ -10,13 +10,13 @@ from transformers import PreTrainedModel, TrainingArguments
 
 from prune.families.layers import encoder_and_original
 from prune.modes import evaluating, placed
-from prune.tasks.question_answering.stored import StoredWindows
+from prune.tasks.examples import Examples
 from prune.train import checkpoints
 from prune.train.outcome import TrainingOutcome, outcome_of
 from prune.train.precision import precision_of
 from prune.train.rows import StoredRows, TrainingRows
 from prune.train.settings import TrainingSettings
-from prune.train.stepping import KeepCheckpoints, Progress, SpanTrainer, is_out_of_patience
+from prune.train.stepping import KeepCheckpoints, Progress, TaskTrainer, is_out_of_patience
 from prune.train.trainer_context import borrowed, quiet
 from trellis.errors import InputError
 from trellis.ranks import ranks, uses_cpu, wait
@@ -26,7 +26,7 @@ _LOGS_PER_EPOCH = 100
 
 def train(
     model: PreTrainedModel,
-    windows: StoredWindows,
+    windows: Examples,
     settings: TrainingSettings,
     *,
     pad_token_id: int,
@@ -34,7 +34,7 @@ def train(
     teacher: PreTrainedModel | None = None,
     progress: Progress | None = None,
 ) -> TrainingOutcome:
-    """Train `model` in place: on the annotated answers, or on a teacher's where there is one.
+    """Train `model` in place: by the labels, or by a teacher's outputs where there is one.
 
     `directory` is this run's own, for its checkpoints: killed at any moment, the same call goes on from the
     last one, and after its end it only takes the weights from there. What else it depends on must be the same;
@@ -71,7 +71,7 @@ def train(
                 progress=progress,
             )
             arguments = _arguments(settings, directory, steps, steps_per_epoch, precision)
-            trainer = SpanTrainer(model, teacher, settings, arguments, rows, checks, flow)
+            trainer = TaskTrainer(model, teacher, settings, arguments, rows, checks, flow)
             resume = None if last is None else str(checkpoints.path_of(directory, last))
             try:
                 trainer.train(resume_from_checkpoint=resume)
@@ -99,7 +99,7 @@ def _begin(directory: Path) -> int | None:
 def _check(
     model: PreTrainedModel,
     teacher: PreTrainedModel | None,
-    windows: StoredWindows,
+    windows: Examples,
     settings: TrainingSettings,
 ) -> None:
     if not len(windows):
@@ -169,6 +169,6 @@ def _every(epochs: float, steps_per_epoch: int) -> int:
     return max(1, round(epochs * steps_per_epoch))
 
 
-def _longest_first(windows: StoredWindows) -> StoredWindows:
+def _longest_first(windows: Examples) -> Examples:
     """Like lengths together; memory fails early."""
     return windows.select((-windows.lengths).argsort(kind="stable"))

@@ -23,7 +23,7 @@ from prune.tasks.question_answering.windows import Window
 from prune.train import checkpoints
 from prune.train.outcome import LogEntry, TrainingOutcome
 from prune.train.settings import TrainingSettings
-from prune.train.stepping import SpanTrainer
+from prune.train.stepping import TaskTrainer
 from prune.train.trainer import train
 from trellis.ranks import ranks
 
@@ -101,7 +101,7 @@ POINTS: dict[str, tuple[Any, str]] = {
     "marker": (checkpoints, "write_note"),
     "unmarked old one": (Path, "unlink"),
     "half removed old one": (os, "unlink"),
-    "step": (SpanTrainer, "compute_loss"),
+    "step": (TaskTrainer, "compute_loss"),
 }
 """Where a process can kill itself: right after a call of the function named."""
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from prune.methods.batches import tensors_of
+from prune.tasks.batch import INPUTS
 from prune.tasks.question_answering.stored import StoredWindows
 from prune.tasks.question_answering.windows import longest_first
 from trellis.errors import InputError
@@ -59,7 +60,7 @@ def batches_of(
         {
             name: tensor
             for name, tensor in tensors_of(model, windows.batch(chosen, pad_token_id)).items()
-            if not name.endswith("_positions")
+            if name in INPUTS
         }
         for chosen in longest_first(windows.lengths.tolist(), batch_size)
     ]

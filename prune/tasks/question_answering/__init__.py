@@ -13,5 +13,6 @@ QUESTION_ANSWERING = Task(
     purpose="extractive question answering",
     model_class="ForQuestionAnswering",
     head=lambda family: _HEAD,
+    learning="prune.tasks.question_answering.learning",
     labels=("start", "end"),
 )

@@ -14,6 +14,7 @@ from prune.families.layers import layers_of
 from prune.gates import GatedModel
 from prune.methods.gain import example_losses, gain_scores
 from prune.plan import Scores, plan_fractions
+from prune.tasks.question_answering import learning
 from trellis.errors import InputError
 
 every_architecture = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
@@ -120,7 +121,7 @@ def test_a_gain_is_the_slope_of_the_loss_along_its_gate() -> None:
                 losses = []
                 for value in (1 + step, 1 - step):
                     gate.values[unit] = value
-                    losses.append(float(example_losses(gated, batch)))
+                    losses.append(float(example_losses(gated, batch, learning)))
                 gate.values[unit] = 1
                 assert abs(losses[0] - losses[1]) / (2 * step) == pytest.approx(
                     vector[unit], rel=1e-4, abs=1e-9
@@ -130,7 +131,7 @@ def test_a_gain_is_the_slope_of_the_loss_along_its_gate() -> None:
 def test_the_loss_is_that_of_transformers() -> None:
     model = tiny.model()
     batch = questions(model, (5, 5, 5))
-    torch.testing.assert_close(example_losses(model, batch).mean(), model(**batch).loss)
+    torch.testing.assert_close(example_losses(model, batch, learning).mean(), model(**batch).loss)
 
 
 @every_architecture

@@ -9,8 +9,8 @@ from support import tiny, training
 
 from prune.cut import shrink
 from prune.families.layers import encoder_and_original
-from prune.loss import task_losses
 from prune.plan import Plan
+from prune.tasks.question_answering.learning import label_losses
 from prune.train.rows import StoredRows
 from prune.train.settings import TrainingSettings
 from prune.train.stepping import inputs_for
@@ -66,12 +66,6 @@ def test_dropout_is_as_set(tmp_path: Path, model_type: str) -> None:
     batch = StoredRows(windows, 0).__getitems__(range(16))
     with torch.no_grad():
         outputs = model(**inputs_for(model, batch))
-    expected = task_losses(
-        outputs.start_logits,
-        outputs.end_logits,
-        batch["attention_mask"],
-        batch["start_positions"],
-        batch["end_positions"],
-    )
+    expected = label_losses(outputs, batch)
     assert losses[0] == pytest.approx(expected.mean().item(), abs=1e-4)  # transformers 4 rounds it
     assert len({round(loss or 0, 5) for loss in losses}) == 3

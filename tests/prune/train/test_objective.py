@@ -1,12 +1,12 @@
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from support import tiny
 from torch import Tensor
+from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
-from prune.loss import distillation_losses, task_losses
+from prune.tasks.question_answering import learning
 from prune.train.objective import example_losses, hidden_losses
 from prune.train.settings import TrainingSettings
 
@@ -66,21 +66,20 @@ def test_padding_gets_no_gradient() -> None:
 def _outputs(seed: int) -> Any:
     generator = torch.Generator().manual_seed(seed)
     start, end = torch.randn(2, 3, 5, generator=generator, dtype=torch.float64)
-    return SimpleNamespace(start_logits=start, end_logits=end, hidden_states=_states(seed))
+    return QuestionAnsweringModelOutput(start_logits=start, end_logits=end, hidden_states=_states(seed))
 
 
 def test_the_parts_are_weighed() -> None:
     ours, theirs = _outputs(0), _outputs(1)
     batch = tiny.labelled({"attention_mask": MASK})
     settings = TrainingSettings(task_weight=0.3, hidden_weight=0.7, temperature=3.0)
-    task = task_losses(
-        ours.start_logits, ours.end_logits, MASK, batch["start_positions"], batch["end_positions"]
-    )
-    answers = (ours.start_logits, ours.end_logits, theirs.start_logits, theirs.end_logits)
-    distilled = distillation_losses(*answers, MASK, temperature=3.0)
+    task = learning.label_losses(ours, batch)
+    distilled = learning.teacher_losses(ours, theirs, batch, temperature=3.0)
     hidden = hidden_losses(ours.hidden_states, theirs.hidden_states, MASK)
     expected = 0.3 * task + 0.7 * distilled + 0.7 * hidden
-    assert example_losses(ours, theirs, batch, settings).tolist() == pytest.approx(expected.tolist())
-    assert example_losses(ours, None, batch, settings).tolist() == task.tolist()
-    alone = example_losses(ours, theirs, batch, TrainingSettings(temperature=3.0))
+    assert example_losses(ours, theirs, batch, learning, settings).tolist() == pytest.approx(
+        expected.tolist()
+    )
+    assert example_losses(ours, None, batch, learning, settings).tolist() == task.tolist()
+    alone = example_losses(ours, theirs, batch, learning, TrainingSettings(temperature=3.0))
     assert alone.tolist() == distilled.tolist()

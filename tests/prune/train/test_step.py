@@ -8,7 +8,7 @@ import torch
 from support import tiny, training
 
 from prune.cut import shrink
-from prune.loss import task_losses
+from prune.tasks.question_answering.learning import label_losses
 from prune.train.rows import StoredRows
 from prune.train.settings import TrainingSettings
 from prune.train.stepping import inputs_for
@@ -25,13 +25,7 @@ def test_one_step_is_adamw_by_hand(tmp_path: Path, micro: int, count: int, max_g
     by_hand = copy.deepcopy(model)
     batch = StoredRows(windows, 0).__getitems__(range(count))
     outputs = by_hand(**inputs_for(by_hand, batch))
-    losses = task_losses(
-        outputs.start_logits,
-        outputs.end_logits,
-        batch["attention_mask"],
-        batch["start_positions"],
-        batch["end_positions"],
-    )
+    losses = label_losses(outputs, batch)
     losses.mean().backward()
     gradients = {name: weight.grad for name, weight in by_hand.named_parameters() if weight.numel()}
     norm = torch.cat([g.flatten() for g in gradients.values() if g is not None]).norm()

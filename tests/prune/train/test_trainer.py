@@ -10,8 +10,8 @@ from support import tiny, training
 from transformers import PreTrainedModel
 
 from prune.cut import shrink
-from prune.loss import task_losses
 from prune.shape import ModelShape
+from prune.tasks.question_answering.learning import label_losses
 from prune.tasks.question_answering.stored import StoredWindows
 from prune.train.outcome import TrainingOutcome
 from prune.train.rows import StoredRows
@@ -124,13 +124,7 @@ def test_evaluation_is_the_objective_itself(tmp_path: Path) -> None:
         batch = StoredRows(chosen, 0).__getitems__(range(len(chosen)))
         with torch.no_grad():
             outputs = model(**inputs_for(model, batch))
-        losses = task_losses(
-            outputs.start_logits,
-            outputs.end_logits,
-            batch["attention_mask"],
-            batch["start_positions"],
-            batch["end_positions"],
-        )
+        losses = label_losses(outputs, batch)
         noted = [getattr(entry, field) for entry in outcome.log if getattr(entry, field) is not None]
         if field == "eval_loss":
             assert noted == pytest.approx([losses.mean().item()] * 2, abs=1e-6)

@@ -3,7 +3,32 @@ import math
 import pytest
 import torch
 
-from prune.loss import distillation_losses, task_losses
+from prune.tasks.question_answering.learning import are_right, label_losses, teacher_losses
+
+
+def distillation_losses(
+    start: torch.Tensor,
+    end: torch.Tensor,
+    teacher_start: torch.Tensor,
+    teacher_end: torch.Tensor,
+    mask: torch.Tensor,
+    *,
+    temperature: float,
+) -> torch.Tensor:
+    ours = {"start_logits": start, "end_logits": end}
+    theirs = {"start_logits": teacher_start, "end_logits": teacher_end}
+    return teacher_losses(ours, theirs, {"attention_mask": mask}, temperature=temperature)
+
+
+def task_losses(
+    start: torch.Tensor,
+    end: torch.Tensor,
+    mask: torch.Tensor,
+    start_positions: torch.Tensor,
+    end_positions: torch.Tensor,
+) -> torch.Tensor:
+    batch = {"attention_mask": mask, "start_positions": start_positions, "end_positions": end_positions}
+    return label_losses({"start_logits": start, "end_logits": end}, batch)
 
 
 def _logits(seed: int, requires_grad: bool = False) -> torch.Tensor:
@@ -80,3 +105,15 @@ def test_half_precision_is_widened() -> None:
     halves = [_logits(seed).bfloat16() for seed in range(4)]
     assert distillation_losses(*halves, MASK, temperature=2.0).dtype == torch.float32
     assert task_losses(halves[0], halves[1], MASK, START, END).dtype == torch.float32
+
+
+def test_right_is_where_both_ends_are_and_padding_is_not_looked_at() -> None:
+    start = torch.tensor([[0.0, 3.0, 1.0, 9.0], [0.0, 3.0, 1.0, 9.0], [4.0, 0.0, 0.0, 0.0]])
+    end = torch.tensor([[0.0, 1.0, 2.0, 9.0], [0.0, 1.0, 2.0, 9.0], [0.0, 1.0, 0.0, 0.0]])
+    batch = {
+        "attention_mask": torch.tensor([[1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]]),
+        "start_positions": torch.tensor([1, 1, 0]),
+        "end_positions": torch.tensor([2, 1, 0]),
+    }
+    outputs = {"start_logits": start, "end_logits": end}
+    assert are_right(outputs, batch).tolist() == [True, False, False]

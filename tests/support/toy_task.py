@@ -1,0 +1,127 @@
+"""A task that none of ours is: which of three moods a text is in, by transformers' own heads for it.
+
+What a task has to say stands in TOY and in the functions that it names; nothing but this file and the registry knows
+of it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from prune.families.family import Family
+from prune.stock import teach_when_imported
+from prune.tasks import TASKS
+from prune.tasks.batch import Batch
+from prune.tasks.head import Head, HeadLinear
+from prune.tasks.task import Task
+
+MOODS = 3
+_INNER = {
+    "bert": HeadLinear("bert.pooler.dense", out="hidden", part="inner", activation="tanh"),
+    "distilbert": HeadLinear("pre_classifier", out="hidden", part="inner", activation="relu"),
+    "electra": HeadLinear("classifier.dense", out="hidden", part="inner", activation="gelu"),
+}
+_ROBERTAS = HeadLinear("classifier.dense", out="hidden", part="inner", activation="tanh")
+
+
+def _head(family: Family) -> Head:
+    inner = _INNER.get(family.model_type, _ROBERTAS)
+    last = "classifier.out_proj" if inner.key == "classifier.dense" else "classifier"
+    return Head("first token", (inner, HeadLinear(last, out="labels", part="moods")), ("logits",))
+
+
+TOY = Task(
+    name="mood",
+    purpose="telling moods apart",
+    model_class="ForSequenceClassification",
+    head=_head,
+    learning=__name__,
+)
+
+
+@contextmanager
+def registered() -> Iterator[None]:
+    """The toy is one of the tasks within."""
+    if not _TAUGHT:
+        teach_when_imported(tasks=[TOY])
+        _TAUGHT.append(TOY)
+    TASKS[TOY.name] = TOY
+    try:
+        yield
+    finally:
+        del TASKS[TOY.name]
+
+
+_TAUGHT: list[Task] = []
+
+
+def label_losses(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+    return functional.cross_entropy(outputs["logits"], batch["labels"], reduction="none")
+
+
+def teacher_losses(
+    outputs: Mapping[str, Tensor],
+    teacher_outputs: Mapping[str, Tensor],
+    batch: Mapping[str, Tensor],
+    *,
+    temperature: float,
+) -> Tensor:
+    ours, theirs = (
+        functional.log_softmax(each["logits"] / temperature, dim=-1) for each in (outputs, teacher_outputs)
+    )
+    return temperature**2 * ((theirs - ours) * theirs.exp()).sum(dim=-1)
+
+
+def are_right(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
+    return outputs["logits"].argmax(dim=-1) == batch["labels"]
+
+
+def labelled(batch: dict[str, Tensor], *, seed: int = 0) -> dict[str, Tensor]:
+    """The same batch with a mood for each row."""
+    generator = torch.Generator().manual_seed(seed)
+    return batch | {"labels": torch.randint(MOODS, (len(batch["input_ids"]),), generator=generator)}
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Texts of random tokens in memory, the second of which says the mood."""
+
+    rows: Sequence[NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, count: int, *, vocab_size: int, longest: int = 12, seed: int = 0) -> "Texts":
+        generator = np.random.default_rng(seed)
+        rows = [generator.integers(9, vocab_size, generator.integers(3, longest + 1)) for _ in range(count)]
+        for row in rows:
+            row[1] = generator.integers(MOODS)
+        return cls(rows)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.array([len(row) for row in self.rows], np.int64)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def select(self, indices: Any) -> "Texts":
+        return Texts([self.rows[index] for index in np.arange(len(self))[np.asarray(indices)]])
+
+    def split(self, held_out_share: float, seed: int) -> "tuple[Texts, Texts]":
+        held_out = np.random.default_rng(seed).permutation(len(self)) < round(held_out_share * len(self))
+        return self.select(~held_out), self.select(held_out)
+
+    def batch(self, indices: Sequence[int] | NDArray[np.int64], pad_token_id: int) -> Batch:
+        chosen = [self.rows[index] for index in indices]
+        shape = len(chosen), max(map(len, chosen))
+        ids, mask = np.full(shape, pad_token_id, np.int64), np.zeros(shape, np.int64)
+        for place, row in enumerate(chosen):
+            ids[place, : len(row)], mask[place, : len(row)] = row, 1
+        moods = np.array([row[1] for row in chosen], np.int64)
+        return Batch(ids, mask, None, {"labels": moods})
