@@ -12,10 +12,10 @@ from bench.measure.runners import runner
 from bench.models import Model
 from bench.workload import ROLES, Role
 from prune.tasks.batch import Batch, Outputs
-from prune.tasks.question_answering.figures import F1, HAS_ANSWER_F1, Figure, warnings
+from prune.tasks.question_answering.figures import F1, HAS_ANSWER_F1, Figure, figure_name, warnings
 from prune.tasks.question_answering.fitted_on import shares_any
-from prune.tasks.question_answering.natural_questions.compare import KINDS
 from prune.tasks.question_answering.reader import AnyTokenizer
+from prune.tasks.question_answering.readings import reading_of
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.significance import Interval
 from prune.tasks.question_answering.task import Exam, TaskName
@@ -95,7 +95,7 @@ class Accuracy:
         return self._served(HAS_ANSWER_F1)
 
     def _served(self, measure: str) -> list[Interval]:
-        names = (f"{measure} as served", *(f"{measure} of {kind} as served" for kind in KINDS))
+        names = [figure_name(measure, kind, "as served") for kind in reading_of(self.task).kinds]
         return [metric.change for metric in self.metrics if metric.change and metric.name in names]
 
     def to_dict(self) -> dict[str, Any]:
@@ -124,13 +124,7 @@ class Accuracy:
 
 def read_exam(task: TaskName, dev: Sequence[str]) -> Exam[Any]:
     """The questions in all of `dev`. Raises InputError where they cannot be read."""
-    if task == "nq":
-        from prune.tasks.question_answering.natural_questions.task import read_exam as read_nq_exam
-
-        return read_nq_exam(dev)
-    from prune.tasks.question_answering.squad.task import read_exam as read_squad_exam
-
-    return read_squad_exam(dev)
+    return reading_of(task).read_exam(dev)
 
 
 def check_accuracy(model: Model) -> None:

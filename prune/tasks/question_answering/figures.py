@@ -39,7 +39,12 @@ class Figure:
     @property
     def name(self) -> str:
         """In words."""
-        return f"{self.measure}{f' of {self.of}' if self.of else ''}{_JOINT[self.way]}{self.way}"
+        return figure_name(self.measure, self.of, self.way)
+
+
+def figure_name(measure: str, of: str, way: Way) -> str:
+    """What a figure of that kind is called; see `Figure`."""
+    return f"{measure}{f' of {of}' if of else ''}{_JOINT[way]}{way}"
 
 
 _JOINT: dict[Way, str] = {"as served": " ", "at the best threshold": " ", "none refused": ", "}

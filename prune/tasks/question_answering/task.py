@@ -1,6 +1,7 @@
-"""What a task must offer to be trained and measured on; SQuAD and Natural Questions each do."""
+"""What a form of annotated questions must offer, to be trained and measured on; see `readings` for those there are."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from prune.tasks.batch import Run
@@ -18,7 +19,7 @@ TaskName = Literal["squad", "nq"]
 Answers = TypeVar("Answers")
 
 
-class TrainingData(Protocol):
+class Questions(Protocol):
     """Annotated questions, however many; read as they are needed."""
 
     @property
@@ -28,6 +29,14 @@ class TrainingData(Protocol):
     @property
     def num_questions(self) -> int | None:
         """None where they were not counted."""
+
+
+class TrainingData(Questions, Protocol):
+    """A training set."""
+
+    @property
+    def skipped(self) -> str:
+        """On what cannot be trained on, a sentence; '' where all can."""
 
     def windows(
         self, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
@@ -40,16 +49,8 @@ class TrainingData(Protocol):
         """The windows of `count` questions drawn at random; 0 is all questions."""
 
 
-class Exam(Protocol, Generic[Answers]):
+class Exam(Questions, Protocol, Generic[Answers]):
     """A development set. Answers are what an engine found, and can be written down as plain values."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the questions and their answers: other data have another one."""
-
-    @property
-    def num_questions(self) -> int | None:
-        """None where they were not counted."""
 
     def ask(
         self,
@@ -80,3 +81,26 @@ class Exam(Protocol, Generic[Answers]):
         thresholds: tuple[float, float] | None = None,
     ) -> Comparison:
         """Score two engines and what lies between them; as served by fitted thresholds, or those given for the two."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What of a training set is taken, where that is not all of it."""
+
+    null_share: float
+    """Of the windows without an answer, where most are."""
+    seed: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One form of annotated questions."""
+
+    name: TaskName
+    """As --task calls it."""
+    read_training: Callable[[str, Drawing], TrainingData]
+    """What a source holds to train on. Raises InputError where it cannot be read."""
+    read_exam: Callable[[Sequence[str]], Exam[Any]]
+    """What the sources hold to measure on. Raises InputError where they cannot be read."""
+    kinds: tuple[str, ...] = ("",)
+    """The kinds of answers that have figures of their own, as `figures.Figure.of` names them."""

@@ -1,4 +1,4 @@
-"""Natural Questions as a task: what to train on and what to measure on, streamed from any set of files."""
+"""Natural Questions: what to train on and what to measure on, streamed from any set of files."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from prune.tasks.batch import Run
 from prune.tasks.question_answering.answer import Progress
 from prune.tasks.question_answering.figures import Comparison
-from prune.tasks.question_answering.natural_questions.compare import compare, habit_of
+from prune.tasks.question_answering.natural_questions.compare import KINDS, compare, habit_of
 from prune.tasks.question_answering.natural_questions.examine import NqAnswers, examine
 from prune.tasks.question_answering.natural_questions.passages import read_passages
 from prune.tasks.question_answering.natural_questions.shards import shards
@@ -21,6 +21,7 @@ from prune.tasks.question_answering.natural_questions.windows import (
 )
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.task import Drawing, Reading
 from prune.tasks.question_answering.windows import Window
 from trellis.errors import InputError, Parameter
 
@@ -32,20 +33,35 @@ _MOST_TO_DIGEST = 1 << 30
 
 
 @dataclass(frozen=True)
-class NqTraining:
+class NqDocuments:
     """Annotated documents: `source` is a file, a directory or a pattern, see `shards`.
 
     Raises InputError where it names no files.
     """
 
     source: str
+
+    def __post_init__(self) -> None:
+        shards(self.source)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Names the files, see `fingerprint`."""
+        return fingerprint(self.source)
+
+    @property
+    def num_questions(self) -> None:
+        """Counting them would mean reading all files."""
+
+
+@dataclass(frozen=True)
+class NqTraining(NqDocuments):
+    """Documents to train on."""
+
     null_share: float = NULL_SHARE
     """Of the windows without an answer, how many are trained on."""
     seed: int = 0
     """Decides which ones."""
-
-    def __post_init__(self) -> None:
-        shards(self.source)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -53,8 +69,9 @@ class NqTraining:
         return f"{fingerprint(self.source)} {self.null_share} {self.seed}"
 
     @property
-    def num_questions(self) -> None:
-        """Counting them would mean reading all files."""
+    def skipped(self) -> str:
+        """Nothing is: what cannot be read is an error."""
+        return ""
 
     def windows(
         self, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
@@ -92,25 +109,8 @@ class NqTraining:
 
 
 @dataclass(frozen=True)
-class NqExam:
-    """Documents to measure on: `source` is a file, a directory or a pattern, see `shards`.
-
-    Raises InputError where it names no files.
-    """
-
-    source: str
-
-    def __post_init__(self) -> None:
-        shards(self.source)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Names the files, see `fingerprint`."""
-        return fingerprint(self.source)
-
-    @property
-    def num_questions(self) -> None:
-        """Counting them would mean reading all files."""
+class NqExam(NqDocuments):
+    """Documents to measure on."""
 
     def ask(
         self,
@@ -149,6 +149,11 @@ class NqExam:
         return compare(before, after, habit, thresholds=thresholds)
 
 
+def read_training(source: str, drawing: Drawing) -> NqTraining:
+    """The documents to train on. Raises InputError where `source` names no files."""
+    return NqTraining(source, drawing.null_share, drawing.seed)
+
+
 def read_exam(sources: Sequence[str]) -> NqExam:
     """The documents to measure on. Raises InputError where more than one source is named, or it has no files."""
     if len(sources) > 1:
@@ -157,6 +162,9 @@ def read_exam(sources: Sequence[str]) -> NqExam:
             *(Parameter("dev"), len(sources), Parameter("task", "nq")),
         )
     return NqExam(sources[0])
+
+
+NATURAL_QUESTIONS = Reading("nq", read_training, read_exam, KINDS)
 
 
 def fingerprint(source: str) -> str:

@@ -1,4 +1,4 @@
-"""SQuAD as a task: what to train on and what to measure on, from any source that `read_squad` reads."""
+"""SQuAD: what to train on and what to measure on, from any source that `read_squad` reads."""
 
 import hashlib
 import math
@@ -15,7 +15,8 @@ from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.squad.compare import compare, habit_of
-from prune.tasks.question_answering.squad.reading import read_squad
+from prune.tasks.question_answering.squad.reading import read_squad, read_trainable
+from prune.tasks.question_answering.task import Drawing, Reading
 from prune.tasks.question_answering.windows import Window, make_windows
 from trellis.errors import InputError, Parameter
 
@@ -24,20 +25,31 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SquadTraining:
-    """Questions with their answers; windows of one context have one group."""
+class SquadQuestions:
+    """Questions with their answers."""
 
     questions: Sequence[Question]
 
     @property
     def fingerprint(self) -> str:
-        """Names the questions and their answers."""
-        return fingerprint(self.questions)
+        """A digest of the questions, their contexts and their answers."""
+        digest = hashlib.sha256()
+        for question in self.questions:
+            digest.update(repr(question).encode())
+        return digest.hexdigest()
 
     @property
     def num_questions(self) -> int:
         """All of them."""
         return len(self.questions)
+
+
+@dataclass(frozen=True)
+class SquadTraining(SquadQuestions):
+    """Questions to train on; windows of one context have one group."""
+
+    skipped: str = ""
+    """On those that cannot be trained on."""
 
     def windows(
         self, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
@@ -59,20 +71,8 @@ class SquadTraining:
 
 
 @dataclass(frozen=True)
-class SquadExam:
+class SquadExam(SquadQuestions):
     """Questions to measure on."""
-
-    questions: Sequence[Question]
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the questions and their answers."""
-        return fingerprint(self.questions)
-
-    @property
-    def num_questions(self) -> int:
-        """All of them."""
-        return len(self.questions)
 
     def ask(
         self,
@@ -120,6 +120,11 @@ class SquadExam:
         return compare(self.questions, before, after, habit, thresholds=thresholds)
 
 
+def read_training(source: str, drawing: Drawing) -> SquadTraining:
+    """All questions of `source` that can be trained on, see `read_trainable`, also for the errors."""
+    return SquadTraining(*read_trainable(source, split="train"))
+
+
 def read_exam(sources: Sequence[str]) -> SquadExam:
     """The questions of all `sources`, see `read_squad`, as one exam.
 
@@ -137,12 +142,7 @@ def read_exam(sources: Sequence[str]) -> SquadExam:
     return SquadExam(list(questions.values()))
 
 
-def fingerprint(questions: Sequence[Question]) -> str:
-    """A digest of the questions, their contexts and their answers."""
-    digest = hashlib.sha256()
-    for question in questions:
-        digest.update(repr(question).encode())
-    return digest.hexdigest()
+SQUAD = Reading("squad", read_training, read_exam)
 
 
 def _windows(
