@@ -1,49 +1,38 @@
-"""From logits to answers: the best spans of each question and what each is worth, beside "no answer".
-
-The best one is that of prune.tasks.question_answering.spans.best_spans, to the tie; this adds what follows it,
-and shares.
-"""
+"""From logits to answers: the best spans of each question and what each is worth, beside "no answer"."""
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from answer.answers import Answer, Span
 from prune.tasks.question_answering.questions import Question
-from prune.tasks.question_answering.spans import finite_logits, span_scores
-from prune.tasks.question_answering.windows import NULL_POSITION, Window
+from prune.tasks.question_answering.spans import Floats, Read
+from prune.tasks.question_answering.spans import decode as decode_spans
+from prune.tasks.question_answering.windows import Window
 
-Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
 def decode(
     questions: Sequence[Question],
-    read: Iterable[tuple[Window, NDArray[np.floating], NDArray[np.floating]]],
+    read: Iterable[Read],
     *,
     max_answer_length: int,
     null_threshold: float,
     top_k: int = 1,
 ) -> list[Answer]:
-    """Answer each question from its windows with their start and end logits, [length] or longer each.
+    """Answer each question from its windows with their logits, see `prune.tasks.question_answering.spans.decode`.
 
-    They may come one by one, those of one question in the order of its context: of each question are kept its
-    `top_k` best spans, and those that the next window may hold as well. Spans of different windows or tokens
-    that stand for the same characters are one, with its best score. Raises InputError where a logit is not finite.
+    Of each question are kept its `top_k` best spans, and those that the next window may hold as well. Of equals the
+    first window's, then the earliest, then the shortest is the better. Spans of different windows or tokens that
+    stand for the same characters are one, with its best score. Raises InputError where a logit is not finite.
     """
-    answers: dict[int, Answer] = {}
-    begun: dict[int, _Found] = {}
-    for window, raw_start, raw_end in read:
-        question = questions[window.question]
-        start, end = (finite_logits(each, window, question) for each in (raw_start, raw_end))
-        found = begun.setdefault(window.question, _Found(top_k))
-        found.add(window, start, end, max_answer_length)
-        if window.is_last:
-            answers[window.question] = begun.pop(window.question).answer(question, null_threshold)
-    return [answers[index] for index in range(len(questions))]
+    begin = partial(_Ranked, top_k, null_threshold)
+    return decode_spans(questions, read, begin, max_answer_length=max_answer_length)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +73,9 @@ _BEYOND = np.iinfo(np.int32).max
 _NONE = _Spans(np.empty(0), *(np.empty(0, np.int64) for _ in range(3)))
 
 
-class _Found:
-    """What is known of one question."""
-
-    def __init__(self, top_k: int) -> None:
-        self._top_k = top_k
+class _Ranked:
+    def __init__(self, top_k: int, null_threshold: float) -> None:
+        self._top_k, self._null_threshold = top_k, null_threshold
         self._count = 0
         """Spans that came."""
         self._null_score = math.inf
@@ -100,20 +87,19 @@ class _Found:
         self._everything = -math.inf
         """Log of the sum of exp(score), of all spans that are not open."""
 
-    def add(self, window: Window, start: Floats, end: Floats, max_answer_length: int) -> None:
-        """Take in the next window: its spans from the first token on, of those that start alike the shortest first."""
-        self._null_score = min(self._null_score, float(start[NULL_POSITION] + end[NULL_POSITION]))
+    def add(self, window: Window, spans: Floats, null_score: float) -> None:
+        """Take in its spans from the first token on, of those that start alike the shortest first."""
+        self._null_score = min(self._null_score, null_score)
         inside = window.offsets[:, 0] >= 0
         self._close(self._open.begins < window.offsets[inside, 0].min(initial=_BEYOND))
-        scores = span_scores(start, end, inside, max_answer_length)
-        first, extent = np.nonzero(scores > -np.inf)
+        first, extent = np.nonzero(spans > -np.inf)
         offsets = window.offsets.astype(np.int64)
         places = np.arange(self._count, self._count + len(first))
-        self._open += _Spans(scores[first, extent], offsets[first, 0], offsets[first + extent, 1], places)
+        self._open += _Spans(spans[first, extent], offsets[first, 0], offsets[first + extent, 1], places)
         self._count += len(first)
 
-    def answer(self, question: Question, null_threshold: float) -> Answer:
-        """What to say, once no window follows."""
+    def result(self, question: Question) -> Answer:
+        """What to say."""
         self._close(np.full(len(self._open.scores), True))
         everything = np.logaddexp(self._everything, self._null_score)
         best = self._best
@@ -129,7 +115,7 @@ class _Found:
             spans=spans,
             null_odds=null_odds,
             null_probability=math.exp(self._null_score - everything),
-            refused=null_odds > null_threshold,
+            refused=null_odds > self._null_threshold,
         )
 
     def _close(self, chosen: NDArray[np.bool_]) -> None:

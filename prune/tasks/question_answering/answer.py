@@ -3,16 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from prune.tasks.batch import Batch, Outputs, Run
 from prune.tasks.question_answering import END, START
 from prune.tasks.question_answering.pool import Pace, pooled
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.reader import AnyTokenizer
 from prune.tasks.question_answering.settings import DecodingSettings
-from prune.tasks.question_answering.spans import Prediction, best_spans
+from prune.tasks.question_answering.spans import Prediction, Read, best_spans
 from prune.tasks.question_answering.squad.metrics import SquadScore, score
 from prune.tasks.question_answering.windows import (
     BATCH_SIZE,
@@ -27,9 +24,6 @@ from trellis.errors import InputError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-Logits = NDArray[np.floating]
-Read = tuple[Window, Logits, Logits]
-"""A window that an engine has read, with its start and end logits, [length] each."""
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from prune.tasks.batch import Batch, Ints
+from prune.tasks.batch import Batch
 from prune.tasks.question_answering.library_faults import FAILS_ON_TEXT, library_faults
 from prune.tasks.question_answering.pieces import PIECE, pieces
 from prune.tasks.question_answering.questions import Question
@@ -42,8 +42,8 @@ class Window:
     """Token at which the first annotated answer starts; NULL_POSITION where it is not wholly in here."""
     end_position: int
     """Its last token, inclusive."""
-    is_last: bool = True
-    """Whether no window of this context follows."""
+    is_last: bool = False
+    """Whether it is known that no window of this context follows."""
 
 
 def make_windows(
