@@ -209,13 +209,22 @@ class Worker(Protocol):
     load_seconds: float
     device_bytes: int | None
 
-    def prepare(self, load: Load) -> list[float]: ...
+    def prepare(self, load: Load) -> list[float]:
+        """Seconds of the calls that warmed it up for `load`; the first one may allocate and compile."""
+        ...
 
-    def turns(self, number: int, calls: int, full_wake: bool) -> list[Turn]: ...
+    def turns(self, number: int, calls: int, full_wake: bool) -> list[Turn]:
+        """So many turns in a row, each of so many timed calls (of each client), after one untimed call, which is a whole
+        one (`full_wake`) or one row's."""
+        ...
 
-    def peak_bytes(self) -> int | None: ...
+    def peak_bytes(self) -> int | None:
+        """Most resident memory of its process so far; None where the system does not say."""
+        ...
 
-    def cpu_seconds(self) -> float | None: ...
+    def cpu_seconds(self) -> float | None:
+        """Processor time that its process took so far; None where the system does not say."""
+        ...
 
 
 Open = Callable[[EngineSpec, Role, float], AbstractContextManager[Worker]]

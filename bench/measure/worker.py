@@ -46,7 +46,10 @@ STABLE = 0.03
 
 
 def main(parent: int, load: Callable[[EngineSpec], Bind] = bind) -> None:
-    """Serve requests from stdin until it ends; `parent` is the process that this one must not outlive."""
+    """Serve requests from stdin until it ends; `parent` is the process that this one must not outlive.
+
+    Raises SystemExit where that has ended already, or after a fault, which was answered.
+    """
     _die_with(parent)
     # Libraries print where they like: keep the answers' channel to ourselves, give them stderr.
     answers = os.fdopen(os.dup(1), "w", buffering=1)

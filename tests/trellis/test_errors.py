@@ -35,6 +35,8 @@ def test_what_a_user_wrote_is_no_template() -> None:
 
 
 def test_an_error_of_another_process_reads_alike() -> None:
-    error = pickle.loads(pickle.dumps(InstallationError("{} is {!r}; see {}.", Parameter("distill"), "{}", 3)))
+    error = pickle.loads(
+        pickle.dumps(InstallationError("{} is {!r}; see {}.", Parameter("distill"), "{}", 3))
+    )
     assert isinstance(error, InstallationError)
     assert str(error) == "distill is '{}'; see 3."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from trellis.html.format import fit
 from trellis.html.markup import Markup
 from trellis.html.scale import Scale, around
-from trellis.html.svg import LETTER, WIDTH, Point, chart, line, mark, text, x_axis
+from trellis.html.svg import BOLD_LETTER, LETTER, WIDTH, Point, chart, line, mark, text, x_axis
 
 _ROW, _HEADING = 34.0, 22.0
 _ROOM = WIDTH / LETTER
@@ -47,7 +47,7 @@ def intervals(
     for heading, each in groups:
         if heading:
             y += _HEADING
-            parts.append(text(0, y - 6, fit(heading, int(_ROOM)), class_="heading"))
+            parts.append(text(0, y - 6, fit(heading, int(WIDTH / BOLD_LETTER)), class_="heading"))
         for row in each:
             parts += _row(row, scale, y, reference)
             y += _ROW

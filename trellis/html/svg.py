@@ -10,6 +10,8 @@ from trellis.html.scale import Scale
 WIDTH = 360.0
 LETTER = 6.5
 """What a letter takes of a line, in wide type."""
+BOLD_LETTER = 7.2
+"""The same of bold type."""
 
 _SAMPLE, _LINE = 31.0, 16.0
 """What stands before a name in a legend, and from one line of it to the next."""

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from support.html_tree import tree
 from support.plain_result import plain_result
-from support.results import Side, comparison, realistic, result
+from support.results import Side, comparison, realistic, result, workloads
 
 from bench.result.result import Result
 from bench.workload import Traffic
@@ -59,8 +59,13 @@ document.getElementById("page").onload = event => {{
     return box.width < 200 || box.height < 30 || !chart.querySelector("rect, circle, path");
   }}).length;
   for (const each of page.querySelectorAll("details")) each.open = true;
+  const beyond = [...page.querySelectorAll("th, td, li, figcaption")].filter(each => {{
+    const words = page.createRange();
+    words.selectNodeContents(each);
+    return words.getBoundingClientRect().right > each.getBoundingClientRect().right + 0.5;
+  }}).map(each => each.textContent);
   document.querySelector("pre").textContent = JSON.stringify({{
-    width: root.clientWidth, needed: root.scrollWidth, title: page.title, outside, empty,
+    width: root.clientWidth, needed: root.scrollWidth, title: page.title, outside, empty, beyond,
     charts: page.querySelectorAll("svg.chart").length,
     paper: getComputedStyle(page.body).backgroundColor,
     letters: page.querySelector("svg.chart text").getBoundingClientRect().height,
@@ -103,11 +108,23 @@ def _many_kinds() -> list[dict[str, Any]]:
     for compared in long["comparisons"]:
         for role in ("baseline", "candidate"):
             compared[role]["name"] = f"/{'very-' * 40}long/{compared[role]['name']}"
+    unbroken = "very" * 40
+    sides = [Side(f"{letter}{unbroken}.onnx", f1=60.0) for letter in "ab"]
+    whole = Side(f"whole{unbroken}", f1=61.0)
+    loads = workloads([1, 16], [384])
+    one_baseline = result([comparison(side, whole, loads=loads) for side in sides])
+    two = result([comparison(sides[0], whole), comparison(sides[1])])
     deep = Side("deep.onnx", {"num_heads": [11, 0] * 3, "intermediate_size": [12288, 0] * 3})
     deeper = comparison(deep)
     deeper["candidate"]["original_shape"] = {"num_heads": [128] * 6, "intermediate_size": [12288] * 6}
     traffic = Traffic("padded to the longest in the batch", ((10, 20), (30,)), None, 2)
-    return [long, result([deeper]), plain_result([0.5] * 3, [0.6] * 3, loads=(traffic,), f1=(60.0, 59.5))]
+    return [
+        long,
+        one_baseline,
+        two,
+        result([deeper]),
+        plain_result([0.5] * 3, [0.6] * 3, loads=(traffic,), f1=(60.0, 59.5)),
+    ]
 
 
 def test_no_errors_and_every_chart_is_drawn(tmp_path: Path) -> None:
@@ -129,6 +146,7 @@ def test_pages_fit_the_screen_and_words_their_charts(tmp_path: Path, width: int)
         found = _probed(_page_of(data), tmp_path, width)
         assert found["needed"] <= found["width"]
         assert found["outside"] == []
+        assert found["beyond"] == []
         assert found["empty"] == 0
         assert found["letters"] >= 10
 
