@@ -1,68 +1,54 @@
 """What groups of options refuse of each other, in one place: each by itself cannot know of it."""
 
-from prune.methods import Method
-from prune.methods.options import L0
+from prune.methods.method import Method, lacks_labels
 from prune.options import Amount, Data, Training
 from prune.train.settings import TrainingSettings
 from trellis.errors import InputError, Parameter
 
 
 def check_together(
-    amount: Amount, method: Method, l0: L0, data: Data, training: Training, settings: TrainingSettings
+    amount: Amount, method: Method, data: Data, training: Training, settings: TrainingSettings
 ) -> None:
     """Raise InputError where two groups contradict each other, or one needs what another leaves out."""
-    _check_amount(amount, l0)
-    _check_method(amount, method, l0, data)
-    _check_calibration(amount, l0, data)
+    _check_amount(amount, method)
+    _check_needs(amount, method, data)
+    _check_calibration(amount, method, data)
     _check_training(amount, data, training, settings)
 
 
-def _check_amount(amount: Amount, l0: L0) -> None:
-    weights = [name for name in ("lambda_heads", "lambda_ffn") if getattr(l0, name) is not None]
-    for weight, fraction in (("lambda_heads", "prune_heads"), ("lambda_ffn", "prune_ffn")):
-        if weight in weights and getattr(amount, fraction) is not None:
+def _check_amount(amount: Amount, method: Method) -> None:
+    for name, replaced in method.amounts.items():
+        if getattr(amount, replaced) is not None:
             raise InputError(
                 "{} and {} both say how much to remove; give one of them.",
-                *(Parameter(fraction), Parameter(weight)),
+                *(Parameter(replaced), Parameter(name)),
             )
+    own = list(method.amounts)
     for name in ("shape", "plan"):
-        if weights and getattr(amount, name) is not None:
+        if own and getattr(amount, name) is not None:
             raise InputError(
                 "{} and {} both say how much to remove; give one of them.",
-                *(Parameter(name), Parameter(weights[0])),
+                *(Parameter(name), Parameter(own[0])),
             )
-    if amount.no_prune and weights:
+    if amount.no_prune and own:
         raise InputError(
             "{} and {} contradict each other; give one of them.",
-            *(Parameter("no_prune"), Parameter(weights[-1])),
+            *(Parameter("no_prune"), Parameter(own[-1])),
         )
 
 
-def _check_method(amount: Amount, method: Method, l0: L0, data: Data) -> None:
-    wanted = Parameter("method", "l0")
-    if l0.is_weighted and method != "l0":
-        raise InputError(
-            "{} and {} weigh gates of {}, not {}; add {}.",
-            *(Parameter("lambda_heads"), Parameter("lambda_ffn"), wanted, method, wanted),
-        )
-    if method == "l0" and not (data.train or amount.no_prune or amount.plan):
-        raise InputError(
-            "{} trains gates on annotated questions; name them with {}.", wanted, Parameter("train")
-        )
-    for name, is_given in (("gate_share", l0.gate_share != 1), ("joint", l0.joint)):
-        if is_given and method != "l0":
-            raise InputError(
-                "{} is about gates, which {} has none of; add {}.", Parameter(name), method, wanted
-            )
+def _check_needs(amount: Amount, method: Method, data: Data) -> None:
+    if method.needs == "labels" and not (data.train or amount.no_prune or amount.plan):
+        raise lacks_labels(method)
 
 
-def _check_calibration(amount: Amount, l0: L0, data: Data) -> None:
+def _check_calibration(amount: Amount, method: Method, data: Data) -> None:
     if amount.no_prune and data.calibration:
         raise InputError(
             "{} and {} contradict each other; give one of them.",
             *(Parameter("no_prune"), Parameter("calibration")),
         )
-    if data.calibration and (amount.is_given or l0.is_weighted):
+    if data.calibration and (amount.is_given or method.amounts):
         raise InputError(
             "{} guides the search for how much to remove, and you said how much; to score by questions of your "
             "own, give them with {}.",

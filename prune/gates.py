@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from prune.families.layers import layers_of
-from prune.methods import KINDS, Kind
-from prune.plan import Plan
+from prune.plan import KINDS, Kind, Plan
 
 
 class Gate(nn.Module):

@@ -6,13 +6,19 @@ A unit is one attention head or one feed-forward activation; a higher score is w
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from prune.shape import LayerShape, ModelShape
 from trellis.errors import InputError
+
+Kind = Literal["heads", "intermediate"]
+"""The two kinds of units: attention heads and feed-forward activations."""
+
+KINDS: tuple[Kind, ...] = ("heads", "intermediate")
+UNIT_NAMES: dict[Kind, str] = {"heads": "heads", "intermediate": "feed-forward activations"}
 
 LayerScores = tuple[NDArray[np.float64], ...]
 """One vector per layer, one number per unit."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,21 +13,14 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from prune.checkpoint import weights_digest
 from prune.loaded_model import LoadedModel
-from prune.methods import Kind
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import STATE_FILE, remove_damaged_state
-from prune.methods.l0 import TrainedGates, train_gates
-from prune.methods.penalty import Penalty
-from prune.methods.score import score
 from prune.modes import placed
-from prune.plan import Scores
 from prune.tasks.question_answering.answer import torch_runner
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.stored import FILE, StoredWindows, store_windows
 from prune.tasks.question_answering.task import Exam, TrainingData
 from prune.tasks.question_answering.windows import pad_token_id_of
 from prune.train import checkpoints
-from prune.train.precision import autocast, precision_of
+from prune.train.precision import precision_of
 from prune.train.settings import TrainingSettings
 from prune.train.trainer import train
 from prune.work import Work, reading
@@ -40,7 +33,6 @@ Progress = Callable[[str, int, int], None]
 
 Answers = TypeVar("Answers")
 
-UNIT_NAMES: dict[Kind, str] = {"heads": "heads", "intermediate": "feed-forward activations"}
 _WEIGHTS, _ANSWERS, _CHECKPOINTS = "model.safetensors", "answers.json", "checkpoints"
 
 
@@ -64,7 +56,7 @@ def stored_windows(
     """All windows of `data` as `settings` cut them, on disk."""
     inputs = {
         "data": data.fingerprint,
-        "tokenizer": _tokenizer_digest(subject.tokenizer),
+        "tokenizer": tokenizer_digest(subject.tokenizer),
         "max_length": settings.max_length,
         "stride": settings.stride,
         "max_question_length": settings.max_question_length,
@@ -77,73 +69,6 @@ def stored_windows(
     _, directory = work.stage("windows", inputs, compute, kept=[f"windows/{FILE}"])
     with reading(directory):
         return TrainingWindows(StoredWindows.open(directory / "windows"), directory.name)
-
-
-def gains(
-    work: Work, data: TrainingData, subject: LoadedModel, num_questions: int, seed: int, progress: Progress
-) -> Scores:
-    """Scores by gain, from `num_questions` of the training data, drawn at random; 0 is all of them."""
-
-    def compute(_: Path) -> dict[str, Any]:
-        windows = data.sample(num_questions, seed, subject.tokenizer, subject.settings)
-        return score(
-            "gain",
-            subject.model,
-            windows,
-            pad_token_id=pad_token_id_of(subject.tokenizer),
-            progress=lambda done, total: progress("scoring heads and activations", done, total),
-        ).to_dict()
-
-    inputs = {
-        "model": weights_digest(subject.model),
-        "tokenizer": _tokenizer_digest(subject.tokenizer),
-        "data": data.fingerprint,
-        "num_questions": num_questions,
-        "seed": seed,
-        "settings": subject.settings.to_dict(),
-    }
-    result, directory = work.stage("gains", inputs, compute)
-    with reading(directory):
-        return Scores.from_dict(result)
-
-
-def trained_gates(
-    work: Work,
-    subject: LoadedModel,
-    windows: TrainingWindows,
-    penalties: Mapping[Kind, Penalty],
-    settings: GateSettings,
-    precision: str,
-    progress: Progress,
-) -> TrainedGates:
-    """Gates for the kinds of units that have a penalty, trained jointly where there are two."""
-    what = f"training gates of {' and '.join(UNIT_NAMES[kind] for kind in penalties)}"
-
-    def compute(directory: Path) -> dict[str, Any]:
-        gates = train_gates(
-            subject.model,
-            windows.stored,
-            penalties,
-            settings,
-            pad_token_id=pad_token_id_of(subject.tokenizer),
-            directory=directory,
-            autocast=lambda: autocast(precision),
-            progress=lambda record, steps: progress(f"{what} ({record.in_words()})", record.step, steps),
-        )
-        return gates.to_dict()
-
-    inputs = {
-        "model": weights_digest(subject.model),
-        "windows": windows.key,
-        "penalties": {kind: asdict(penalty) for kind, penalty in penalties.items()},
-        "settings": asdict(settings),
-        "precision": precision,
-    }
-    result, directory = work.stage(
-        "gates", inputs, compute, together=True, passing=[STATE_FILE], clean=remove_damaged_state
-    )
-    with reading(directory):
-        return TrainedGates.from_dict(result)
 
 
 def continued_training(
@@ -220,7 +145,7 @@ def asked(
 
     inputs = {
         "model": weights_digest(model),
-        "tokenizer": _tokenizer_digest(subject.tokenizer),
+        "tokenizer": tokenizer_digest(subject.tokenizer),
         "questions": exam.fingerprint,
         "settings": settings.to_dict(),
     }
@@ -229,7 +154,8 @@ def asked(
         return exam.from_json(read_json(directory / _ANSWERS, "file of answers"))
 
 
-def _tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Names what the tokenizer makes of a text: another one has another digest."""
     backend: Any = tokenizer
     text = json.dumps([backend.backend_tokenizer.to_str(), tokenizer.model_input_names])
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,25 +1,29 @@
 """How far a model can be cut before its own answers change: no data of the user's, no training.
 
-The model answers a set of questions; half of its answers are the labels that gain scores by, the other half
-is what a cut model must go on giving.
+The model answers a set of questions. Where there are annotated questions to choose units by, all of its answers
+are what a cut model must go on giving; otherwise half of them are the labels that units are chosen by.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
 
-from prune.cut import shrink
-from prune.families.layers import shape_of
-from prune.loaded_model import LoadedModel
-from prune.methods import Method
-from prune.methods.score import score
-from prune.plan import Plan, Scores, plan_fractions
+from prune.cost.passes import FORWARD, Passes, lot_of, without
+from prune.methods.job import Job
+from prune.methods.method import Method, Ranking
+from prune.methods.target import Fractions, Outlook
+from prune.plan import Plan
 from prune.search.agreement import Agreement, agreement
+from prune.search.amount import Amount, Choice
 from prune.tasks.question_answering.builtin import halves
-from prune.tasks.question_answering.questions import Answer, Question
-from prune.tasks.question_answering.spans import Prediction
-from prune.tasks.question_answering.windows import pad_token_id_of
+from prune.tasks.question_answering.questions import Question
 from trellis.errors import InputError
+from trellis.progress import Report
+
+if TYPE_CHECKING:
+    from prune.work import Work
 
 NEARLY_CONSTANT = 0.9
 """Share of one and the same answer at which a model's answers say nothing about what it needs."""
@@ -27,8 +31,8 @@ NEARLY_CONSTANT = 0.9
 LARGEST_PERCENT = 62
 """Largest cut tried: at half, answers already change beyond use without training; 62 takes six trials."""
 
-Progress = Callable[[str, int, int], None]
-"""Called with (what is done, units done, units in all)."""
+MULTIPLE_OF = 8
+"""What widths are rounded up to: the last vector of an odd width is computed half empty."""
 
 
 @dataclass(frozen=True)
@@ -52,95 +56,115 @@ class Search:
     checking_questions: int
 
 
-def own_answers(
-    subject: LoadedModel,
-    questions: Sequence[Question],
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Question]:
-    """The same questions with what the model answers as their only answer, or with none where it refuses."""
-    threshold = subject.settings.null_threshold
-    return [
-        replace(question, answers=_as_label(prediction, threshold))
-        for question, prediction in zip(questions, subject.answer(questions, progress=progress), strict=True)
-    ]
+@dataclass(frozen=True)
+class ByAgreement(Amount):
+    """The largest common fraction of heads and activations that keeps the model's own answers.
 
-
-def search(
-    subject: LoadedModel,
-    questions: Sequence[Question],
-    *,
-    scores: Scores | None = None,
-    method: Method = "gain",
-    min_agreement: float = 90.0,
-    multiple_of: int = 8,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Search:
-    """Bisect for the largest common fraction of heads and activations that keeps the model's own answers.
-
-    A cut passes where the mean token F1 with the uncut model's answers on the checking half is at least
-    `min_agreement` percent; units are scored by `method` on the other half. Where there are `scores`
-    already, by whatever method, all of `questions` check. Raises InputError for an agreement outside 0..100,
-    and for too few questions.
+    A cut passes where the mean token F1 with the uncut model's answers is at least `min_agreement` percent.
+    Raises InputError for an agreement outside 0..100.
     """
-    if not 0 <= min_agreement <= 100:
-        raise InputError(f"The agreement to keep is {min_agreement}; expected a percentage from 0 to 100.")
-    if not questions:
-        raise InputError("There are no questions to ask the model; give at least two paragraphs of them.")
 
-    def report(what: str) -> Callable[[int, int], None] | None:
-        return (lambda done, total: progress(what, done, total)) if progress else None
+    questions: Sequence[Question]
+    min_agreement: float = 90.0
+    multiple_of: int = MULTIPLE_OF
 
-    labelled = own_answers(subject, questions, report("asking the model"))
-    scoring, checking = ([], labelled) if scores else halves(labelled, seed)
-    found = Search(None, 0, None, _nearly_constant(labelled), (), len(scoring), len(checking))
-    if found.reason:
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_agreement <= 100:
+            raise InputError(
+                f"The agreement to keep is {self.min_agreement}; expected a percentage from 0 to 100."
+            )
+
+    def settle(self, method: Method, job: Job, work: "Work", progress: Report) -> Choice:
+        """Bisect for it. Raises InputError for too few questions."""
+        if not self.questions:
+            raise InputError("There are no questions to ask the model; give at least two paragraphs of them.")
+        asked = replace(job, text=self.questions, answered=False)
+        labelled = asked.own_answers(lambda done, total: progress("asking the model", done, total))
+        scoring, checking = self._divided(labelled, job)
+        found = Search(None, 0, None, _nearly_constant(labelled), (), len(scoring), len(checking))
+        if found.reason:
+            return Choice(None, f"exported whole: {found.reason}", found)
+        ranking = method.rank(_with_labels(job, scoring), None, work, progress)
+        found = self._bisected(found, ranking, job, checking, progress)
+        if found.plan is None:
+            return Choice(None, f"exported whole: {found.reason}", found, ranking.found, ranking.warnings)
+        cut = ranking.finished(ranking.cut(self._target(found.percent)))
+        how = f"removed as much as keeps {self.min_agreement:g} % agreement"
+        return Choice(cut, how, found, ranking.found, ranking.warnings)
+
+    def outlook(self, method: Method, job: Job) -> Outlook:
+        """All of the model may stay, or as little as the largest cut leaves."""
+        largest = LARGEST_PERCENT / 100
+        said = (
+            f"It would be cut as far as it keeps {self.min_agreement:g} % agreement with its own answers: how much "
+            "that leaves of it, only these answers can say."
+        )
+        return Outlook(without(job.whole, largest, largest), job.whole, said)
+
+    def passes(self, method: Method, job: Job) -> Iterator[Passes]:
+        """Asking the model, what the method computes, and as many trials as the bisection may take."""
+        lot = lot_of(job.subject, self.questions)
+        yield job.counter.passes("asking the model", lot, job.shapes, FORWARD)
+        scoring, checking = self._divided(self.questions, job)
+        yield from method.passes(_with_labels(job, scoring), None)
+        lot = lot_of(job.subject, checking)
+
+        @cache
+        def trials(passes: int, fails: int) -> tuple[int, int, float, float]:
+            """(fewest, most) trials still to come, and (least, most) multiply-adds."""
+            if fails - passes <= 1:
+                return 0, 0, 0.0, 0.0
+            percent = (passes + fails) // 2
+            cost = job.counter.sorted(lot, without(job.whole, percent / 100, percent / 100))
+            ways = trials(percent, fails), trials(passes, percent)
+            few, many = min(way[0] for way in ways), max(way[1] for way in ways)
+            low, high = min(way[2] for way in ways), max(way[3] for way in ways)
+            return few + 1, many + 1, low + cost, high + cost
+
+        few, many, low, high = trials(0, LARGEST_PERCENT + 1)
+        yield Passes("trying cuts", (few * lot.count, many * lot.count), (0, 0), (low, high))
+
+    def _divided(
+        self, questions: Sequence[Question], job: Job
+    ) -> tuple[Sequence[Question], Sequence[Question]]:
+        """(what units are chosen by, what checks the cuts)."""
+        return ([], questions) if job.train else halves(questions, job.seed)
+
+    def _target(self, percent: int) -> Fractions:
+        return Fractions(percent / 100, percent / 100, self.multiple_of)
+
+    def _bisected(
+        self, found: Search, ranking: Ranking, job: Job, checking: Sequence[Question], progress: Report
+    ) -> Search:
+        subject = job.subject
+        reference = [question.answers[0].text if question.answers else "" for question in checking]
+        passes, fails = 0, LARGEST_PERCENT + 1
+        while fails - passes > 1:
+            percent = (passes + fails) // 2
+            cut = ranking.cut(self._target(percent))
+            told = _telling(progress, f"trying {percent} % removed")
+            predictions = subject.answer(checking, cut.of(subject.model), told)
+            texts = [prediction.answer(subject.settings.null_threshold) for prediction in predictions]
+            kept = agreement(checking, reference, texts)
+            found = replace(found, trials=(*found.trials, Trial(percent, kept)))
+            if kept.mean >= self.min_agreement:
+                passes = percent
+                found = replace(found, plan=cut.plan, percent=percent, agreement=kept)
+            else:
+                fails = percent
+        if found.plan is None or found.plan.shape == job.whole:  # rounding may give everything back
+            reason = f"no cut keeps {self.min_agreement:g} % agreement with the model's own answers"
+            return replace(found, plan=None, percent=0, agreement=None, reason=reason)
         return found
-    scores = scores or score(
-        method,
-        subject.model,
-        subject.windows(scoring),
-        pad_token_id=pad_token_id_of(subject.tokenizer),
-        seed=seed,
-        progress=report("scoring heads and activations"),
-    )
-    return _bisect(found, subject, checking, scores, min_agreement, multiple_of, report)
 
 
-def _bisect(
-    found: Search,
-    subject: LoadedModel,
-    checking: Sequence[Question],
-    scores: Scores,
-    min_agreement: float,
-    multiple_of: int,
-    report: Callable[[str], Callable[[int, int], None] | None],
-) -> Search:
-    reference = [question.answers[0].text if question.answers else "" for question in checking]
-    passes, fails = 0, LARGEST_PERCENT + 1
-    while fails - passes > 1:
-        percent = (passes + fails) // 2
-        fraction = percent / 100
-        plan = plan_fractions(scores, heads=fraction, intermediate=fraction, multiple_of=multiple_of)
-        cut = shrink(subject.model, plan)
-        predictions = subject.answer(checking, cut, report(f"trying {percent} % removed"))
-        texts = [prediction.answer(subject.settings.null_threshold) for prediction in predictions]
-        kept = agreement(checking, reference, texts)
-        found = replace(found, trials=(*found.trials, Trial(percent, kept)))
-        if kept.mean >= min_agreement:
-            passes = percent
-            found = replace(found, plan=plan, percent=percent, agreement=kept)
-        else:
-            fails = percent
-    if found.plan is None or found.plan.shape == shape_of(subject.model):  # rounding may give everything back
-        reason = f"no cut keeps {min_agreement:g} % agreement with the model's own answers"
-        return replace(found, plan=None, percent=0, agreement=None, reason=reason)
-    return found
+def _with_labels(job: Job, scoring: Sequence[Question]) -> Job:
+    """The job for a method: by the user's annotated questions where there are any, else by those the model answered."""
+    return job if job.train else replace(job, text=scoring, answered=True)
 
 
-def _as_label(prediction: Prediction, null_threshold: float) -> tuple[Answer, ...]:
-    text = prediction.answer(null_threshold)
-    return (Answer(text, prediction.best_start),) if text else ()
+def _telling(progress: Report, what: str) -> Callable[[int, int], None]:
+    return lambda done, total: progress(what, done, total)
 
 
 def _nearly_constant(labelled: Sequence[Question]) -> str | None:

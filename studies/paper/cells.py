@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from prune.methods import Method
+Method = Literal["l0", "gain", "random"]
+"""The methods that are compared."""
 
 Kind = Literal["heads", "ffn"]
 Part = Literal["point", "curve", "option"]

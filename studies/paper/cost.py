@@ -20,9 +20,9 @@ from transformers import PreTrainedModel
 from prune.checkpoint import load, random_model
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original, shape_of
-from prune.methods.gate_settings import GateSettings
-from prune.methods.l0 import train_gates
-from prune.methods.penalty import Penalty, paper_weight
+from prune.methods.l0.penalty import Penalty, paper_weight
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.training import train_gates
 from prune.shape import ModelShape
 from prune.tasks.question_answering.stored import StoredWindows
 from prune.tasks.question_answering.windows import Window

@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from prune.methods import Method
-from studies.paper.cells import Kind
+from studies.paper.cells import Kind, Method
 from studies.paper.names import curve_name
 from studies.paper.scores import Estimate, Score, difference, estimate, pooled
 from studies.paper.study_result import StudyResult

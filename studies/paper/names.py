@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from prune.methods import Method
-from studies.paper.cells import WHOLE, YARDSTICK, Kind
+from studies.paper.cells import WHOLE, YARDSTICK, Kind, Method
 
 Training = Literal["none", "retrain", "distill"]
 """How a model went on after it was cut."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from prune.methods import Method
+from studies.paper.cells import Method
 from studies.paper.names import Training
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ import pytest
 import torch
 from support import tiny
 
-import prune.methods.l0
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import STATE_FILE
-from prune.methods.penalty import Penalty
+import prune.methods.l0.training
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import STATE_FILE
 from prune.stages import asked, continued_training, gains, stored_windows, trained_gates
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DecodingSettings
@@ -117,7 +117,7 @@ def damage(root: Path, generator: random.Random) -> str:
 
 def damaged_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int) -> Counter[str]:
     """So many damaged folders, whole ones and such that were cut off in gates and in training; how they ended."""
-    monkeypatch.setattr(prune.methods.l0, "_SAVE_EVERY", 0)
+    monkeypatch.setattr(prune.methods.l0.training, "_SAVE_EVERY", 0)
     right = road(tmp_path / "whole", said := [])
     assert said == []
     for name, stop in (("gates", "training gates"), ("training", "distilling")):

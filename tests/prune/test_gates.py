@@ -10,8 +10,7 @@ from support import tiny
 from prune.cut import shrink
 from prune.families.layers import layers_of
 from prune.gates import Gate, GatedModel
-from prune.methods import KINDS, Kind
-from prune.plan import Plan, keep_all
+from prune.plan import KINDS, Kind, Plan, keep_all
 
 LAYERS = range(tiny.NUM_LAYERS)
 

@@ -16,7 +16,8 @@ _HEAVY = {"torch", "transformers", "datasets", "onnx"}
         "import prune",
         "from prune import InputError, LayerShape, ModelShape",
         "import prune.families.config, prune.families.tensors, prune.cost, trellis.errors, prune.plan, prune.shape, "
-        "prune.source, trellis.files.replace, prune.search.agreement, prune.methods.random, "
+        "prune.source, trellis.files.replace, prune.search.agreement, prune.methods, "
+        "prune.search.by_agreement, prune.search.given, "
         "prune.tasks.question_answering.answer, prune.tasks.question_answering.builtin, "
         "prune.tasks.question_answering.windows",
     ],

@@ -16,12 +16,15 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from prune.cut import shrink
 from prune.loaded_model import LoadedModel
-from prune.methods.gate_settings import GateSettings
-from prune.methods.l0 import TrainedGates
-from prune.methods.penalty import Penalty
-from prune.methods.score import score
+from prune.methods.batches import training_batches
+from prune.methods.gain.gradients import gain_scores
+from prune.methods.gain.method import gains
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.ranking import trained_gates
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.training import TrainedGates
 from prune.plan import Plan, Scores
-from prune.stages import TrainingWindows, asked, continued_training, gains, stored_windows, trained_gates
+from prune.stages import TrainingWindows, asked, continued_training, stored_windows
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.squad.task import SquadExam, SquadTraining
@@ -291,9 +294,8 @@ def test_gains_are_scored_once_and_come_back_to_the_bit(road: Road) -> None:
     first = scored()
     calls = told.calls
     sample = data.sample(6, 3, road.subject.tokenizer, SETTINGS)
-    expected = score(
-        "gain", road.subject.model, sample, pad_token_id=road.subject.source.encoder.pad_token_id
-    )
+    model = road.subject.model
+    expected = gain_scores(model, training_batches(model, sample, pad_token_id=0))
     for again in (first, scored()):
         for kind in ("heads", "intermediate"):
             for ours, theirs in zip(getattr(again, kind), getattr(expected, kind), strict=True):

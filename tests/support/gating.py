@@ -14,11 +14,12 @@ import numpy as np
 from support import tiny, training
 
 from prune.cut import shrink
-from prune.methods import gate_state, l0
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import Record
-from prune.methods.l0 import TrainedGates, train_gates
-from prune.methods.penalty import Penalty
+from prune.methods.l0 import state as gate_state
+from prune.methods.l0 import training as l0
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import Record
+from prune.methods.l0.training import TrainedGates, train_gates
 from trellis.errors import InputError
 from trellis.ranks import ranks
 

@@ -4,7 +4,6 @@ import numpy as np
 from support import tiny
 
 from prune.methods.random import random_scores
-from prune.methods.score import score
 from prune.plan import plan_fractions
 from prune.shape import LayerShape, ModelShape
 
@@ -34,11 +33,3 @@ def test_every_head_goes_equally_often() -> None:
         removed += np.isin(np.arange(8), kept, invert=True)
     assert removed.sum() == 1600
     assert ((removed - 200) ** 2 / 200).sum() < 24.3  # chi-square of 7 degrees of freedom, at 0.999
-
-
-def test_random_needs_no_questions() -> None:
-    scores = score("random", tiny.model(), [], pad_token_id=0, seed=5)
-    assert all(
-        np.array_equal(a, b)
-        for a, b in zip(scores.heads, random_scores(tiny.WHOLE, seed=5).heads, strict=True)
-    )

@@ -13,15 +13,19 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from prune.cut import shrink
 from prune.families.layers import shape_of
+from prune.methods import method_named
+from prune.methods.job import Job
 from prune.methods.random import random_scores
 from prune.plan import plan_fractions
 from prune.search.agreement import agreement
-from prune.search.by_agreement import LARGEST_PERCENT, Search, own_answers, search
+from prune.search.by_agreement import LARGEST_PERCENT, ByAgreement, Search
 from prune.shape import LayerShape, ModelShape
 from prune.tasks.question_answering.answer import answer, torch_runner
 from prune.tasks.question_answering.builtin import halves
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.question_answering.squad.task import SquadTraining
+from prune.work import open_work
 from trellis.errors import InputError
 
 SETTINGS = DecodingSettings(max_length=64, stride=8, max_question_length=16, max_answer_length=5)
@@ -53,11 +57,23 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 @pytest.fixture
 def find(tokenizer: PreTrainedTokenizerFast) -> Find:
-    def find(model: PreTrainedModel | None = None, **options: Any) -> Search:
-        settings = options.pop("settings", SETTINGS)
-        subject = tiny.subject(model or tiny.model(seed=1), tokenizer, settings)
-        defaults: dict[str, Any] = {"multiple_of": 1, "questions": QUESTIONS}
-        return search(subject, **(defaults | options))
+    def find(
+        model: PreTrainedModel | None = None,
+        *,
+        settings: DecodingSettings = SETTINGS,
+        method: str = "gain",
+        train: SquadTraining | None = None,
+        seed: int = 0,
+        progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+        **options: Any,
+    ) -> Search:
+        job = Job(tiny.subject(model or tiny.model(seed=1), tokenizer, settings), train, seed=seed)
+        amount = ByAgreement(**{"questions": QUESTIONS, "multiple_of": 1} | options)
+        with open_work(None) as work:
+            choice = amount.settle(method_named(method)(), job, work, progress)
+        found: Search = choice.search
+        assert choice.plan == found.plan
+        return found
 
     return find
 
@@ -157,15 +173,14 @@ def test_a_cut_model_can_be_searched_further(find: Find) -> None:
     found.plan.shape.check_within(shape_of(cut))
 
 
-def test_where_there_are_scores_already_all_questions_check_the_cut_they_make(find: Find) -> None:
-    scores = random_scores(tiny.WHOLE, seed=5)
-    told: set[str] = set()
-    found = find(scores=scores, min_agreement=50, progress=lambda what, done, total: told.add(what))
+def test_where_there_are_annotated_questions_all_that_the_model_answers_check_the_cut(find: Find) -> None:
+    options: dict[str, Any] = {"method": "random", "train": SquadTraining(QUESTIONS), "seed": 5}
+    found = find(min_agreement=50, **options)
     assert (found.scoring_questions, found.checking_questions) == (0, 32)
-    assert "scoring heads and activations" not in told
     fraction = found.percent / 100
+    scores = random_scores(tiny.WHOLE, seed=5)
     assert found.plan == plan_fractions(scores, heads=fraction, intermediate=fraction)
-    alone = find(scores=scores, min_agreement=50, questions=QUESTIONS[:4])  # one paragraph: nothing to halve
+    alone = find(min_agreement=50, questions=QUESTIONS[:4], **options)  # one paragraph: nothing to halve
     assert alone.checking_questions == 4
 
 
@@ -175,7 +190,7 @@ def test_a_models_own_answers_lie_in_their_context_and_refusals_have_none(
     model = tiny.model(seed=1)
     odds = [one.null_odds for one in answer(QUESTIONS, tokenizer, torch_runner(model), settings=SETTINGS)]
     half_refused = replace(SETTINGS, null_threshold=float(np.median(odds)))
-    labelled = own_answers(tiny.subject(model, tokenizer, half_refused), QUESTIONS)
+    labelled = Job(tiny.subject(model, tokenizer, half_refused), text=QUESTIONS).own_answers()
     assert [(one.id, one.context) for one in labelled] == [(one.id, one.context) for one in QUESTIONS]
     assert Counter(len(question.answers) for question in labelled) == {0: 16, 1: 16}
     for question in labelled:
@@ -202,6 +217,6 @@ def test_too_few_questions_are_refused(find: Find) -> None:
     with pytest.raises(InputError, match="no questions to ask"):
         find(questions=[])
     with pytest.raises(InputError, match="no questions to ask"):
-        find(questions=[], scores=random_scores(tiny.WHOLE))
+        find(questions=[], train=SquadTraining(QUESTIONS))
     with pytest.raises(InputError, match=r"1 paragraph\(s\); at least two"):
         find(questions=QUESTIONS[:4])

@@ -1,88 +1,81 @@
 """What to keep of a model: what the command line says, or as much as the model's own answers need."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from prune.cut import check_plan
 from prune.families.layers import shape_of
 from prune.loaded_model import LoadedModel
-from prune.methods.hard_concrete import THRESHOLD
-from prune.methods.l0 import TrainedGates
-from prune.methods.score import score
-from prune.plan import Plan, Scores, plan_above, plan_fractions, plan_shape
-from prune.search.by_agreement import Search, own_answers, search
+from prune.methods.job import Job
+from prune.methods.target import Fractions, Sizes
+from prune.plan import Plan
+from prune.search.amount import Amount, Choice
+from prune.search.by_agreement import MULTIPLE_OF, ByAgreement
+from prune.search.given import Given, Unchanged, Units
 from prune.shape import ModelShape
-from prune.stages import Progress, TrainingWindows, gains
+from prune.stages import Progress
 from prune.tasks.question_answering.builtin import builtin_questions, search_questions
-from prune.tasks.question_answering.windows import pad_token_id_of
 from prune.work import Work
 from trellis.cli.prune_export.data import Data
-from trellis.cli.prune_export.gating import Scored, penalties_of, scores_by_gates
-from trellis.cli.prune_export.preflight import stays_as_it_is
+from trellis.cli.prune_export.preflight import stays_as_it_is, training_settings
 from trellis.cli.prune_export.request import Request
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 from trellis.files.json_file import read_json
 
-SEARCH_MULTIPLE = 8
-"""What a search rounds feed-forward widths up to: the last vector of an odd width is computed half empty."""
+
+def choose(request: Request, amount: Amount, job: Job, work: Work, progress: Progress) -> Choice:
+    """Decide what to keep. Raises InputError where nothing is to be cut, and the model would learn from itself."""
+    choice = amount.settle(request.method, job, work, progress)
+    learns_from_itself = request.training.distill is not None and not request.training.teacher
+    if choice.search and not choice.cut and learns_from_itself:
+        raise InputError(
+            "Nothing is to be cut, for {}, so that the model would learn from itself; say how much is to go ({}, {}), "
+            "or use {}.",
+            choice.search.reason,
+            *map(Parameter, ("prune_heads", "prune_ffn", "retrain")),
+        )
+    return choice
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What is to stay, and how that was found."""
-
-    plan: Plan | None
-    """None where the model is exported as it is."""
-    how: str
-    """In words: what decided the amount."""
-    search: Search | None = None
-    gates: tuple[TrainedGates, ...] = ()
-    """Where gates were trained: heads and feed-forward activations apart, or jointly."""
-    warnings: tuple[str, ...] = ()
-    """Whether gates did not come near what was wanted of them."""
-
-
-def choose(
-    request: Request,
-    subject: LoadedModel,
-    data: Data,
-    wanted: Plan | ModelShape | None,
-    windows: TrainingWindows | None,
-    work: Work,
-    progress: Progress,
-) -> Choice:
-    """Decide what to keep. `windows` are those of the training data, where gates are to be trained."""
-    if request.amount.no_prune:
-        return Choice(None, "exported unchanged (--no-prune)")
-    if stays_as_it_is(request, subject.source):
-        return Choice(None, "the model is already cut and is exported as it is")
-    if isinstance(wanted, Plan):
-        assert request.amount.plan
-        return Choice(wanted, f"kept what {request.amount.plan.name} says")
-    scored = None
-    if request.method == "l0":
-        assert windows is not None
-        penalties = penalties_of(request, shape_of(subject.model), wanted)
-        scored = scores_by_gates(request, subject, windows, penalties, work, progress)
-    if not request.amount_given:
-        return _search(request, subject, data, scored, work, progress)
-    scored = scored or Scored(_scores(request, subject, data, work, progress))
-    plan = plan_shape(scored.scores, wanted) if wanted else _plan(request, scored.scores)
-    return Choice(
-        plan, "removed what the command line asked for", gates=scored.gates, warnings=scored.warnings
+def job_of(request: Request, subject: LoadedModel, data: Data) -> Job:
+    """What a method has to work with."""
+    trains = data.train and (request.training.is_wanted or request.method.trains)
+    return Job(
+        subject,
+        data.train,
+        text=builtin_questions(),
+        training=request.settings,
+        reading=training_settings(request, subject) if trains else None,
+        seed=request.seed,
     )
 
 
-def read_wanted(request: Request, subject: LoadedModel) -> Plan | ModelShape | None:
-    """What --plan or --shape says, if one of them is given. Raises InputError where the model has not as much."""
+def amount_of(request: Request, subject: LoadedModel, data: Data) -> Amount:
+    """How much is to go. Raises InputError where --plan or --shape says what the model has not."""
+    given = "removed what the command line asked for"
+    if request.amount.no_prune:
+        return Unchanged("exported unchanged (--no-prune)")
+    if stays_as_it_is(request, subject.source):
+        return Unchanged("the model is already cut and is exported as it is")
     if request.amount.plan:
-        return _read_plan(request.amount.plan, subject)
-    if not request.amount.shape:
-        return None
-    wanted = ModelShape.from_dict(read_json(request.amount.shape, "model shape"))
+        return Units(_read_plan(request.amount.plan, subject), f"kept what {request.amount.plan.name} says")
+    if request.amount.shape:
+        return Given(_read_shape(request.amount.shape, subject), given)
+    if request.amount_given:
+        fractions = Fractions(
+            request.amount.prune_heads or 0.0,
+            request.amount.prune_ffn or 0.0,
+            request.amount.multiple_of or 1,
+        )
+        return Given(request.method.target(fractions), given)
+    questions = data.calibration or search_questions(request.seed)
+    return ByAgreement(questions, request.amount.min_agreement, request.amount.multiple_of or MULTIPLE_OF)
+
+
+def _read_shape(path: Path, subject: LoadedModel) -> Sizes:
+    wanted = ModelShape.from_dict(read_json(path, "model shape"))
     wanted.check_within(shape_of(subject.model))
-    return wanted
+    return Sizes(wanted)
 
 
 def _read_plan(path: Path, subject: LoadedModel) -> Plan:
@@ -100,71 +93,3 @@ def _read_plan(path: Path, subject: LoadedModel) -> Plan:
         )
     check_plan(plan, shape)
     return plan
-
-
-def _scores(request: Request, subject: LoadedModel, data: Data, work: Work, progress: Progress) -> Scores:
-    """Scores by gain or random: by the training data, or by the model's own answers."""
-    if request.method == "gain" and data.train:
-        return gains(work, data.train, subject, request.gain.train_questions, request.seed, progress)
-    windows = []
-    if request.method == "gain":
-        windows = subject.windows(
-            own_answers(
-                subject,
-                builtin_questions(),
-                lambda done, total: progress("asking the model", done, total),
-            )
-        )
-    return score(
-        request.method,
-        subject.model,
-        windows,
-        pad_token_id=pad_token_id_of(subject.tokenizer),
-        seed=request.seed,
-        progress=lambda done, total: progress("scoring heads and activations", done, total),
-    )
-
-
-def _plan(request: Request, scores: Scores) -> Plan:
-    """The fractions asked for; or, where λ was given, the gates that are likelier open than closed."""
-    multiple_of = request.amount.multiple_of or 1
-    fractions = plan_fractions(
-        scores,
-        heads=request.amount.prune_heads or 0.0,
-        intermediate=request.amount.prune_ffn or 0.0,
-        multiple_of=multiple_of,
-    )
-    if request.l0.lambda_heads is None and request.l0.lambda_ffn is None:
-        return fractions
-    above = plan_above(scores, THRESHOLD, multiple_of=multiple_of)
-    return Plan(
-        fractions.heads if request.l0.lambda_heads is None else above.heads,
-        fractions.intermediate if request.l0.lambda_ffn is None else above.intermediate,
-    )
-
-
-def _search(
-    request: Request, subject: LoadedModel, data: Data, scored: Scored | None, work: Work, progress: Progress
-) -> Choice:
-    if not scored and data.train:
-        scored = Scored(_scores(request, subject, data, work, progress))
-    found = search(
-        subject,
-        data.calibration or search_questions(request.seed),
-        scores=scored.scores if scored else None,
-        method=request.method,
-        min_agreement=request.amount.min_agreement,
-        multiple_of=request.amount.multiple_of or SEARCH_MULTIPLE,
-        seed=request.seed,
-        progress=progress,
-    )
-    gates, told = (scored.gates, scored.warnings) if scored else ((), ())
-    if found.plan is None:
-        if request.training.distill is not None and not request.training.teacher:
-            raise InputError(
-                f"Nothing is to be cut, for {found.reason}, so that the model would learn from itself; say how "
-                "much is to go (--prune-heads, --prune-ffn), or use --retrain."
-            )
-        return Choice(None, f"exported whole: {found.reason}", found, gates, told)
-    how = f"removed as much as keeps {request.amount.min_agreement:g} % agreement"
-    return Choice(found.plan, how, found, gates, told)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from export.options import Output
 from export.outputs import EXPORT
-from prune.methods.options import L0, Gain
+from prune.methods import chosen
+from prune.methods.method import Method
 from prune.options import Amount, Data, Training
 from prune.train.settings import TrainingSettings
 from trellis.cli.command import Command
@@ -62,15 +63,14 @@ def prune_export(
     arguments: Arguments,
     choosing: Choosing,
     amount: Amount,
-    l0: L0,
-    gain: Gain,
     data: Data,
     training: Training,
     settings: TrainingSettings,
     output: Output,
     files: Files,
+    *methods: Method,
 ) -> int:
-    """Do what was asked; the exit code."""
+    """Do what was asked; the exit code. `methods` are all that there are, with what was given of their options."""
     errors, out = Terminal(stderr=True), arguments.out
     end_cleanly_when_told_to()
     request, before = None, _identity(out)
@@ -79,11 +79,9 @@ def prune_export(
             model=arguments.model,
             out=out,
             revision=choosing.revision,
-            method=choosing.method,
+            method=chosen(choosing.method, methods),
             seed=choosing.seed,
             amount=amount,
-            l0=l0,
-            gain=gain,
             data=data,
             training=training,
             settings=settings,

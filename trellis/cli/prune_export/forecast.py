@@ -6,19 +6,21 @@ from rich.console import Console
 from rich.table import Table
 
 from prune.cost import multiply_adds, parameters
+from prune.cost.passes import Passes
 from prune.demo import TrainingPlan
 from prune.families.encoder import Encoder
 from prune.loaded_model import LoadedModel, open_model
-from prune.plan import Plan
+from prune.methods.job import Job
+from prune.search.amount import Amount
 from prune.shape import LayerShape, ModelShape
-from trellis.cli.prune_export.choice import read_wanted
+from trellis.cli.prune_export.choice import amount_of, job_of
 from trellis.cli.prune_export.data import Data, read_data
-from trellis.cli.prune_export.estimate import left_out, shape_after, time_range
-from trellis.cli.prune_export.preflight import check_machine, profiles_of, stays_as_it_is, teacher_of
+from trellis.cli.prune_export.estimate import left_out, time_range
+from trellis.cli.prune_export.preflight import check_machine, profiles_of, teacher_of
 from trellis.cli.prune_export.report import SEQ, layer_table
 from trellis.cli.prune_export.request import Request
 from trellis.cli.prune_export.speed import Rate, measured_rate
-from trellis.cli.prune_export.workload import Work, workload
+from trellis.cli.prune_export.workload import workload
 
 
 def forecast(request: Request, console: Console) -> None:
@@ -38,7 +40,8 @@ def forecast(request: Request, console: Console) -> None:
     subject = open_model(request.model, revision=request.revision)
     teacher = teacher_of(request, subject)  # is refused here as it would be then
     profiles_of(request, subject.source.encoder)
-    for line in _lines(request, subject, teacher, data, read_wanted(request, subject)):
+    amount, job = amount_of(request, subject, data), job_of(request, subject, data)
+    for line in _lines(request, amount, job, teacher, data):
         if isinstance(line, Table):
             console.print(line)
         else:
@@ -46,37 +49,22 @@ def forecast(request: Request, console: Console) -> None:
 
 
 def _lines(
-    request: Request,
-    subject: LoadedModel,
-    teacher: LoadedModel | None,
-    data: Data,
-    wanted: Plan | ModelShape | None,
+    request: Request, amount: Amount, job: Job, teacher: LoadedModel | None, data: Data
 ) -> Iterator[str | Table]:
-    source = subject.source
+    source = job.subject.source
     whole = source.original_shape
     yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
-    after, layers_known = shape_after(request, source, wanted)
-    if stays_as_it_is(request, source):
-        yield "It would be exported as it is."
-    elif after and layers_known:
-        yield layer_table(source.name, after, whole)
-    elif after:
-        yield f"Units would be chosen by {request.method}: layers come out unequal, with these totals."
-    elif request.amount_given:
-        yield "Gates would be trained against λ: how much they leave of the model, only training can say."
-    else:
-        yield (
-            f"It would be cut as far as it keeps {request.amount.min_agreement:g} % agreement with its own answers: "
-            "how much that leaves of it, only these answers can say."
-        )
+    outlook = amount.outlook(request.method, job)
+    after = outlook.known
+    yield layer_table(source.name, after, whole) if after and outlook.by_layer else outlook.in_words
     if after:
         yield from _sizes(request, source.encoder, after, whole)
     if epochs := request.training.epochs:
         how = "distilled" if request.training.distill else "retrained"
         yield f"Then {how}, {epochs:g} times over the training data."
-    work = workload(request, subject, teacher, data, wanted, after)
+    work = workload(request, amount, job, teacher, data)
     yield f"To compute: {'; '.join(map(_in_words, work))}."
-    yield f"{_time(work, measured_rate(subject))}{left_out(request, data)}."
+    yield f"{_time(work, measured_rate(job.subject))}{left_out(request, data)}."
 
 
 def _sizes(request: Request, encoder: Encoder, after: ModelShape, whole: ModelShape) -> Iterator[str]:
@@ -92,7 +80,7 @@ def _sizes(request: Request, encoder: Encoder, after: ModelShape, whole: ModelSh
     )
 
 
-def _in_words(work: Work) -> str:
+def _in_words(work: Passes) -> str:
     (few, many), (few_back, many_back) = work.forward, work.backward
     counts = [
         f"{few} windows" if few == many else f"{few} to {many} windows",
@@ -103,7 +91,7 @@ def _in_words(work: Work) -> str:
     return f"{work.what} ({', '.join(count for count in counts if not count.startswith('0 '))})"
 
 
-def _time(work: list[Work], rate: Rate) -> str:
+def _time(work: list[Passes], rate: Rate) -> str:
     busy = rate.load is not None and rate.load > rate.cores / 2
     others = (
         f" (the load on {rate.cores} cores is {rate.load:.1f} now, so that it takes longer)" if busy else ""

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from export.options import Output
-from prune.methods import Method
-from prune.methods.options import L0, Gain
+from prune.methods import DEFAULT, METHODS
 from prune.options import Amount, Data, Training
 from prune.train.settings import TrainingSettings
 from trellis.bounds import MOST_SEED, check_whole
@@ -32,7 +31,7 @@ class Choosing:
     Raises InputError where a number is out of range.
     """
 
-    method: Method = "gain"
+    method: Annotated[str, Value("|".join(METHODS))] = DEFAULT
     """Let this decide which units go: their gain, gates trained with an L0 penalty, or chance."""
     seed: int = 0
     """Draw with this whatever is drawn at random."""
@@ -78,11 +77,10 @@ GROUPS = (
     Group(Arguments, positional=True),
     Group(Choosing),
     Group(Amount),
-    Group(L0),
-    Group(Gain),
     Group(Data),
     Group(Training),
     Group(TrainingSettings, flags={"micro_batch_size": "--micro-batch"}, only=_SETTINGS),
     Group(Output),
     Group(Files, flags={"json_file": "--json", "html_file": "--html"}),
+    *map(Group, METHODS.values()),
 )

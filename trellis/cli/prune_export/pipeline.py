@@ -14,20 +14,19 @@ from export.provenance import TARGET
 from export.runtimes.tensorrt.build import BuiltEngine, build_engine
 from export.target import dialect_of
 from prune.checkpoint import save
-from prune.cut import shrink
 from prune.loaded_model import LoadedModel, open_model
+from prune.search.amount import Choice
 from prune.source import PROVENANCE_FILE, Source
 from prune.stages import Progress, TrainingWindows, asked, continued_training, stored_windows
 from prune.tasks.question_answering.figures import Comparison, warnings
 from prune.tasks.question_answering.settings import DECODING_FILE
 from prune.work import Work, open_work
-from trellis.cli.prune_export.choice import Choice, choose, read_wanted
+from trellis.cli.prune_export.choice import amount_of, choose, job_of
 from trellis.cli.prune_export.data import Data, read_data
 from trellis.cli.prune_export.estimate import estimate
 from trellis.cli.prune_export.preflight import (
     check_machine,
     profiles_of,
-    stays_as_it_is,
     teacher_of,
     training_settings,
 )
@@ -90,15 +89,16 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
         data = read_data(request)
         subject = open_model(request.model, revision=request.revision)
         origin = subject.source.provenance()
-        teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
+        teacher, amount = teacher_of(request, subject), amount_of(request, subject, data)
         for opened in (subject, teacher):  # of a hub id nobody knew the files before
             request.check_apart(parts_of(opened.source.directory) if opened else ())
         profiles = profiles_of(request, subject.source.encoder)
-        if ranks().count == 1 and (expected := estimate(request, subject, teacher, data, wanted)):
+        job = job_of(request, subject, data)
+        if ranks().count == 1 and (expected := estimate(request, amount, job, teacher, data)):
             progress(expected, 0, 1)
         windows = _windows(request, subject, data, work, progress)
-        choice = choose(request, subject, data, wanted, windows, work, progress)
-        smaller = shrink(subject.model, choice.plan) if choice.plan else subject.model
+        choice = choose(request, amount, job, work, progress)
+        smaller = choice.of(subject.model)
         training = None
         if request.training.is_wanted and windows:
             smaller = smaller if choice.plan else copy.deepcopy(smaller)
@@ -141,11 +141,8 @@ def run(request: Request, progress: Progress, *, began: float | None = None) -> 
 def _windows(
     request: Request, subject: LoadedModel, data: Data, work: Work, progress: Progress
 ) -> TrainingWindows | None:
-    """Windows of the training data on disk, where gates or the model are to be trained on them."""
-    trains_gates = request.method == "l0" and not (
-        request.amount.plan or stays_as_it_is(request, subject.source)
-    )
-    if not data.train or not (request.training.is_wanted or trains_gates):
+    """Windows of the training data on disk, where the cut model is to be trained on them."""
+    if not data.train or not request.training.is_wanted:
         return None
     return stored_windows(work, data.train, subject, training_settings(request, subject), progress)
 
@@ -197,7 +194,7 @@ def _write(
         settings = calibrated(settings, measured.accuracy, measured)
     provenance = dict(origin)
     if choice.plan:
-        method = "plan" if request.amount.plan else request.method
+        method = "plan" if request.amount.plan else request.method.name
         provenance |= {"method": method, "seed": request.seed, "how": choice.how}
     if request.training.is_wanted:
         kind = "distill" if request.training.retrain is None else "retrain"
@@ -257,7 +254,7 @@ def to_dict(outcome: Outcome) -> dict[str, Any]:
         "provenance": dict(metadata.provenance),
         "plan": choice.plan.to_dict() if choice.plan else None,
         "search": asdict(choice.search) | {"plan": None} if choice.search else None,
-        "gates": [{"log": gates.to_dict()["log"]} for gates in choice.gates],
+        **{"gates": [], **choice.found},
         "train_skipped": outcome.skipped or None,
         "training": outcome.training,
         "warnings": outcome.warnings(),

@@ -34,7 +34,7 @@ def check_machine(request: Request) -> None:
         )
     if request.training.is_wanted:
         request.settings.accumulation(ranks().count)
-    if request.training.is_wanted or request.method == "l0":
+    if request.training.is_wanted or request.method.trains:
         precision_of(request.settings.mixed_precision, torch.float32)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from export.options import Output
 from export.outputs import COMPANIONS, check_folder, parts_of
 from prune.contradictions import check_together
-from prune.methods import Method
-from prune.methods.options import L0, Gain
+from prune.methods import DEFAULT, METHODS
+from prune.methods.method import Method
 from prune.options import Amount, Data, Training
 from prune.train.settings import TrainingSettings
 from trellis.cli.prune_export.options import Files
@@ -24,11 +24,9 @@ class Request:
     model: str
     out: Path
     revision: str | None = None
-    method: Method = "gain"
+    method: Method = field(default_factory=METHODS[DEFAULT])
     seed: int = 0
     amount: Amount = field(default_factory=Amount)
-    l0: L0 = field(default_factory=L0)
-    gain: Gain = field(default_factory=Gain)
     data: Data = field(default_factory=Data)
     training: Training = field(default_factory=Training)
     settings: TrainingSettings = field(default_factory=TrainingSettings)
@@ -36,13 +34,13 @@ class Request:
     files: Files = field(default_factory=Files)
 
     def __post_init__(self) -> None:
-        check_together(self.amount, self.method, self.l0, self.data, self.training, self.settings)
+        check_together(self.amount, self.method, self.data, self.training, self.settings)
         self.output.check_with(self.data.dev)
 
     @property
     def amount_given(self) -> bool:
         """Whether the user says how much to remove; otherwise the model's own answers decide."""
-        return self.amount.is_given or self.l0.is_weighted
+        return self.amount.is_given or bool(self.method.amounts)
 
     @property
     def is_demo(self) -> bool:
@@ -52,7 +50,7 @@ class Request:
     @property
     def keeps_work(self) -> bool:
         """Whether there are stages long enough to be worth keeping."""
-        return self.is_demo or self.training.is_wanted or self.method == "l0" or self.files.work is not None
+        return self.is_demo or self.training.is_wanted or self.method.trains or self.files.work is not None
 
     @property
     def work_directory(self) -> Path:

@@ -31,7 +31,7 @@ ATTEMPTS = """
 import json, os, signal, sys, time
 from pathlib import Path
 import trellis.cli.prune_export.pipeline, trellis.cli.prune_export.report
-import prune.methods.l0, prune.train.checkpoints, prune.work
+import prune.methods.l0.training, prune.train.checkpoints, prune.work
 from trellis.cli.prune_export.command import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,7 +49,7 @@ def kill_after(owner, name, calls):
     setattr(owner, name, counted)
 
 WHERE = {
-    "gates": (prune.methods.l0, "write_state"),
+    "gates": (prune.methods.l0.training, "write_state"),
     "training": (prune.train.checkpoints, "finish"),
     "stage": (prune.work, "write_note"),
     "writing": (trellis.cli.prune_export.pipeline, "write_artifact"),
@@ -59,7 +59,7 @@ for end in ends:
     log.write_text("")
     if not (child := os.fork()):
         os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 2)
-        prune.methods.l0._SAVE_EVERY = 0
+        prune.methods.l0.training._SAVE_EVERY = 0
         if "after" in end:
             kill_after(*WHERE[end["after"]], end["calls"])
         sys.argv = ["prune-export", *arguments]

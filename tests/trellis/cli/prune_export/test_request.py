@@ -23,8 +23,14 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     "fraction below 0": (("--prune-ffn", "-0.5"), "--prune-ffn is -0.5; expected a fraction"),
     "negative λ": ((*L0, "--lambda-heads", "-1"), "--lambda-heads is -1.0; expected a number of at least 0."),
     "infinite λ": ((*L0, "--lambda-ffn", "inf"), "--lambda-ffn is inf; expected a number"),
-    "λ of gain": (("--lambda-heads", "1"), "weigh gates of --method l0, not gain; add --method l0."),
-    "λ of random": (("--method", "random", "--lambda-ffn", "1"), "of --method l0, not random"),
+    "λ of gain": (
+        ("--lambda-heads", "1"),
+        "--lambda-heads is about gates, which gain has none of; add --method l0.",
+    ),
+    "λ of random": (
+        ("--method", "random", "--lambda-ffn", "1"),
+        "--lambda-ffn is about gates, which random has none",
+    ),
     "two amounts of heads": (
         (*L0, "--prune-heads", "0.5", "--lambda-heads", "1"),
         "--prune-heads and --lambda-heads both say how much to remove; give one of them.",

@@ -18,7 +18,7 @@ from export.metadata import read_metadata
 from prune.checkpoint import load, save
 from prune.cut import shrink
 from prune.families.layers import shape_of
-from prune.methods.hard_concrete import THRESHOLD
+from prune.methods.l0.hard_concrete import THRESHOLD
 from prune.plan import Plan
 from prune.shape import ModelShape
 from prune.tasks.question_answering.questions import Answer, Question
@@ -227,7 +227,7 @@ def test_gates_that_hardly_closed_are_said_above_all_else(room: Room, joint: boo
     assert max(closed.values()) < 0.1
     expected = [
         f"The gates of {kind} closed {closed[key]:.0%}, and {wanted:.0%} was wanted: what is cut was hardly chosen "
-        "by them. Train them on more data or for longer (--train, --gate-share, --gate-epochs), or cut less."
+        "by them. Train them on more data or for longer, or cut less."
         for kind, key, wanted in (
             ("heads", "heads", 0.5),
             ("feed-forward activations", "intermediate", 0.25),

@@ -1,8 +1,6 @@
 """What --dry-run counts is what a run then computes: windows that pass forward, and that pass forward and back."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,25 +10,24 @@ import torch
 from support import tiny
 from support.commands import invoke
 from support.requests import request as request_of
-from torch import nn
-from torch.nn.modules.module import register_module_forward_hook
-from transformers import PreTrainedModel
+from support.seeing import seeing
 
 from export.options import Output
 from prune.checkpoint import save
 from prune.cost import multiply_adds
+from prune.cost.passes import SAMPLED, Passes
 from prune.loaded_model import open_model
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.squad.reading import write_squad
 from prune.train.settings import TrainingSettings
 from trellis.cli.prune_export import pipeline
-from trellis.cli.prune_export.choice import read_wanted
+from trellis.cli.prune_export.choice import amount_of, job_of
 from trellis.cli.prune_export.command import COMMAND
 from trellis.cli.prune_export.data import read_data
-from trellis.cli.prune_export.estimate import estimate, shape_after
+from trellis.cli.prune_export.estimate import estimate
 from trellis.cli.prune_export.preflight import teacher_of
 from trellis.cli.prune_export.request import Request
-from trellis.cli.prune_export.workload import SAMPLED, Work, workload
+from trellis.cli.prune_export.workload import workload
 
 SENTENCE = (
     "the old pear tree was trained against a south wall by her sons and pruned every winter until it fell"
@@ -60,39 +57,13 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Seen:
-    """Rows that went through question-answering models, and what they cost."""
-
-    def __init__(self) -> None:
-        self.forward = self.backward = 0
-
-    def note(self, module: nn.Module, _: Any, output: Any) -> None:
-        if isinstance(module, PreTrainedModel) and hasattr(output, "start_logits"):
-            rows = len(output.start_logits)
-            if output.start_logits.requires_grad:
-                self.backward += rows
-            else:
-                self.forward += rows
-
-
-@contextmanager
-def seeing() -> Iterator[Seen]:
-    seen = Seen()
-    handle = register_module_forward_hook(seen.note)
-    try:
-        yield seen
-    finally:
-        handle.remove()
-
-
-def counted(request: Request) -> list[Work]:
+def counted(request: Request) -> list[Passes]:
     data, subject = read_data(request), open_model(request.model)
-    teacher, wanted = teacher_of(request, subject), read_wanted(request, subject)
-    after, _ = shape_after(request, subject.source, wanted)
-    return workload(request, subject, teacher, data, wanted, after)
+    amount, job = amount_of(request, subject, data), job_of(request, subject, data)
+    return workload(request, amount, job, teacher_of(request, subject), data)
 
 
-def total(work: list[Work], end: int) -> tuple[int, int]:
+def total(work: list[Passes], end: int) -> tuple[int, int]:
     return sum(each.forward[end] for each in work), sum(each.backward[end] for each in work)
 
 
@@ -152,7 +123,7 @@ def test_a_search_computes_between_the_fewest_and_the_most_that_were_counted(
 
 
 def test_shorter_windows_to_train_on_are_more_and_cost_less_each(room: Path, tmp_path: Path) -> None:
-    def trained(length: int) -> Work:
+    def trained(length: int) -> Passes:
         request = request_of(
             model=str(room / "model"), out=tmp_path / "m.onnx", no_prune=True, train=str(room / "train.json"),
             retrain=1.0, train_length=length, settings=EXACT,
@@ -224,15 +195,19 @@ def test_more_work_takes_longer_in_proportion(
         model=str(room / "model"), out=tmp_path / "m.onnx", no_prune=True, dev=(str(room / "dev.json"),)
     )
 
+    def estimated(request: Request) -> str | None:
+        data, subject = read_data(request), open_model(request.model)
+        amount, job = amount_of(request, subject, data), job_of(request, subject, data)
+        return estimate(request, amount, job, None, data)
+
     def seconds(request: Request) -> tuple[float, float]:
-        subject = open_model(request.model)
-        said = estimate(request, subject, None, read_data(request), None)
+        said = estimated(request)
         assert said
         found = re.match(r"([\d.]+) s to ([\d.]+) s in all, where nothing else is at work", said)
         assert found, said
         return float(found[1]), float(found[2])
 
-    assert estimate(request, open_model(request.model), None, read_data(request), None) is None  # a moment
+    assert estimated(request) is None  # a moment
     monkeypatch.setattr("trellis.cli.prune_export.estimate.WORTH_SAYING", 0)
     work = sum(each.multiply_adds[0] for each in counted(request))
     assert seconds(request) == pytest.approx((0.7 * work / 1e6, 1.6 * work / 1e6), abs=0.5)

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from scipy.integrate import quad
 
-from prune.methods.hard_concrete import HIGH, LOW, TEMPERATURE, THRESHOLD, probability_open, sample
+from prune.methods.l0.hard_concrete import HIGH, LOW, TEMPERATURE, THRESHOLD, probability_open, sample
 
 LOG_ALPHAS = [-6.0, -3.3, THRESHOLD, -1.0, 0.0, 0.4, 1.5, 3.0, 6.0]
 SHUT, FULL = -LOW / (HIGH - LOW), (1 - LOW) / (HIGH - LOW)

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from prune.methods import KINDS, Kind
-from prune.methods.penalty import Penalty
+from prune.methods.l0.penalty import Penalty
+from prune.plan import KINDS, Kind
 from trellis.files.disk import clear
 from trellis.files.notes import run_of
 from trellis.files.replace import replace_file

@@ -7,8 +7,8 @@ import pytest
 from support import gating
 from support.gating import Run
 
-from prune.methods import l0
-from prune.methods.gate_state import STATE_FILE, Record
+from prune.methods.l0 import training as l0
+from prune.methods.l0.state import STATE_FILE, Record
 
 PENALTIES: dict[str, dict[str, Any]] = {
     "heads": {"weight": 0.05, "target": 0.4},

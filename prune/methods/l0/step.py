@@ -14,11 +14,11 @@ from transformers import PreTrainedModel
 
 from prune.families.layers import encoder_and_original
 from prune.gates import Gate, GatedModel
-from prune.methods import Kind
 from prune.methods.batches import tensors_of
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import GateState, Record
-from prune.methods.hard_concrete import probability_open, sample
+from prune.methods.l0.hard_concrete import probability_open, sample
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import GateState, Record
+from prune.plan import Kind
 from prune.tasks.batch import INPUTS
 from prune.tasks.learning import learning_of
 from prune.tasks.question_answering.stored import StoredWindows

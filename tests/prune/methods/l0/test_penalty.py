@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from prune.methods import Kind
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import GateState, Record
-from prune.methods.hard_concrete import probability_open
-from prune.methods.penalty import Penalty, paper_weight
+from prune.methods.l0.hard_concrete import probability_open
+from prune.methods.l0.penalty import Penalty, paper_weight
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import GateState, Record
+from prune.plan import Kind
 from trellis.errors import InputError
 
 STEPS = 400

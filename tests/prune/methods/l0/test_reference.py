@@ -16,10 +16,11 @@ from transformers import PreTrainedModel
 
 from prune.cut import shrink
 from prune.families.layers import encoder_and_original, layers_of
-from prune.methods import KINDS, Kind, gate_step
-from prune.methods.gate_settings import GateSettings
-from prune.methods.l0 import TrainedGates, train_gates
-from prune.methods.penalty import Penalty
+from prune.methods.l0 import step as gate_step
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.training import TrainedGates, train_gates
+from prune.plan import KINDS, Kind
 from prune.tasks.question_answering.stored import StoredWindows
 from prune.train.order import epoch_order
 

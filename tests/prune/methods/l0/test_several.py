@@ -8,9 +8,9 @@ import pytest
 from support import gating
 from support.gating import Run
 
-from prune.methods import l0
-from prune.methods.gate_state import Record
-from prune.methods.l0 import TrainedGates
+from prune.methods.l0 import training as l0
+from prune.methods.l0.state import Record
+from prune.methods.l0.training import TrainedGates
 
 HEADS: dict[str, dict[str, Any]] = {"heads": {"weight": 0.05}}
 BOTH: dict[str, dict[str, Any]] = HEADS | {"intermediate": {"weight": 0.002, "target": 0.4}}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from support import tiny, training
 
-from prune.methods import Kind
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import read_state
-from prune.methods.hard_concrete import probability_open
-from prune.methods.l0 import train_gates
-from prune.methods.penalty import Penalty, paper_weight
+from prune.methods.l0.hard_concrete import probability_open
+from prune.methods.l0.penalty import Penalty, paper_weight
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import read_state
+from prune.methods.l0.training import train_gates
+from prune.plan import Kind
 
 UNITS: dict[Kind, int] = {
     "heads": tiny.NUM_LAYERS * tiny.NUM_HEADS,

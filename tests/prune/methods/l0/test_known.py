@@ -13,14 +13,13 @@ from transformers import PreTrainedModel
 from prune.cut import shrink
 from prune.families.layers import layers_of
 from prune.gates import GatedModel
-from prune.methods import KINDS, Kind
-from prune.methods.gain import gain_scores
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import read_state
-from prune.methods.hard_concrete import THRESHOLD, probability_open, sample
-from prune.methods.l0 import TrainedGates, train_gates
-from prune.methods.penalty import Penalty
-from prune.plan import Plan, Scores, plan_above, plan_fractions
+from prune.methods.gain.gradients import gain_scores
+from prune.methods.l0.hard_concrete import THRESHOLD, probability_open, sample
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import read_state
+from prune.methods.l0.training import TrainedGates, train_gates
+from prune.plan import KINDS, Kind, Plan, Scores, plan_above, plan_fractions
 from prune.tasks.question_answering.stored import StoredWindows
 
 USELESS_HEAD, USELESS_UNIT = (1, 2), (0, 3)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from prune.methods.gate_state import Record
-from prune.methods.l0 import TrainedGates
-from prune.methods.penalty import Penalty
-from trellis.cli.prune_export.gating import shortfalls
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.ranking import shortfalls
+from prune.methods.l0.state import Record
+from prune.methods.l0.training import TrainedGates
 
 
 def gates(**closed: float) -> TrainedGates:

@@ -18,13 +18,12 @@ from transformers import PreTrainedModel
 
 from prune.families.layers import encoder_and_original
 from prune.gates import Gate, GatedModel
-from prune.methods import Kind
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import GateState, Record, read_state, write_state
-from prune.methods.gate_step import GateTraining
-from prune.methods.penalty import Penalty
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import GateState, Record, read_state, write_state
+from prune.methods.l0.step import GateTraining
 from prune.modes import evaluating, frozen, placed
-from prune.plan import LayerScores
+from prune.plan import Kind, LayerScores
 from prune.tasks.question_answering.stored import StoredWindows
 from trellis.errors import InputError
 from trellis.ranks import ranks, sum_

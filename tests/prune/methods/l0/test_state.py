@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from prune.methods import Kind
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import STATE_FILE, GateState, Record, read_state, write_state
-from prune.methods.penalty import Penalty
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import STATE_FILE, GateState, Record, read_state, write_state
+from prune.plan import Kind
 
 PENALTIES: dict[Kind, Penalty] = {"heads": Penalty(0.1), "intermediate": Penalty(0.01, target=0.4)}
 UNITS: dict[Kind, int] = {"heads": 5, "intermediate": 40}
@@ -107,7 +107,7 @@ def test_a_failed_writing_leaves_the_state_before(tmp_path: Path, monkeypatch: p
     def fail(*arguments: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("prune.methods.gate_state.save_file", fail)
+    monkeypatch.setattr("prune.methods.l0.state.save_file", fail)
     with pytest.raises(OSError, match="no space"):
         write_state(trained(3), tmp_path)
     read = read_state(tmp_path)

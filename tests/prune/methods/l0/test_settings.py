@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prune.methods.gate_settings import GateSettings
+from prune.methods.l0.settings import GateSettings
 from trellis.errors import InputError
 
 

@@ -17,12 +17,11 @@ from transformers import PreTrainedModel
 
 from prune.cut import shrink
 from prune.families.layers import layers_of, shape_of
-from prune.methods import KINDS, Kind
-from prune.methods.gate_settings import GateSettings
-from prune.methods.gate_state import Record, read_state
-from prune.methods.l0 import TrainedGates, train_gates
-from prune.methods.penalty import Penalty
-from prune.plan import Plan
+from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.settings import GateSettings
+from prune.methods.l0.state import Record, read_state
+from prune.methods.l0.training import TrainedGates, train_gates
+from prune.plan import KINDS, Kind, Plan
 from prune.tasks.question_answering.stored import StoredWindows
 from prune.train.precision import autocast
 from trellis.errors import InputError

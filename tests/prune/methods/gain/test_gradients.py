@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from prune.cut import shrink
 from prune.families.layers import layers_of
 from prune.gates import GatedModel
-from prune.methods.gain import example_losses, gain_scores
+from prune.methods.gain.gradients import example_losses, gain_scores
 from prune.plan import Scores, plan_fractions
 from prune.tasks.question_answering import learning
 from trellis.errors import InputError

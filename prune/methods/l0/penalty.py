@@ -7,7 +7,7 @@ for every size of model, so that its multiples 1, 2, 3, 4 mean alike on all of t
 import math
 from dataclasses import dataclass, replace
 
-from prune.methods import Kind
+from prune.plan import Kind
 from trellis.errors import InputError
 
 WHOLE_COST = {"heads": 0.72, "intermediate": 0.737}

@@ -1,0 +1,1 @@
+"""gain: how much the loss would feel each gate."""

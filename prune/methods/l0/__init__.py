@@ -1,0 +1,1 @@
+"""l0: gates that are trained to close where the task can do without."""
