@@ -17,7 +17,7 @@ from prune.checkpoint import load, save
 from prune.cost.passes import Passes
 from prune.families.layers import shape_of
 from prune.loaded_model import LoadedModel
-from prune.methods import METHODS, method_named
+from prune.methods import METHODS, chosen, method_named
 from prune.methods.job import Job
 from prune.methods.method import Cut, Method, Ranking
 from prune.methods.target import Fractions, Sizes, Target, units_of
@@ -123,8 +123,22 @@ def test_options_of_two_methods_are_called_differently() -> None:
 
 
 def test_an_unknown_method_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(InputError, match=r"The method is 'pain'; there are .*gain.*random"):
+    with pytest.raises(InputError, match=r"^method is 'pain'; there are .*gain.*random"):
         method_named("pain")
+
+
+def test_the_one_chosen_has_the_options_given_and_the_others_must_not_need_it() -> None:
+    l0, gain = METHODS["l0"], METHODS["gain"]
+    given = (gain(train_questions=5), l0(), METHODS["random"]())  # type: ignore[call-arg]
+    assert chosen("gain", given) == given[0]
+    assert chosen("random", given) == METHODS["random"]()  # how many questions gain takes does no harm
+    assert chosen(TOY, given) == METHODS[TOY]()
+    weighed = l0(lambda_ffn=2.0)  # type: ignore[call-arg]
+    assert chosen("l0", (gain(), weighed)) is weighed
+    with pytest.raises(
+        InputError, match=r"^lambda_ffn is about gates, which gain has none of; add method='l0'\.$"
+    ):
+        chosen("gain", (gain(), weighed))
 
 
 @every_target

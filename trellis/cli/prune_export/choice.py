@@ -52,24 +52,21 @@ def job_of(request: Request, subject: LoadedModel, data: Data) -> Job:
 
 def amount_of(request: Request, subject: LoadedModel, data: Data) -> Amount:
     """How much is to go. Raises InputError where --plan or --shape says what the model has not."""
-    given = "removed what the command line asked for"
-    if request.amount.no_prune:
+    wanted, how = request.amount, "removed what the command line asked for"
+    if wanted.no_prune:
         return Unchanged("exported unchanged (--no-prune)")
     if stays_as_it_is(request, subject.source):
         return Unchanged("the model is already cut and is exported as it is")
-    if request.amount.plan:
-        return Units(_read_plan(request.amount.plan, subject), f"kept what {request.amount.plan.name} says")
-    if request.amount.shape:
-        return Given(_read_shape(request.amount.shape, subject), given)
+    if wanted.plan:
+        return Units(_read_plan(wanted.plan, subject), f"kept what {wanted.plan.name} says")
+    if wanted.shape:
+        return Given(_read_shape(wanted.shape, subject), how)
     if request.amount_given:
-        fractions = Fractions(
-            request.amount.prune_heads or 0.0,
-            request.amount.prune_ffn or 0.0,
-            request.amount.multiple_of or 1,
-        )
-        return Given(request.method.target(fractions), given)
+        multiple_of = wanted.multiple_of or 1
+        fractions = Fractions(wanted.prune_heads or 0.0, wanted.prune_ffn or 0.0, multiple_of)
+        return Given(request.method.target(fractions), how)
     questions = data.calibration or search_questions(request.seed)
-    return ByAgreement(questions, request.amount.min_agreement, request.amount.multiple_of or MULTIPLE_OF)
+    return ByAgreement(questions, wanted.min_agreement, wanted.multiple_of or MULTIPLE_OF)
 
 
 def _read_shape(path: Path, subject: LoadedModel) -> Sizes:

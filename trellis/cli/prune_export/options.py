@@ -32,7 +32,7 @@ class Choosing:
     """
 
     method: Annotated[str, Value("|".join(METHODS))] = DEFAULT
-    """Let this decide which units go: their gain, gates trained with an L0 penalty, or chance."""
+    """Let this method decide which units go."""
     seed: int = 0
     """Draw with this whatever is drawn at random."""
     revision: str | None = None
@@ -77,10 +77,10 @@ GROUPS = (
     Group(Arguments, positional=True),
     Group(Choosing),
     Group(Amount),
+    *map(Group, METHODS.values()),
     Group(Data),
     Group(Training),
     Group(TrainingSettings, flags={"micro_batch_size": "--micro-batch"}, only=_SETTINGS),
     Group(Output),
     Group(Files, flags={"json_file": "--json", "html_file": "--html"}),
-    *map(Group, METHODS.values()),
 )
