@@ -16,10 +16,12 @@ import torch
 from support import tiny
 
 import prune.methods.l0.training
+from prune.methods.gain.method import gains
 from prune.methods.l0.penalty import Penalty
+from prune.methods.l0.ranking import trained_gates
 from prune.methods.l0.settings import GateSettings
 from prune.methods.l0.state import STATE_FILE
-from prune.stages import asked, continued_training, gains, stored_windows, trained_gates
+from prune.stages import asked, continued_training, stored_windows
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.squad.task import SquadExam, SquadTraining

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loudness(Method):
-    """Loudness (--method loudness)."""
+    """Loudness, of method loudness."""
 
     name: ClassVar[str] = "loudness"
     does: ClassVar[str] = "keeps what is loudest"

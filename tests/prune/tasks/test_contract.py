@@ -40,7 +40,7 @@ from prune.families.layers import encoder_and_original, shape_of
 from prune.families.tensors import tensors_of
 from prune.gates import GatedModel
 from prune.methods.batches import tensors_of as batch_tensors_of
-from prune.methods.gain import gain_scores
+from prune.methods.gain.gradients import gain_scores
 from prune.plan import Plan, keep_all
 from prune.tasks import TASKS, task_of, task_of_class
 from prune.tasks.examples import Examples
