@@ -408,7 +408,7 @@ def test_a_teacher_with_other_words_is_refused_before_anything_long(room: Room) 
     room.refuse(*asked, says="The teacher teacher has another vocabulary than model")
     room.refuse(*asked, "--dry-run", says="another vocabulary")
     room.refuse(*asked[:-1], room.path / "nobody", says="There is no directory")
-    room.refuse(*asked[:-2], "--mixed-precision", "fp16", says="set --mixed-precision to auto")
+    room.refuse(*asked[:-2], "--mixed-precision", "fp16", says="give --mixed-precision auto")
 
 
 ALL = ("--method", "l0", *CUT, "--distill", 2, "--task-weight", 0.3)
