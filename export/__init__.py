@@ -1,0 +1,27 @@
+"""Write a model as ONNX in the form of what is to run it, and hold it against PyTorch before it takes its place.
+
+Importing this package is light: neither torch nor onnx is loaded before it is used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from export.exporting import Exported, export
+    from export.options import Output
+    from export.parity import ParityError
+
+__all__ = ["Exported", "Output", "ParityError", "export"]
+
+_HOMES = {
+    "export": "export.exporting",
+    "Exported": "export.exporting",
+    "Output": "export.options",
+    "ParityError": "export.parity",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'export' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -64,10 +64,10 @@ class Output:
         limits = {name: getattr(self, name) for name in ("max_f1_loss", "max_has_answer_f1_loss")}
         return {name: limit for name, limit in limits.items() if limit is not None}
 
-    def check_with(self, dev: tuple[str, ...]) -> None:
+    def check_with(self, has_dev: bool) -> None:
         """Raise InputError where limits of what int8 may cost have nothing to be measured by."""
         missing = [Parameter("precision", "int8")] if self.precision != "int8" else []
-        missing += [] if dev else [Parameter("dev", "FILE")]
+        missing += [] if has_dev else [Parameter("dev", "FILE")]
         for name in self.loss_limits if missing else ():
             raise InputError(
                 "{} says how much int8 may cost on the questions of {}; add "

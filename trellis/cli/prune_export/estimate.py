@@ -1,11 +1,8 @@
 """How long a run of prune-export takes: counted work at a measured rate, and never more digits than that is worth."""
 
+from export.options import Output
 from prune.cost.passes import Passes
-from prune.loaded_model import LoadedModel
-from prune.methods.job import Job
-from prune.search.amount import Amount
-from trellis.cli.prune_export.data import Data
-from trellis.cli.prune_export.request import Request
+from prune.pruning import Pruning
 from trellis.cli.prune_export.speed import Rate, measured_rate
 from trellis.cli.prune_export.workload import workload
 from trellis.progress import duration
@@ -18,15 +15,13 @@ SPREAD = 0.7, 1.6
 widths, and long texts are slower, large batches faster, and other programs come and go."""
 
 
-def estimate(
-    request: Request, amount: Amount, job: Job, teacher: LoadedModel | None, data: Data
-) -> str | None:
-    """How long `request` takes to compute if nothing is kept of an earlier run, in a few words; None for a moment."""
-    work = workload(request, amount, job, teacher, data)
+def estimate(pruning: Pruning, output: Output) -> str | None:
+    """How long it takes to compute if nothing is kept of an earlier run, in a few words; None for a moment."""
+    work = workload(pruning, output)
     if _total(work)[1] < WORTH_SAYING:
         return None
-    rate = measured_rate(job.subject)
-    return f"{time_range(work, rate)} in all, where nothing else is at work{left_out(request, data)}"
+    rate = measured_rate(pruning.subject)
+    return f"{time_range(work, rate)} in all, where nothing else is at work{left_out(pruning, output)}"
 
 
 def time_range(work: list[Passes], rate: Rate) -> str:
@@ -36,17 +31,17 @@ def time_range(work: list[Passes], rate: Rate) -> str:
     return "under a second" if longest < 1 else f"{duration(shortest)} to {duration(longest)}"
 
 
-def left_out(request: Request, data: Data) -> str:
+def left_out(pruning: Pruning, output: Output) -> str:
     """What is not in the time."""
-    trained = request.training.is_wanted or request.method.needs != "nothing"
+    data, trained = pruning.data, pruning.training.is_wanted or pruning.method.needs != "nothing"
     missing = [
         f"the questions of {flag}"
         for flag, found, is_used in (("--train", data.train, trained), ("--dev", data.dev, True))
         if found and is_used and found.num_questions is None
     ]
-    missing += ["what --max-f1-loss may try"] * (request.output.max_f1_loss is not None)
-    missing += ["rounding to int8"] * (request.output.precision == "int8")
-    missing += ["the engine"] * (request.output.engine is not None)
+    missing += ["what --max-f1-loss may try"] * (output.max_f1_loss is not None)
+    missing += ["rounding to int8"] * (output.precision == "int8")
+    missing += ["the engine"] * (output.engine is not None)
     return f"; reading, writing{''.join(f', {what}' for what in missing)} come on top"
 
 

@@ -9,14 +9,10 @@ from prune.cost import multiply_adds, parameters
 from prune.cost.passes import Passes
 from prune.demo import TrainingPlan
 from prune.families.encoder import Encoder
-from prune.loaded_model import LoadedModel, open_model
-from prune.methods.job import Job
-from prune.search.amount import Amount
+from prune.pruning import Pruning
 from prune.shape import LayerShape, ModelShape
-from trellis.cli.prune_export.choice import amount_of, job_of
-from trellis.cli.prune_export.data import Data, read_data
 from trellis.cli.prune_export.estimate import left_out, time_range
-from trellis.cli.prune_export.preflight import check_machine, profiles_of, teacher_of
+from trellis.cli.prune_export.pipeline import check_before, prepared
 from trellis.cli.prune_export.report import SEQ, layer_table
 from trellis.cli.prune_export.request import Request
 from trellis.cli.prune_export.speed import Rate, measured_rate
@@ -26,7 +22,7 @@ from trellis.cli.prune_export.workload import workload
 def forecast(request: Request, console: Console) -> None:
     """Print what `request` would do. Reads the model and the data sets; writes and trains nothing."""
     request.check_paths()
-    check_machine(request)
+    check_before(request)
     if request.is_demo:
         plan = TrainingPlan()
         steps = -(-plan.questions // plan.batch_size)
@@ -36,25 +32,19 @@ def forecast(request: Request, console: Console) -> None:
             soft_wrap=True,
         )
         return
-    data = read_data(request)
-    subject = open_model(request.model, revision=request.revision)
-    teacher = teacher_of(request, subject)  # is refused here as it would be then
-    profiles_of(request, subject.source.encoder)
-    amount, job = amount_of(request, subject, data), job_of(request, subject, data)
-    for line in _lines(request, amount, job, teacher, data):
+    pruning = prepared(request)  # what is refused here would be refused then
+    for line in _lines(request, pruning):
         if isinstance(line, Table):
             console.print(line)
         else:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _lines(
-    request: Request, amount: Amount, job: Job, teacher: LoadedModel | None, data: Data
-) -> Iterator[str | Table]:
-    source = job.subject.source
+def _lines(request: Request, pruning: Pruning) -> Iterator[str | Table]:
+    source = pruning.subject.source
     whole = source.original_shape
     yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
-    outlook = amount.outlook(request.method, job)
+    outlook = pruning.amount.outlook(pruning.method, pruning.job)
     after = outlook.known
     yield layer_table(source.name, after, whole) if after and outlook.by_layer else outlook.in_words
     if after:
@@ -62,9 +52,9 @@ def _lines(
     if epochs := request.training.epochs:
         how = "distilled" if request.training.distill else "retrained"
         yield f"Then {how}, {epochs:g} times over the training data."
-    work = workload(request, amount, job, teacher, data)
+    work = workload(pruning, request.output)
     yield f"To compute: {'; '.join(map(_in_words, work))}."
-    yield f"{_time(work, measured_rate(job.subject))}{left_out(request, data)}."
+    yield f"{_time(work, measured_rate(pruning.subject))}{left_out(pruning, request.output)}."
 
 
 def _sizes(request: Request, encoder: Encoder, after: ModelShape, whole: ModelShape) -> Iterator[str]:

@@ -9,6 +9,7 @@ from rich.text import Text
 from export.metadata import Metadata
 from export.parity import Parity
 from export.provenance import INT8, KEPT_IN_FP32
+from export.quantize_and_evaluate import Served
 from export.runtimes.tensorrt.build import BuiltEngine
 from export.runtimes.tensorrt.library import KINDS
 from prune.cost import multiply_adds, parameters
@@ -17,7 +18,6 @@ from prune.search.by_agreement import Search
 from prune.shape import ModelShape
 from prune.tasks.question_answering.figures import Comparison, Figure
 from trellis.cli.prune_export.pipeline import Outcome
-from trellis.cli.prune_export.quantize_and_evaluate import Served
 
 NOT_MEASURED = "How well the model answers was NOT measured: give --dev FILE."
 AGREEMENT_ONLY = (
@@ -29,7 +29,8 @@ SEQ = 384
 
 def print_outcome(outcome: Outcome, console: Console) -> None:
     """Print what voids the result, the layers, what they cost, how the model answers, and where the file is."""
-    metadata = outcome.artifact.metadata
+    pruned, exported = outcome.pruned, outcome.exported
+    metadata = exported.artifact.metadata
     for warning in outcome.warnings():
         console.print(f"WARNING: {warning}", style="bold red", highlight=False, markup=False, soft_wrap=True)
     console.print(layer_table(metadata.model_name, metadata.shape, metadata.original_shape))
@@ -39,7 +40,7 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
         for shape in (metadata.original_shape, metadata.shape)
     )
     weights = [parameters(metadata.encoder, shape) for shape in (metadata.original_shape, metadata.shape)]
-    how, searched = outcome.choice.how, outcome.choice.search
+    how, searched = pruned.choice.how, pruned.choice.search
     lines = [
         f"{how[0].upper()}{how[1:]}.",
         f"Removed {heads:.1%} of heads and {intermediate:.1%} of feed-forward activations.",
@@ -48,26 +49,28 @@ def print_outcome(outcome: Outcome, console: Console) -> None:
     ]
     if searched and searched.agreement:
         lines.append(_agreement(searched))
-    if outcome.skipped:
-        lines.append(f"Of --train {outcome.skipped}")
-    if outcome.training:
-        lines.append(_training(outcome.training))
-    lines += _accuracy(outcome.accuracy) if outcome.accuracy else []
+    if pruned.data.skipped:
+        lines.append(f"Of --train {pruned.data.skipped}")
+    if pruned.training:
+        lines.append(_training(pruned.training))
+    lines += _accuracy(pruned.accuracy) if pruned.accuracy else []
     if metadata.precision != "fp32":
-        lines += _precision(metadata, outcome.served)
-    if not outcome.accuracy:
+        lines += _precision(metadata, exported.served)
+    if not pruned.accuracy:
         questions = (
-            "the questions of --calibration" if outcome.own_questions else "built-in English questions"
+            "the questions of --calibration"
+            if pruned.data.calibration is not None
+            else "built-in English questions"
         )
         lines.append(AGREEMENT_ONLY.format(questions=questions) if searched else NOT_MEASURED)
-    parity = outcome.artifact.parity
+    parity = exported.artifact.parity
     lines += [
         f"Parity with PyTorch on {len(parity.cases)} inputs{_where(metadata, parity)}: largest difference "
         f"{parity.max_absolute:.1e} (relative {parity.max_relative:.1e}, allowed {parity.tolerance:.0e}).",
-        f"{outcome.artifact.path}: {outcome.artifact.bytes / 2**20:.1f} MiB, in {outcome.seconds:.1f} s.",
+        f"{exported.artifact.path}: {exported.artifact.bytes / 2**20:.1f} MiB, in {outcome.seconds:.1f} s.",
     ]
-    if outcome.engine:
-        lines += _engine(outcome.engine)
+    if exported.engine:
+        lines += _engine(exported.engine)
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 

@@ -35,7 +35,7 @@ class Request:
 
     def __post_init__(self) -> None:
         check_together(self.amount, self.method, self.data, self.training, self.settings)
-        self.output.check_with(self.data.dev)
+        self.output.check_with(bool(self.data.dev))
 
     @property
     def amount_given(self) -> bool:

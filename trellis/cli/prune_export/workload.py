@@ -4,71 +4,62 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from export.options import Output
 from export.parity import cases
 from prune.cost import multiply_adds
 from prune.cost.passes import FORWARD, TRAINED, Counter, Lot, Passes, Shapes, lot_of
-from prune.loaded_model import LoadedModel
-from prune.methods.job import Job
-from prune.search.amount import Amount
+from prune.pruning import Pruning
 from prune.tasks.question_answering.builtin import search_questions
 from prune.tasks.question_answering.questions import Question
-from trellis.cli.prune_export.data import Data
-from trellis.cli.prune_export.preflight import stays_as_it_is
-from trellis.cli.prune_export.request import Request
 
 
-def workload(
-    request: Request, amount: Amount, job: Job, teacher: LoadedModel | None, data: Data
-) -> list[Passes]:
+def workload(pruning: Pruning, output: Output) -> list[Passes]:
     """Everything in order.
 
     Left out are the sets whose questions nobody has counted, what --max-f1-loss may ask again, and engines.
     """
-    after = amount.outlook(request.method, job).shapes
-    return list(_Counted(request, amount, job, teacher, data, after).all())
+    after = pruning.amount.outlook(pruning.method, pruning.job).shapes
+    return list(_Counted(pruning, output, after).all())
 
 
 @dataclass(frozen=True)
 class _Counted:
-    request: Request
-    amount: Amount
-    job: Job
-    teacher: LoadedModel | None
-    data: Data
+    pruning: Pruning
+    output: Output
     after: Shapes
     """What the model may come out as."""
 
     def all(self) -> Iterator[Passes]:
-        counter, job = self.job.counter, self.job
-        unchanged = stays_as_it_is(self.request, job.subject.source)
-        yield from self.amount.passes(self.request.method, job)
-        if self.request.training.is_wanted and (train := job.training_lot()):
+        pruning, job = self.pruning, self.pruning.job
+        counter, dev = job.counter, pruning.data.dev
+        yield from pruning.amount.passes(pruning.method, job)
+        if pruning.training.is_wanted and (train := job.training_lot()):
             yield self._training(train)
-        if (dev := self.data.dev) and dev.num_questions:
+        if dev and dev.num_questions:
             lot = lot_of(job.subject, self._questions_of(dev))
             yield counter.passes("answering as it came", lot, job.shapes, FORWARD)
-            if not unchanged or self.request.training.is_wanted:
+            if pruning.may_change:
                 yield counter.passes("answering as it became", lot, self.after, FORWARD)
-            if self.request.output.precision != "fp32":
+            if self.output.precision != "fp32":
                 yield counter.passes("answering as it is served", lot, self.after, FORWARD)
-        elif self.request.output.precision != "fp32" and not dev:
-            lot = lot_of(job.subject, search_questions(self.request.seed))
+        elif self.output.precision != "fp32" and not dev:
+            lot = lot_of(job.subject, search_questions(job.seed))
             yield counter.passes("agreeing", lot, self.after, FORWARD)
         yield self._checking()
 
     def _training(self, lot: Lot) -> Passes:
-        settings = self.request.settings
-        epochs = self.request.training.epochs or 0.0
+        pruning, settings = self.pruning, self.pruning.job.training
+        epochs = pruning.training.epochs or 0.0
         kept, held_out = lot.share(1 - settings.held_out), lot.share(settings.held_out)
         steps_per_epoch = max(1, -(-kept.count // settings.batch_size))
         steps = max(1, round(epochs * steps_per_epoch))
         every = max(1, round((settings.evaluate_every or 1) * steps_per_epoch))
         looks = -(-steps // every)  # the last step is looked at as well
         windows, looked_at = steps * settings.batch_size, looks * held_out.count
-        models = [(TRAINED, self.after, self.job.counter)]
-        if self.teacher:
-            theirs = self.teacher.source
-            models.append((FORWARD, (theirs.shape, theirs.shape), Counter(theirs.encoder, self.request.seed)))
+        models = [(TRAINED, self.after, pruning.job.counter)]
+        if pruning.teacher:
+            theirs = pruning.teacher.source
+            models.append((FORWARD, (theirs.shape, theirs.shape), Counter(theirs.encoder, pruning.job.seed)))
         low = high = 0.0
         for cost, shapes, counter in models:
             steps_cost = counter.epochs(kept, settings.batch_size, windows, shapes, cost)
@@ -78,7 +69,7 @@ class _Counted:
         return Passes("training", (forward, forward), (windows, windows), (low, high))
 
     def _checking(self) -> Passes:
-        encoder = self.job.subject.source.encoder
+        encoder = self.pruning.subject.source.encoder
         sizes = [case.inputs["input_ids"].shape for case in cases(encoder)]
         rows = sum(rows for rows, _ in sizes)
         low, high = (

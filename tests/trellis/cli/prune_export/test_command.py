@@ -462,7 +462,7 @@ def test_a_gpu_that_is_too_small_is_one_sentence(model_dir: Path, monkeypatch: p
     def fail(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr("trellis.cli.prune_export.pipeline.open_model", fail)
+    monkeypatch.setattr("prune.pruning.open_model", fail)
     arguments = (model_dir, model_dir.parent / "o.onnx", "--no-prune")
     refused(
         model_dir.parent, *arguments, says="too little free memory; end what else uses it, or set ACCELERATE"
@@ -470,7 +470,7 @@ def test_a_gpu_that_is_too_small_is_one_sentence(model_dir: Path, monkeypatch: p
 
 
 def test_the_demo_is_refused_to_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trellis.cli.prune_export.preflight.ranks", lambda: Ranks(0, 2, torch.device("cpu")))
+    monkeypatch.setattr("trellis.cli.prune_export.pipeline.ranks", lambda: Ranks(0, 2, torch.device("cpu")))
     monkeypatch.chdir(tmp_path)
     refused(tmp_path, "demo", "o.onnx", says="The demo is trained by one process, and 2 are here")
 
@@ -512,8 +512,8 @@ def test_what_fails_after_the_file_took_its_place_says_that_it_did(
     def fail(*_: object, **__: object) -> None:
         raise failure
 
-    monkeypatch.setattr("trellis.cli.prune_export.preflight.find_library", lambda *_: None)
-    monkeypatch.setattr("trellis.cli.prune_export.pipeline.build_engine", fail)
+    monkeypatch.setattr("export.exporting.find_library", lambda *_: None)
+    monkeypatch.setattr("export.exporting.build_engine", fail)
     saved = model_dir.parent / "saved"
     found, printed = run(
         *(model_dir, out, "--no-prune", "--target", "tensorrt", "--save-model", saved),
@@ -615,12 +615,12 @@ def test_half_precision_is_asked_on_a_gpu_where_there_is_one(
         opened.append(file)
         return open_session(file)
 
-    monkeypatch.setattr("trellis.cli.prune_export.quantize_and_evaluate.open_gpu_session", lambda _: None)
+    monkeypatch.setattr("export.quantize_and_evaluate.open_gpu_session", lambda _: None)
     asked = ("--no-prune", "--precision", "fp16", "--dev", squad_file, "--json", tmp_path / "found.json")
     _, printed = exported(model_dir, *asked)
     assert "What fp16 changes on the CPU:\nAs served, threshold" in printed
     assert json.loads((tmp_path / "found.json").read_bytes())["precision_device"] == "CPU"
-    monkeypatch.setattr("trellis.cli.prune_export.quantize_and_evaluate.open_gpu_session", on_gpu)
+    monkeypatch.setattr("export.quantize_and_evaluate.open_gpu_session", on_gpu)
     _, printed = exported(model_dir, *asked)
     assert "What fp16 changes on a GPU:\nAs served, threshold" in printed
     assert json.loads((tmp_path / "found.json").read_bytes())["precision_device"] == "GPU"
@@ -732,7 +732,7 @@ def test_int8_is_measured_as_it_was_written(
 def test_int8_without_its_library_is_refused_before_anything_long(
     model_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trellis.cli.prune_export.preflight.find_spec", lambda name: None)
+    monkeypatch.setattr("export.exporting.find_spec", lambda name: None)
     code, printed = run(model_dir, model_dir.parent / "m.onnx", "--precision", "int8", "--target", "openvino")
     assert code == 2
     assert "pip install nncf openvino" in printed

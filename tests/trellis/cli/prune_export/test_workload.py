@@ -21,11 +21,8 @@ from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.squad.reading import write_squad
 from prune.train.settings import TrainingSettings
 from trellis.cli.prune_export import pipeline
-from trellis.cli.prune_export.choice import amount_of, job_of
 from trellis.cli.prune_export.command import COMMAND
-from trellis.cli.prune_export.data import read_data
 from trellis.cli.prune_export.estimate import estimate
-from trellis.cli.prune_export.preflight import teacher_of
 from trellis.cli.prune_export.request import Request
 from trellis.cli.prune_export.workload import workload
 
@@ -58,9 +55,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def counted(request: Request) -> list[Passes]:
-    data, subject = read_data(request), open_model(request.model)
-    amount, job = amount_of(request, subject, data), job_of(request, subject, data)
-    return workload(request, amount, job, teacher_of(request, subject), data)
+    return workload(pipeline.prepared(request), request.output)
 
 
 def total(work: list[Passes], end: int) -> tuple[int, int]:
@@ -196,9 +191,7 @@ def test_more_work_takes_longer_in_proportion(
     )
 
     def estimated(request: Request) -> str | None:
-        data, subject = read_data(request), open_model(request.model)
-        amount, job = amount_of(request, subject, data), job_of(request, subject, data)
-        return estimate(request, amount, job, None, data)
+        return estimate(pipeline.prepared(request), request.output)
 
     def seconds(request: Request) -> tuple[float, float]:
         said = estimated(request)

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from prune.options import Data
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.readings import reading_of
 from prune.tasks.question_answering.squad.reading import read_squad
 from prune.tasks.question_answering.task import Drawing, Exam, TrainingData
-from trellis.cli.prune_export.request import Request
 
 
 @dataclass(frozen=True)
-class Data:
+class LoadedData:
     """None where not given."""
 
     train: TrainingData | None
@@ -21,16 +21,15 @@ class Data:
 
     @property
     def skipped(self) -> str:
-        """On questions of --train that cannot be trained on; '' where there are none."""
+        """On questions to train on that cannot be trained on; '' where there are none."""
         return self.train.skipped if self.train else ""
 
 
-def read_data(request: Request) -> Data:
-    """Read what --train, --dev and --calibration name, by the form of --task. Raises InputError."""
-    named = request.data
-    reading, drawing = reading_of(named.task), Drawing(named.null_share, request.seed)
+def read_data(named: Data, seed: int) -> LoadedData:
+    """Read the sets that are `named`, by the form of their task. Raises InputError."""
+    reading, drawing = reading_of(named.task), Drawing(named.null_share, seed)
     calibration = read_squad(named.calibration, split="validation") if named.calibration else None
-    return Data(
+    return LoadedData(
         reading.read_training(named.train, drawing) if named.train else None,
         reading.read_exam(named.dev) if named.dev else None,
         calibration,
