@@ -35,9 +35,9 @@ def amount_of(
     wanted: Amount, method: Method, subject: LoadedModel, data: LoadedData, seed: int
 ) -> search.Amount:
     """How much is to go. Raises InputError where a plan or a shape says what the model has not."""
-    given = "removed what the command line asked for"
+    given = "removed what was asked for"
     if wanted.no_prune:
-        return Unchanged("exported unchanged (--no-prune)")
+        return Unchanged("exported unchanged")
     if stays_as_it_is(wanted, method, subject.source):
         return Unchanged("the model is already cut and is exported as it is")
     if wanted.plan:

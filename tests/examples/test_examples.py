@@ -13,6 +13,8 @@ from support.folders import SENTENCE, export_folder
 from prune.checkpoint import load, save
 from prune.cut import shrink
 from prune.families.layers import shape_of
+from prune.tasks.question_answering.questions import Answer, Question
+from prune.tasks.question_answering.squad.reading import write_squad
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -47,6 +49,7 @@ def test_each_is_short_and_all_are_known_here() -> None:
         "03-answer.py",
         "04-load-a-cut-model.py",
         "05-gate.yml",
+        "06-from-python.py",
     ]
     assert max(count for name, count in lines.items() if not name.endswith(".yml")) < 40
 
@@ -66,6 +69,21 @@ def test_a_cut_model_is_loaded(tmp_path: Path) -> None:
         "layer 1: 0 heads, 4 activations",
         "loaded alike both ways: True",
     ]
+
+
+def test_from_python(tmp_path: Path) -> None:
+    save_model(tmp_path / "model")
+    dev = tmp_path / "dev.json"
+    asked = [
+        Question(f"q{index}", f"which word is {index}", SENTENCE, (Answer(word, SENTENCE.index(word)),))
+        for index, word in enumerate(SENTENCE.split()[:6])
+    ]
+    write_squad(asked, dev)
+    lines = run("06-from-python.py", tmp_path / "model", tmp_path / "out", dev).splitlines()
+    assert [line.partition(":")[0] for line in lines[:2]] == ["F1 as served", "has-answer F1 as served"]
+    for precision, line in zip(("fp32", "int8"), lines[2:], strict=True):
+        assert line.startswith(f"{tmp_path / 'out' / precision / 'model.onnx'}: ")
+    assert shape_of(load(tmp_path / "out" / "cut")).num_heads == 4  # of 8
 
 
 @pytest.mark.slow

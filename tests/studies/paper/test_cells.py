@@ -29,8 +29,9 @@ for arguments in json.load(sys.stdin):
     code = trellis.cli.prune_export.command.COMMAND(arguments)
     assert not code, (code, arguments)
 print(json.dumps([
-    [r.model, r.data.task, r.method, r.amount.prune_heads, r.amount.prune_ffn, r.training.retrain, r.training.distill]
+    [r.model, r.data.task, r.method.name, r.amount.prune_heads, r.amount.prune_ffn, *training]
     for r in requests
+    for training in [(r.training.retrain, r.training.distill)]
 ]))
 """
 

@@ -169,9 +169,9 @@ def test_search_training_and_engine() -> None:
 
 
 def test_what_is_whole_is_called_so() -> None:
-    page = _page(shape=WHOLE, plan=None, how="exported unchanged (--no-prune)")
+    page = _page(shape=WHOLE, plan=None, how="exported unchanged")
     assert page.one("h1").text == "Exported whole: minilm-squad2"
-    assert "Exported unchanged (--no-prune)." in page.one("header").text
+    assert "Exported unchanged." in page.one("header").text
 
 
 def test_no_name_breaks_out() -> None:

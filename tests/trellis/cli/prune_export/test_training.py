@@ -486,5 +486,5 @@ def test_json_says_everything(room: Room) -> None:
     assert (served["name"], served["questions"]) == ("F1 as served", 32)
     assert served["change"]["mean_difference"] == pytest.approx(served["after"] - served["before"])
     assert found["warnings"][-len(found["accuracy"]["warnings"]) :] == found["accuracy"]["warnings"]
-    assert found["how"] == "removed what the command line asked for"
+    assert found["how"] == "removed what was asked for"
     assert found["original_shape"] == tiny.WHOLE.to_dict()
