@@ -30,6 +30,7 @@ from prune.cut import shrink
 from prune.families.layers import shape_of
 from prune.shape import ModelShape
 from prune.source import open_source
+from prune.tasks.batch import Run
 from prune.tasks.question_answering.answer import answer, score_predictions, torch_runner
 from prune.tasks.question_answering.fitted_on import sample_of
 from prune.tasks.question_answering.questions import Answer, Question
@@ -89,6 +90,12 @@ def exported(model_dir: Path, *arguments: object) -> tuple[Path, str]:
     return out, printed
 
 
+def running(session: onnxruntime.InferenceSession) -> Run:
+    """Without anything of ours: the graph's own names, and what comes out."""
+    names = [output.name for output in session.get_outputs()]
+    return lambda batch: dict(zip(names, session.run(None, batch.inputs()), strict=True))
+
+
 def test_removes_exactly_the_fractions_asked_for(model_dir: Path) -> None:
     out, printed = exported(model_dir, "--method", "random", "--prune-heads", 0.5, "--prune-ffn", 0.25)
     shape = read_metadata(out).shape
@@ -102,9 +109,7 @@ def test_the_folder_is_enough_to_answer_questions(model_dir: Path) -> None:
     settings = DecodingSettings.read(out.parent / DECODING_FILE)
     session = onnxruntime.InferenceSession(out)
     tokenizer = load_tokenizer(out.parent, read_metadata(out).encoder)
-    ours = answer(
-        questions(), tokenizer, lambda batch: tuple(session.run(None, batch.inputs())), settings=settings
-    )
+    ours = answer(questions(), tokenizer, running(session), settings=settings)
     theirs = answer(questions(), tokenizer, torch_runner(load(cut)), settings=settings)
     assert [one.best_text for one in ours] == [one.best_text for one in theirs]
     np.testing.assert_allclose([one.null_odds for one in ours], [one.null_odds for one in theirs], atol=1e-4)
@@ -578,7 +583,7 @@ def test_half_precision_is_measured_as_it_was_written(
     answers = answer(
         questions(),
         load_tokenizer(out.parent, read_metadata(out).encoder),
-        lambda batch: tuple(session.run(None, batch.inputs())),
+        running(session),
         settings=DecodingSettings.read(out.parent / DECODING_FILE),
     )
     score = score_predictions(questions(), answers, null_threshold=served["null_threshold"])
