@@ -26,7 +26,7 @@ def made() -> Result:
         [0.6, 0.7, 0.5],
         [0.52, 0.61, 0.58],
         pilot=2,
-        name="cut|`x`\u202e/out.onnx",
+        name="cut|`x`/out.onnx",
         loads=[
             Workload(1, 16),
             Workload(2, 16),
