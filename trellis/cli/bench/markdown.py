@@ -3,7 +3,6 @@
 import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from bench.accuracy import Metric
@@ -128,11 +127,11 @@ def _environment(result: Result) -> Iterator[str]:
     yield ""
     facts: dict[str, Any] = {
         "command": result.command,
-        **{_in_words(key): value for key, value in asdict(place).items() if key != "packages"},
+        **{_in_words(key): value for key, value in place.to_dict().items() if key != "packages"},
         **place.packages,
-        **{_in_words(key): value for key, value in asdict(result.disturbance).items()},
+        **{_in_words(key): value for key, value in result.disturbance.to_dict().items()},
         "inputs": result.inputs,
-        **{_in_words(key): value for key, value in asdict(result.effort).items()},
+        **{_in_words(key): value for key, value in result.effort.to_dict().items()},
     }
     for name, value in facts.items():
         text = " ".join(value) if isinstance(value, list | tuple) else str(value)
