@@ -214,8 +214,10 @@ class Worker(Protocol):
         ...
 
     def turns(self, number: int, calls: int, full_wake: bool) -> list[Turn]:
-        """So many turns in a row, each of so many timed calls (of each client), after one untimed call, which is a whole
-        one (`full_wake`) or one row's."""
+        """So many turns in a row, each of so many timed calls of each client.
+
+        An untimed call goes before them, a whole one (`full_wake`) or one row's.
+        """
         ...
 
     def peak_bytes(self) -> int | None:
