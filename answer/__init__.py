@@ -5,7 +5,18 @@ Needs neither torch nor transformers; the runtime is loaded when a folder is ope
 
 from answer.answerer import Answerer, open_answerer
 from answer.answers import Answer, Span
+from answer.options import Batching, Engine, Refusal
 from prune.tasks.question_answering.questions import Question
 from trellis.errors import InputError
 
-__all__ = ["Answer", "Answerer", "InputError", "Question", "Span", "open_answerer"]
+__all__ = [
+    "Answer",
+    "Answerer",
+    "Batching",
+    "Engine",
+    "InputError",
+    "Question",
+    "Refusal",
+    "Span",
+    "open_answerer",
+]

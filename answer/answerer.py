@@ -6,14 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from answer.answers import Answer
-from answer.batching import MAX_BATCH_TOKENS, MAX_PADDING, batches_by_length
+from answer.batching import batches_by_length
 from answer.chunks import chunks
 from answer.decoding import decode
 from answer.engine import ENGINES, OpenEngine
+from answer.options import Batching, Engine, Refusal
 from export.metadata import read_metadata
 from export.outputs import settle_export
 from export.provenance import cpu_runtime_in
-from export.target import CpuRuntime
 from prune.tasks.batch import Run
 from prune.tasks.question_answering.answer import Progress, run_batches
 from prune.tasks.question_answering.pool import Pace, pooled
@@ -22,9 +22,9 @@ from prune.tasks.question_answering.reader import Reader
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.tokenizer_file import load_reader
 from prune.tasks.question_answering.windows import Windower, pad_token_id_of
-from trellis.bounds import MOST_THREADS, check_whole
+from trellis.bounds import check_whole
 from trellis.cores import available_cores
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 CHUNK_QUESTIONS, CHUNK_CHARACTERS = 512, 1 << 20
 """At most so many questions of a stream, and about so much text of theirs, are in memory at once."""
@@ -36,41 +36,39 @@ LONGEST_QUESTION = 1 << 16
 def open_answerer(
     model: str | Path,
     *,
-    threads: int | None = None,
+    engine: Engine = Engine(),
+    refusal: Refusal = Refusal(),
+    batching: Batching = Batching(),
     settings: DecodingSettings | None = None,
-    null_threshold: float | None = None,
-    max_batch_tokens: int = MAX_BATCH_TOKENS,
-    max_padding: float = MAX_PADDING,
-    runtime: CpuRuntime | OpenEngine | None = None,
+    open_engine: OpenEngine | None = None,
 ) -> "Answerer":
-    """Open `model`, a folder that prune-export wrote or the .onnx file in it.
+    """Open a model to be asked questions.
 
-    `threads` are all physical cores unless given. `settings` take the place of the folder's decoding.json, and
-    `null_threshold` (logits) of the one in the settings, where settings.ALWAYS_ANSWER refuses nothing. A batch
-    holds `max_batch_tokens` and rows of which a share of at most `max_padding` is padding. `runtime` is what the
-    file was written for unless given; an answer.engine.OpenEngine opens the file in any other.
+    Args:
+        model: A folder that prune-export wrote, or the .onnx file in it.
+        engine: The runtime and its threads.
+        refusal: When a question is refused; by default where the model's own threshold says so.
+        batching: How many tokens are run at once, and how much of that may be padding.
+        settings: Take the place of the folder's decoding.json; `refusal` has the last word on their null threshold.
+        open_engine: Opens the file in a runtime of your own, in place of the one that `engine` names.
 
-    Raises InputError where a file is absent or damaged, the runtime is not installed or not known, or a number
-    is out of range.
+    Returns:
+        The model, ready to answer.
+
+    Raises:
+        InputError: A file is absent or damaged, or the runtime is not installed.
     """
     path = _graph_in(Path(model))
     metadata = read_metadata(path)
-    open_engine = _engine_of(runtime or cpu_runtime_in(metadata.provenance) or "onnxruntime")
+    runtime = engine.runtime or cpu_runtime_in(metadata.provenance) or "onnxruntime"
     encoder = metadata.encoder
     folder = path.resolve().parent if path.is_symlink() else path.parent
     chosen = settings or _settings(folder)
-    if null_threshold is not None:
-        chosen = replace(chosen, null_threshold=null_threshold)
-    if threads is None:
-        threads = available_cores()
-    check_whole("threads", threads, 1, MOST_THREADS)
-    return Answerer.of(
-        load_reader(folder, encoder),
-        open_engine(path, metadata, threads),
-        chosen.clipped(encoder.max_length),
-        max_batch_tokens=max_batch_tokens,
-        max_padding=max_padding,
-    )
+    if refusal.threshold is not None:
+        chosen = replace(chosen, null_threshold=refusal.threshold)
+    reader = load_reader(folder, encoder)
+    run = (open_engine or ENGINES[runtime])(path, metadata, engine.threads or available_cores())
+    return Answerer.of(reader, run, chosen.clipped(encoder.max_length), batching)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,26 +79,16 @@ class Answerer:
     run: Run
     pad_token_id: int
     settings: DecodingSettings
-    max_batch_tokens: int
-    max_padding: float
+    batching: Batching
 
     @classmethod
     def of(
-        cls,
-        reader: Reader,
-        run: Run,
-        settings: DecodingSettings,
-        *,
-        max_batch_tokens: int = MAX_BATCH_TOKENS,
-        max_padding: float = MAX_PADDING,
+        cls, reader: Reader, run: Run, settings: DecodingSettings, batching: Batching = Batching()
     ) -> "Answerer":
         """Any engine with its tokenizer. `settings.max_length` must be within what the model takes.
 
-        Raises InputError where the windows leave the context no room, or a number is out of range.
+        Raises InputError where the windows leave the context no room.
         """
-        if not 0 <= max_padding < 1:
-            raise InputError(f"max_padding is {max_padding!r}; expected a share, from 0 to below 1.")
-        check_whole("max_batch_tokens", max_batch_tokens, 1)
         return cls(
             windower=Windower.of(
                 reader,
@@ -111,8 +99,7 @@ class Answerer:
             run=run,
             pad_token_id=pad_token_id_of(reader),
             settings=settings,
-            max_batch_tokens=max_batch_tokens,
-            max_padding=max_padding,
+            batching=batching,
         )
 
     def answer(self, question: str, context: str, *, top_k: int = 1) -> Answer:
@@ -132,13 +119,17 @@ class Answerer:
         `progress` is called with (windows done, windows in all). Raises InputError where a text is no Unicode
         text, or the engine fails or gives logits that are not finite.
         """
-        check_whole("top_k", top_k, 1)
+        check_whole(Parameter("top_k"), top_k, 1)
         for question in questions:
             check_texts(question)
         pace = Pace(questions)
         batches = pooled(
             pace.watch(self.windower.each(questions)),
-            partial(batches_by_length, max_tokens=self.max_batch_tokens, max_padding=self.max_padding),
+            partial(
+                batches_by_length,
+                max_tokens=self.batching.max_batch_tokens,
+                max_padding=self.batching.max_padding,
+            ),
         )
         read = run_batches(
             batches,
@@ -168,7 +159,7 @@ class Answerer:
         each question waits for the answer before it. `progress` is called with how many are answered, about.
         Raises InputError as `answer_all` does; what came before an error of `questions` itself is answered.
         """
-        check_whole("chunk", chunk, 1)
+        check_whole(Parameter("chunk"), chunk, 1)
         answered = 0
 
         def report(done: int, total: int) -> None:
@@ -178,14 +169,6 @@ class Answerer:
         for asked in chunks(questions, _characters, most=chunk, most_size=CHUNK_CHARACTERS):
             yield from self.answer_all(asked, top_k=top_k, progress=report)
             answered += len(asked)
-
-
-def _engine_of(runtime: CpuRuntime | OpenEngine) -> OpenEngine:
-    if callable(runtime):
-        return runtime
-    if runtime not in ENGINES:
-        raise InputError(f"runtime is {runtime!r}; expected {' or '.join(ENGINES)}.")
-    return ENGINES[runtime]
 
 
 def _graph_in(model: Path) -> Path:

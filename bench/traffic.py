@@ -12,7 +12,7 @@ from bench.models import Model
 from bench.workload import Effort, EngineSpec, Traffic, Workload
 from prune.tasks.question_answering.squad.reading import read_squad
 from prune.tasks.question_answering.windows import Windower
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 QUESTIONS = 32
 """Drawn from the data set: what is served in one timed unit."""
@@ -56,13 +56,13 @@ def affordable(lengths: Sequence[Sequence[int]], engine: EngineSpec, effort: Eff
     longest = max(length for each in lengths for length in each)
     began = time.monotonic()
     try:
-        with EngineProcess(engine, "baseline", deadline=began + effort.max_time) as worker:
+        with EngineProcess(engine, "baseline", deadline=began + effort.seconds) as worker:
             loading = time.monotonic() - began
             window = min(worker.prepare(Workload(1, longest)))
     except TimeUpError:
         raise InputError(
-            f"--max-time {effort.max_time:g} was over before an engine had started and served one window of {longest} "
-            "tokens; give more time."
+            "{} was over before an engine had started and served one window of {} tokens; give more time.",
+            *(Parameter("max_time", effort.seconds), longest),
         ) from None
     return questions_within(effort, 2 * loading / ARRANGEMENTS, window, [len(each) for each in lengths])
 
@@ -72,7 +72,7 @@ def questions_within(effort: Effort, loading: float, window: float, windows: Seq
 
     A launch at one operating point takes `loading` seconds and UNITS times all windows of `window` seconds.
     """
-    spare = effort.max_time / FEW_LAUNCHES - loading
+    spare = effort.seconds / FEW_LAUNCHES - loading
     served = int(spare / (UNITS * window))
     within = sum(total <= served for total in accumulate(windows))
     return min(len(windows), max(FEWEST, within))

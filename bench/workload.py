@@ -1,16 +1,17 @@
 """What is measured, as plain values that the parent and its workers share through JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as shortened
 from statistics import median
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from bench.json_field import Field
 from prune.families.encoder import Encoder
 from prune.shape import LayerShape, ModelShape
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
+from trellis.options import Share, Unset, Value
 
 Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch", "torch-compiled"]
 Device = Literal["cpu", "cuda", "tensorrt"]
@@ -36,10 +37,12 @@ LONGEST = 7 * 24 * 3600
 """Seconds at one operating point."""
 
 
-def check_whole(option: str, value: int, least: int, most: int, what: str) -> None:
-    """Raise InputError, saying `what` is to be given, where the `value` of `option` is out of range."""
+def check_whole(name: str, value: int, least: int, most: int, what: str) -> None:
+    """Raise InputError, saying `what` is to be given, where the `value` of the parameter `name` is out of range."""
     if not least <= value <= most:
-        raise InputError(f"{option} is {shortened(value)}; give {what}, {least} to {most:,}.")
+        raise InputError(
+            "{} is {}; give {}, {} to {:,}.", Parameter(name), shortened(value), what, least, most
+        )
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,8 @@ class Workload:
     seq: int
 
     def __post_init__(self) -> None:
-        check_whole("--batch", self.batch, 1, MOST_ROWS, "the number of sequences per call")
-        check_whole("--seq", self.seq, 1, MOST_TOKENS, "the number of tokens per sequence")
+        check_whole("batch", self.batch, 1, MOST_ROWS, "the number of sequences per call")
+        check_whole("seq", self.seq, 1, MOST_TOKENS, "the number of tokens per sequence")
 
     @property
     def calls(self) -> tuple["Workload", ...]:
@@ -224,40 +227,66 @@ class EngineSpec:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much to measure."""
+    """How exactly it is measured, and how long that may take."""
 
     launches: int = 5
-    """Times that both engines are started afresh before it is decided how often they will be in all."""
+    """Starts of both engines before it is decided how often they are started in all."""
     blocks: int = 6
-    """Most blocks per launch; a block is two turns of each engine."""
-    goal: float = 0.02
-    """How far the interval of the speed-up may reach to either side (0.02: 2 %)."""
-    max_time: float = AIM
-    """Seconds to aim at per operating point; slow calls get fewer blocks, never under MIN_BLOCKS."""
-    firm: bool = False
-    """Whether that is a limit: then there may be fewer launches and blocks still, or none, which is refused."""
+    """Blocks in a launch, at most; a block is two turns of each engine."""
+    goal: Annotated[Share, Unset("2%")] = 0.02
+    """How far the interval of the speed-up may reach to either side."""
+    max_time: Annotated[float | None, Value("SECONDS"), Unset(f"no limit; {AIM:g} are aimed at")] = None
+    """Limit for each operating point. What does not fit is made with fewer launches, blocks and questions of `lengths`,
+    or refused."""
+    aim: float = AIM
+    """Seconds to aim at for each operating point where there is no limit: slow calls get fewer blocks, never under
+    MIN_BLOCKS."""
 
     def __post_init__(self) -> None:
         launches = "how often both engines start; the interval rests on how these differ"
-        check_whole("--launches", self.launches, MIN_LAUNCHES, MOST_LAUNCHES, launches)
-        check_whole("--blocks", self.blocks, MIN_BLOCKS, MOST_BLOCKS, "the blocks of a launch")
+        check_whole("launches", self.launches, MIN_LAUNCHES, MOST_LAUNCHES, launches)
+        check_whole("blocks", self.blocks, MIN_BLOCKS, MOST_BLOCKS, "the blocks of a launch")
         if not 0 < self.goal < 1:
-            raise InputError(f"--precision-goal is {self.goal:g}; give a share above 0 and below 1, like 2%.")
-        if not 0 < self.max_time <= LONGEST:
             raise InputError(
-                f"--max-time is {self.max_time:g}; give seconds above 0, {LONGEST:,} (a week) at most."
+                "{} is {:g}; give a share above 0 and below 1, like 2%.",
+                *(Parameter("goal"), self.goal),
             )
+        for name, seconds in (("max_time", self.max_time), ("aim", self.aim)):
+            if seconds is not None and not 0 < seconds <= LONGEST:
+                raise InputError(
+                    "{} is {:g}; give seconds above 0, {:,} (a week) at most.",
+                    Parameter(name),
+                    seconds,
+                    LONGEST,
+                )
+
+    @property
+    def firm(self) -> bool:
+        """Whether the time is a limit: then there may be fewer launches and blocks still, or none, which is refused."""
+        return self.max_time is not None
+
+    @property
+    def seconds(self) -> float:
+        """That are aimed at for each operating point, or that there are."""
+        return self.aim if self.max_time is None else self.max_time
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self)
+        return {
+            "launches": self.launches,
+            "blocks": self.blocks,
+            "goal": self.goal,
+            "max_time": self.seconds,
+            "firm": self.firm,
+        }
 
     @classmethod
     def from_field(cls, field: Field) -> "Effort":
         """Inverse of `to_dict`; raises InputError where `field` is damaged."""
         launches, blocks = field["launches"].whole(least=1), field["blocks"].whole(least=1)
-        goal, max_time, firm = field["goal"].number(), field["max_time"].number(), field["firm"].flag()
-        return field.made(lambda _: cls(launches, blocks, goal, max_time, firm))
+        goal, seconds, firm = field["goal"].number(), field["max_time"].number(), field["firm"].flag()
+        time = {"max_time" if firm else "aim": seconds}
+        return field.made(lambda _: cls(launches, blocks, goal, **time))
 
 
 BERT_BASE = Encoder(

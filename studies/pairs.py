@@ -43,7 +43,7 @@ def _calls(block: Block) -> dict[str, Any]:
 
 def measured_with(effort: Effort) -> dict[str, str]:
     """What numbers of one store must have in common: they are compared, and their intervals too."""
-    return {"processor": environment(gpu=False).cpu, "--max-time": f"{effort.max_time:g}"}
+    return {"processor": environment(gpu=False).cpu, "--max-time": f"{effort.seconds:g}"}
 
 
 def graph_file(path: Path, encoder: Encoder, shape: ModelShape, form: Form) -> Path:

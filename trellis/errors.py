@@ -17,11 +17,23 @@ class Parameter:
     def told(self, flags: Mapping[str, str] = _PYTHONS_OWN) -> str:
         """As one writes it in Python or, where `flags` has its name, as it is typed."""
         if flag := flags.get(self.name):
-            return flag if self.value is None else f"{flag} {self.value}"
-        return self.name if self.value is None else f"{self.name}={self.value!r}"
+            return flag if self.value is None else f"{flag} {_typed(self.value)}"
+        return self.name if self.value is None else f"{self.name}={_written(self.value)}"
 
     def __str__(self) -> str:
         return self.told()
+
+
+def _typed(value: Any) -> str:
+    """As an option's value is typed, a list with commas."""
+    if isinstance(value, tuple):
+        return ",".join(map(_typed, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _written(value: Any) -> str:
+    """As it stands in Python."""
+    return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 class InputError(ValueError):

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from bench.workload import Load, Traffic, Workload
 from prune.families.encoder import Encoder
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 Inputs = dict[str, NDArray[np.int64]]
 
@@ -30,8 +30,8 @@ def check_length(encoder: Encoder, seq: int) -> None:
     """Raise InputError where `seq` tokens are more than the encoder has positions for."""
     if seq > encoder.max_length:
         raise InputError(
-            f"--seq is {seq}, and the model has positions for {encoder.max_length} tokens; "
-            f"give --seq {encoder.max_length} or less."
+            "{} is {}, and the model has positions for {} tokens; give {} or less.",
+            *(Parameter("seq"), seq, encoder.max_length, Parameter("seq", encoder.max_length)),
         )
 
 

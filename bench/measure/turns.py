@@ -32,7 +32,7 @@ from bench.workload import (
     Turn,
     where_of,
 )
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 ORDERS: tuple[tuple[Role, ...], tuple[Role, ...]] = (
     ("baseline", "candidate", "candidate", "baseline"),
@@ -265,7 +265,7 @@ def measure(
     spent = [0.0] * len(loads)
     cpu_seconds: list[float | None] = []
     done = launch = 0
-    deadline = clock() + effort.max_time * len(loads) if effort.firm else math.inf
+    deadline = clock() + effort.seconds * len(loads) if effort.firm else math.inf
     open_ = start or open_process(worker)
 
     def tell() -> None:
@@ -314,8 +314,9 @@ def measure(
     for at, samples in zip(loads, found, strict=True):
         if len(samples.launches) < MIN_LAUNCHES:
             raise InputError(
-                f"--max-time {effort.max_time:g} was over before {where_of(at)} had been timed in {MIN_LAUNCHES} "
-                "launches, the least that gives an interval; give more time, or fewer or smaller calls."
+                "{} was over before {} had been timed in {} launches, the least that gives an interval; give more "
+                "time, or fewer or smaller calls.",
+                *(Parameter("max_time", effort.seconds), where_of(at), MIN_LAUNCHES),
             )
         samples.pilot = min(samples.pilot, len(samples.launches))
     known = [seconds for seconds in cpu_seconds if seconds is not None]
@@ -339,17 +340,18 @@ def plan(warm_up: dict[Role, list[float]], loads: dict[Role, Load], overhead: fl
         return min(effort.blocks, int((seconds / launches - overhead) / block_seconds))
 
     launches = effort.launches
-    blocks = max(MIN_BLOCKS, blocks_within(PILOT_SHARE * effort.max_time, launches))
-    limit = SAFE_SHARE * effort.max_time
+    blocks = max(MIN_BLOCKS, blocks_within(PILOT_SHARE * effort.seconds, launches))
+    limit = SAFE_SHARE * effort.seconds
     if effort.firm and launches * (overhead + blocks * block_seconds) > limit:
         while launches >= MIN_LAUNCHES and blocks_within(limit, launches) < 1:
             launches -= 1
         if launches < MIN_LAUNCHES:
             needed = math.ceil(MIN_LAUNCHES * (overhead + block_seconds) / SAFE_SHARE)
             raise InputError(
-                f"--max-time {effort.max_time:g} is not enough for {where_of(loads)}: to start both engines and warm "
-                f"them up takes {overhead:.1f} s here, four turns {block_seconds:.1f} s, and it takes both "
-                f"{MIN_LAUNCHES} times for an interval; give --max-time {needed} or more, or smaller calls."
+                "{} is not enough for {}: to start both engines and warm them up takes {:.1f} s here, four turns "
+                "{:.1f} s, and it takes both {} times for an interval; give {} or more, or smaller calls.",
+                *(Parameter("max_time", effort.seconds), where_of(loads), overhead, block_seconds),
+                *(MIN_LAUNCHES, Parameter("max_time", needed)),
             )
         blocks = blocks_within(limit, launches)
     return Plan(launches, blocks, calls, full_wake)
@@ -357,7 +359,7 @@ def plan(warm_up: dict[Role, list[float]], loads: dict[Role, Load], overhead: fl
 
 def decide(log_ratios: Sequence[Sequence[float]], spent: float, effort: Effort) -> int:
     """How many launches to make in all, after those whose `log_ratios` are given took `spent` seconds."""
-    time_for_all = SAFE_SHARE * effort.max_time if effort.firm else effort.max_time
+    time_for_all = SAFE_SHARE * effort.seconds if effort.firm else effort.seconds
     affordable = int(time_for_all / (spent / len(log_ratios)))
     return max(len(log_ratios), min(launches_needed(log_ratios, effort.goal), affordable))
 

@@ -110,7 +110,7 @@ def _of_point(point: Point, effort: Effort) -> Iterator[str]:
     launches, blocks = point.speedup.launches, min(len(one.blocks) for one in point.samples.launches)
     if effort.firm and (launches < effort.launches or blocks < MIN_BLOCKS):
         yield (
-            f"--max-time {effort.max_time:g} allowed {launches} launches of {blocks} "
+            f"--max-time {effort.seconds:g} allowed {launches} launches of {blocks} "
             f"{'block' if blocks == 1 else 'blocks'}, where {effort.launches} of {MIN_BLOCKS} or more are usual: "
             "the interval is the wider for it."
         )

@@ -50,7 +50,7 @@ def time(
     prepare_store(store)
     if not is_stored(store, LIMIT, []):
         write_cell(store, LIMIT, "the machine's limit", [], _limit())
-    effort = Effort(max_time=max_time)
+    effort = Effort(aim=max_time)
     inputs = measured_with(effort)
     for pair in PAIRS:
         if only in pair.name and not is_stored(store, pair.name, [], inputs):

@@ -65,7 +65,7 @@ def run(
 ) -> None:
     """Make all runs that are not stored yet."""
     prepare_store(store)
-    effort = Effort(max_time=max_time)
+    effort = Effort(aim=max_time)
     inputs = measured_with(effort)
     with scratch() as folder:
         for case in CASES:

@@ -45,7 +45,7 @@ def run(
 ) -> None:
     """Time all that is not stored yet."""
     prepare_store(store)
-    effort = Effort(max_time=max_time)
+    effort = Effort(aim=max_time)
     inputs = measured_with(effort)
     with scratch() as folder:
         for runtime, precision in KINDS:

@@ -15,13 +15,13 @@ from support import tiny, tiny_tokenizers
 from support.folders import SENTENCE, SETTINGS, TOKENIZERS, export_folder
 from support.graphs import DIALECTS
 
-from answer import Answer, Answerer, InputError, Question, open_answerer
+from answer import Answer, Answerer, Batching, Engine, InputError, Question, Refusal, open_answerer
 from answer.answerer import CHUNK_QUESTIONS
 from prune.tasks.batch import Batch, Outputs
 from prune.tasks.question_answering import END, START
 from prune.tasks.question_answering.answer import answer, torch_runner
 from prune.tasks.question_answering.reader import reader_of
-from prune.tasks.question_answering.settings import ALWAYS_ANSWER, DECODING_FILE, DecodingSettings
+from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.spans import Prediction
 
 
@@ -64,10 +64,9 @@ def test_answers_are_those_of_torch(tmp_path: Path, model_type: str, dialect: st
     for max_batch_tokens, max_padding in ((1, 0.0), (100, 0.9), (10_000, 0.99)):
         answerer = open_answerer(
             tmp_path / "out",
-            threads=1,
-            null_threshold=threshold,
-            max_batch_tokens=max_batch_tokens,
-            max_padding=max_padding,
+            engine=Engine(threads=1),
+            refusal=Refusal(null_threshold=threshold),
+            batching=Batching(max_batch_tokens, max_padding),
         )
         same(answerer.answer_all(asked), expected, threshold)
     assert {one.refused for one in answerer.answer_all(asked)} == {True, False}
@@ -89,7 +88,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def answerer(folder: Path) -> Answerer:
-    return open_answerer(folder / "model.onnx", threads=1)
+    return open_answerer(folder / "model.onnx", engine=Engine(threads=1))
 
 
 @given(data=st.data())
@@ -111,10 +110,10 @@ def test_the_folder_says_how_to_decode(folder: Path, answerer: Answerer) -> None
     refused = [one.refused for one in answerer.answer_all(asked)]
     assert refused == [one.null_odds > SETTINGS.null_threshold for one in answerer.answer_all(asked)]
     assert set(refused) == {True, False}
-    never = open_answerer(folder, null_threshold=ALWAYS_ANSWER).answer_all(asked)
+    never = open_answerer(folder, refusal=Refusal(never_refuse=True)).answer_all(asked)
     assert [one.id for one in never if one.refused] == ["q0", "empty"]  # which hold no text
     mine = DecodingSettings(max_length=30, stride=3, max_question_length=5, max_answer_length=1)
-    other = open_answerer(folder, settings=mine, null_threshold=5.0)
+    other = open_answerer(folder, settings=mine, refusal=Refusal(null_threshold=5.0))
     assert other.settings.max_answer_length == 1
     assert other.settings.null_threshold == 5.0
 
@@ -223,7 +222,9 @@ def test_any_engine_will_do() -> None:
         return dict.fromkeys((START, END), ones.astype(np.float32))
 
     asked = [Question(str(n), "Who?", "pear " * n) for n in (30, 3, 29, 2)]
-    answerer = Answerer.of(reader_of(tiny_tokenizers.wordpiece()), run, SETTINGS, max_batch_tokens=200)
+    answerer = Answerer.of(
+        reader_of(tiny_tokenizers.wordpiece()), run, SETTINGS, Batching(max_batch_tokens=200)
+    )
     assert [one.id for one in answerer.answer_all(asked)] == ["30", "3", "29", "2"]
     assert all(rows * longest <= 200 for rows, longest in shapes)
     assert [longest for _, longest in shapes] == sorted((longest for _, longest in shapes), reverse=True)
@@ -247,18 +248,28 @@ def test_a_model_that_takes_types_from_a_tokenizer_that_has_none(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("group", "given", "sentence"),
     [
-        ({"threads": 0}, "threads is 0; expected a whole number of at least 1"),
-        ({"threads": 1.5}, "threads is 1.5"),
-        ({"max_batch_tokens": 0}, "max_batch_tokens is 0"),
-        ({"max_padding": 1.0}, "max_padding is 1.0; expected a share"),
-        ({"null_threshold": float("nan")}, "null_threshold is nan; expected a number within 1e\\+30 of 0"),
+        (Engine, {"threads": 0}, "threads is 0; expected a whole number of at least 1"),
+        (Engine, {"threads": 1.5}, "threads is 1.5"),
+        (Batching, {"max_batch_tokens": 0}, "max_batch_tokens is 0"),
+        (Batching, {"max_padding": 1.0}, "max_padding is 1.0; expected a share"),
+        (
+            Refusal,
+            {"null_threshold": float("nan")},
+            "null_threshold is nan; expected a number within 1e\\+30 of 0",
+        ),
+        (
+            Refusal,
+            {"null_threshold": 1.0, "never_refuse": True},
+            "never_refuse and null_threshold contradict each",
+        ),
     ],
 )
-def test_numbers_out_of_range(folder: Path, arguments: dict[str, float], sentence: str) -> None:
+def test_numbers_out_of_range(group: type, given: dict[str, float], sentence: str) -> None:
+    group()
     with pytest.raises(InputError, match=sentence):
-        open_answerer(folder, **arguments)  # type: ignore[arg-type]
+        group(**given)
 
 
 def test_questions_out_of_range(answerer: Answerer) -> None:

@@ -10,7 +10,7 @@ from support import tiny
 from support.folders import export_folder
 from support.graphs import graph_of
 
-from answer import open_answerer
+from answer import Engine, open_answerer
 from answer.engine import open_onnxruntime
 from export.metadata import Metadata, properties_message, read_metadata
 from prune.tasks.batch import Batch
@@ -95,20 +95,20 @@ def test_token_types_are_given_as_the_graph_takes_them(folder: Path, tmp_path: P
     assert logits(tmp_path / "distilbert", types).shape == (1, 5)
 
 
-def test_a_runtime_that_nobody_knows(folder: Path) -> None:
+def test_a_runtime_that_nobody_knows() -> None:
     with pytest.raises(InputError, match="runtime is 'tensorrt'; expected onnxruntime or openvino"):
-        open_answerer(folder, runtime="tensorrt")  # type: ignore[arg-type]
+        Engine("tensorrt")  # type: ignore[arg-type]
 
 
 def test_a_runtime_of_ones_own(folder: Path) -> None:
-    opened = []
+    opened, asked = [], ("Who?", "Ada Birch pruned the tree")
 
     def mine(path: Path, metadata: Metadata, threads: int) -> Run:
         opened.append((path.name, metadata.encoder.model_type, threads))
         return open_onnxruntime(path, metadata, threads)
 
-    found = open_answerer(folder, threads=2, runtime=mine).answer("Who?", "Ada Birch pruned the tree")
-    assert found == open_answerer(folder, threads=2).answer("Who?", "Ada Birch pruned the tree")
+    found = open_answerer(folder, engine=Engine(threads=2), open_engine=mine).answer(*asked)
+    assert found == open_answerer(folder, engine=Engine(threads=2)).answer(*asked)
     assert opened == [("model.onnx", "bert", 2)]
 
 
@@ -121,6 +121,6 @@ def test_threads_are_those_asked_for(folder: Path, monkeypatch: pytest.MonkeyPat
         return opened(path, options, **more)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", noted)
-    open_answerer(folder, threads=3)
+    open_answerer(folder, engine=Engine(threads=3))
     open_answerer(folder)
     assert asked == [3, available_cores()]

@@ -13,9 +13,9 @@ _PROGRAM = """
 import re, sys
 from pathlib import Path
 
-from answer import open_answerer
+from answer import Engine, open_answerer
 
-answerer = open_answerer(sys.argv[1], threads=1)
+answerer = open_answerer(sys.argv[1], engine=Engine(threads=1))
 found = answerer.answer("Who trained the pear tree?", open(sys.argv[2]).read(), top_k=5)
 assert len(found.spans) == 5
 # not getrusage, which begins with the peak of whoever started the process

@@ -16,7 +16,7 @@ from support import tiny
 from support.folders import SENTENCE, TOKENIZERS, export_folder
 from support.graphs import graph_of, inputs_of
 
-from answer import Answer, InputError, open_answerer
+from answer import Answer, Engine, InputError, Refusal, open_answerer
 from answer.engine import open_openvino
 from export.metadata import properties_message, read_metadata, stamp
 from prune.tasks.batch import Batch
@@ -29,12 +29,14 @@ ASKED = [("Who trained the tree?", SENTENCE * count) for count in (1, 2, 9)] + [
 @pytest.mark.parametrize("dialect", ["onnxruntime", "portable"])
 def test_answers_are_those_of_onnxruntime(tmp_path: Path, model_type: str, dialect: str) -> None:
     export_folder(tmp_path, model_type, dialect=dialect)
-    usual = open_answerer(tmp_path, threads=1)
+    usual = open_answerer(tmp_path, engine=Engine(threads=1))
     expected = [usual.answer(*each, top_k=2) for each in ASKED]
     # where the odds are furthest apart, so that rounding decides nothing
     odds = sorted(one.null_odds for one in expected if one.spans)
     threshold = statistics.mean(max(pairwise(odds), key=lambda pair: pair[1] - pair[0]))
-    found = open_answerer(tmp_path, threads=1, runtime="openvino", null_threshold=threshold)
+    found = open_answerer(
+        tmp_path, engine=Engine("openvino", threads=1), refusal=Refusal(null_threshold=threshold)
+    )
     for asked, one in zip(ASKED, expected, strict=True):
         other = found.answer(*asked, top_k=2)
         assert [span.text for span in other.spans] == [span.text for span in one.spans]
@@ -75,14 +77,14 @@ def test_answers_in_int8_are_near_those_in_float32(tmp_path: Path) -> None:
 
 
 def all_answers(folder: Path, runtime: Any) -> list[Answer]:
-    answerer = open_answerer(folder, threads=1, runtime=runtime)
+    answerer = open_answerer(folder, engine=Engine(runtime, threads=1))
     texts = [SENTENCE[index * 7 :] for index in range(12)]
     return [answerer.answer("Who trained the tree?", text) for text in texts]
 
 
 def test_threads_share_it(tmp_path: Path) -> None:
     export_folder(tmp_path)
-    answerer = open_answerer(tmp_path, threads=1, runtime="openvino")
+    answerer = open_answerer(tmp_path, engine=Engine("openvino", threads=1))
     texts = [SENTENCE[index:] + SENTENCE for index in range(24)]
     alone = [answerer.answer("Who?", text).null_odds for text in texts]
     assert len(set(alone)) > 12
@@ -103,13 +105,13 @@ def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path: Path) -> None:
     graph.graph.node[3].op_type = "Nonsense"
     put(graph)
     with pytest.raises(InputError, match=r"^OpenVINO does not load .*model.onnx: [^\n]*Nonsense[^\n]*$"):
-        open_answerer(tmp_path, runtime="openvino")
+        open_answerer(tmp_path, engine=Engine("openvino"))
     path.write_bytes(b"no graph" + ours)
     with pytest.raises(InputError, match=r"truncated or no ONNX file"):
-        open_answerer(tmp_path, runtime="openvino")
+        open_answerer(tmp_path, engine=Engine("openvino"))
     put(graph_of(tiny.model("distilbert", vocab_size=320), "portable"))
     with pytest.raises(InputError, match=r"has the inputs attention_mask, input_ids; its metadata calls for"):
-        open_answerer(tmp_path, runtime="openvino")
+        open_answerer(tmp_path, engine=Engine("openvino"))
 
 
 def test_longer_windows_than_the_model_takes_never_reach_it(tmp_path: Path) -> None:

@@ -41,12 +41,12 @@ def test_no_measurement_takes_longer_than_its_limit(
     clock = SimulatedClock(loading, {"baseline": 2 * call, "candidate": call})
     found, refusal = None, ""
     try:
-        found = _measure(clock, Effort(goal=0.001, max_time=max_time, firm=True), points)
+        found = _measure(clock, Effort(goal=0.001, max_time=max_time), points)
     except InputError as error:
         refusal = str(error)
     assert clock.now <= max_time * points
     if found is None:
-        needed = re.search(r"give --max-time (\d+) or more", refusal)
+        needed = re.search(r"give max_time=(\d+) or more", refusal)
         assert needed, refusal
         assert int(needed[1]) > max_time
         return
@@ -60,7 +60,7 @@ def test_launches_go_before_blocks_and_none_below_two() -> None:
     """A launch costs 2 x 1 s to start, 2 x 9 s of calls to warm up, and 14.4 s a block."""
     made = {}
     for max_time in (400.0, 200.0, 120.0, 80.0):
-        found = _measure(SimulatedClock(1.0, dict(HALF)), Effort(goal=0.5, max_time=max_time, firm=True))
+        found = _measure(SimulatedClock(1.0, dict(HALF)), Effort(goal=0.5, max_time=max_time))
         (samples,) = found.samples
         made[max_time] = (len(samples.launches), len(samples.launches[0].blocks))
     assert made == {400.0: (5, 3), 200.0: (5, 2), 120.0: (5, 1), 80.0: (3, 1)}
@@ -69,31 +69,31 @@ def test_launches_go_before_blocks_and_none_below_two() -> None:
 def test_what_cannot_be_is_refused_with_the_time_that_it_takes() -> None:
     clock = SimulatedClock(1.0, dict(HALF))
     with pytest.raises(InputError) as caught:
-        _measure(clock, Effort(max_time=20.0, firm=True))
+        _measure(clock, Effort(max_time=20.0))
     assert re.fullmatch(
-        r"--max-time 20 is not enough for batch 1, seq 10: to start both engines and warm them up takes \d+\.\d s "
-        r"here, four turns \d+\.\d s, and it takes both 2 times for an interval; give --max-time (\d+) or more, or "
+        r"max_time=20 is not enough for batch 1, seq 10: to start both engines and warm them up takes \d+\.\d s "
+        r"here, four turns \d+\.\d s, and it takes both 2 times for an interval; give max_time=(\d+) or more, or "
         r"smaller calls\.",
         str(caught.value),
     )
-    needed = float(re.search(r"give --max-time (\d+)", str(caught.value))[1])  # type: ignore[index]
-    (samples,) = _measure(SimulatedClock(1.0, dict(HALF)), Effort(max_time=1.1 * needed, firm=True)).samples
+    needed = float(re.search(r"give max_time=(\d+)", str(caught.value))[1])  # type: ignore[index]
+    (samples,) = _measure(SimulatedClock(1.0, dict(HALF)), Effort(max_time=1.1 * needed)).samples
     assert len(samples.launches) == 2
 
 
 def test_an_engine_that_does_not_start_in_time_is_not_waited_for() -> None:
     clock = SimulatedClock(1000.0, dict(HALF))
     with pytest.raises(
-        InputError, match=r"--max-time 5 was over before batch 1, seq 10 had been timed in 2 launches"
+        InputError, match=r"max_time=5 was over before batch 1, seq 10 had been timed in 2 launches"
     ):
-        _measure(clock, Effort(max_time=5.0, firm=True))
+        _measure(clock, Effort(max_time=5.0))
     assert clock.now == 5.0
 
 
 def test_calls_that_get_slower_meanwhile_end_what_was_planned() -> None:
     """Blocks, then launches, are left out; what is whole counts."""
     clock = SimulatedClock(0.1, {"baseline": 0.2, "candidate": 0.1}, slowing=1.01)
-    found = _measure(clock, Effort(goal=0.001, max_time=30.0, firm=True))
+    found = _measure(clock, Effort(goal=0.001, max_time=30.0))
     assert clock.now <= 30.0
     (samples,) = found.samples
     assert samples.pilot <= len(samples.launches)
@@ -102,7 +102,7 @@ def test_calls_that_get_slower_meanwhile_end_what_was_planned() -> None:
 
 def test_without_a_limit_no_launch_goes_under_three_blocks() -> None:
     clock = SimulatedClock(5.0, {"baseline": 20.0, "candidate": 10.0})
-    (samples,) = _measure(clock, Effort(max_time=20.0)).samples
+    (samples,) = _measure(clock, Effort(aim=20.0)).samples
     assert [len(launch.blocks) for launch in samples.launches] == [3] * 5
     assert clock.now > 1000
 
@@ -130,7 +130,7 @@ def test_whoever_waits_is_told_from_the_first_engine_on() -> None:
 def test_fewer_questions_are_served_where_the_time_is_short(
     max_time: float, loading: float, window: float, windows: list[int], asked: int
 ) -> None:
-    effort = Effort(max_time=max_time, firm=True)
+    effort = Effort(max_time=max_time)
     assert questions_within(effort, loading, window, windows) == asked
 
 

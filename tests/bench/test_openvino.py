@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from support.commands import invoke
 
 from bench.measure.inputs import random_inputs
 from bench.measure.runners import runner
@@ -16,7 +16,7 @@ from bench.workload import EngineSpec, Workload
 from export.runtimes.openvino import compile_graph, settings
 from prune.checkpoint import random_model, save
 from prune.tasks.question_answering import END, START
-from trellis.cli.bench.command import app
+from trellis.cli.bench.command import COMMAND
 from trellis.errors import InputError
 
 openvino = pytest.importorskip("openvino", reason="OpenVINO is not installed: pip install openvino")
@@ -110,9 +110,7 @@ def test_bench_measures_on_it(make_file, tmp_path) -> None:
     """The file was written for it, so that nobody needs to say so."""
     file = make_file(provenance={"target": "openvino"})
     arguments = [file, "--seq", 32, "--launches", 2]
-    result = CliRunner().invoke(
-        app, [*map(str, arguments), "--precision-goal", "99%", "--json", str(tmp_path / "found.json")]
-    )
+    result = invoke(COMMAND, [*arguments, "--precision-goal", "99%", "--json", tmp_path / "found.json"])
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "found.json").read_bytes())
     assert found["comparisons"][0]["candidate"]["runtime"] == "openvino"

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 from support import tiny
-from typer.testing import CliRunner
+from support.commands import invoke
 
 from bench.models import Opener
 from bench.traffic import arrangements, read_lengths
 from export.artifact import write_artifact
 from prune.tasks.question_answering.settings import DecodingSettings
-from trellis.cli.bench.command import app
+from trellis.cli.bench.command import COMMAND
 from trellis.errors import InputError
 
 QUESTION = "who wrote it?"
@@ -90,7 +90,7 @@ def test_bench_serves_them_in_three_ways_and_says_what_each_brings(
 ) -> None:
     arguments = [file, "--lengths", data, "--batch", 4, "--threads", 1, "--launches", 2]
     arguments += ["--blocks", 3, "--precision-goal", "99%"]
-    result = CliRunner().invoke(app, [*map(str, arguments), "--json", str(tmp_path / "found.json")])
+    result = invoke(COMMAND, [*arguments, "--json", tmp_path / "found.json"])
     assert result.exit_code == 0, result.output
     against_twin, against_itself = json.loads((tmp_path / "found.json").read_bytes())["comparisons"]
     assert [point["where"] for point in against_twin["points"]] == [

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.json_field import Field
 from bench.workload import (
     BERT_BASE,
     BERT_BASE_SHAPE,
@@ -12,7 +13,7 @@ from bench.workload import (
     Traffic,
     Turn,
     Workload,
-    load_from_dict,
+    load_from_field,
 )
 from prune.cost import multiply_adds, parameters
 from trellis.errors import InputError
@@ -50,7 +51,7 @@ def test_engine_survives_its_line_of_json(encoder, cut, tmp_path) -> None:
         assert EngineSpec.from_dict(engine.to_dict()) == engine
 
 
-@pytest.mark.parametrize(("batch", "seq", "said"), [(0, 384, "--batch is 0"), (1, -1, "--seq is -1")])
+@pytest.mark.parametrize(("batch", "seq", "said"), [(0, 384, "batch is 0"), (1, -1, "seq is -1")])
 def test_workload_refuses_nothing_to_do(batch: int, seq: int, said: str) -> None:
     with pytest.raises(InputError, match=said):
         Workload(batch, seq)
@@ -59,21 +60,21 @@ def test_workload_refuses_nothing_to_do(batch: int, seq: int, said: str) -> None
 @pytest.mark.parametrize(
     ("effort", "said"),
     [
-        ({"launches": 1}, "--launches is 1; give how often both engines start"),
-        ({"launches": 1001}, "--launches is 1001"),
-        ({"launches": 2**31}, "--launches is 2147483648"),
-        ({"blocks": 1_000_001}, "--blocks is 1000001"),
-        ({"blocks": -(10**30)}, "--blocks is -10"),
-        ({"max_time": 1e300}, "--max-time is 1e\\+300; give seconds above 0, 604,800"),
-        ({"max_time": 604_801.0}, "--max-time is 604801"),
-        ({"max_time": float("inf")}, "--max-time is inf"),
-        ({"goal": float("nan")}, "--precision-goal is nan"),
-        ({"goal": float("inf")}, "--precision-goal is inf"),
-        ({"blocks": 2}, "--blocks is 2"),
-        ({"max_time": 0.0}, "--max-time is 0"),
-        ({"max_time": float("nan")}, "--max-time is nan"),
-        ({"goal": 0.0}, "--precision-goal is 0"),
-        ({"goal": 1.5}, "--precision-goal is 1.5"),
+        ({"launches": 1}, "launches is 1; give how often both engines start"),
+        ({"launches": 1001}, "launches is 1001"),
+        ({"launches": 2**31}, "launches is 2147483648"),
+        ({"blocks": 1_000_001}, "blocks is 1000001"),
+        ({"blocks": -(10**30)}, "blocks is -10"),
+        ({"max_time": 1e300}, "max_time is 1e\\+300; give seconds above 0, 604,800"),
+        ({"max_time": 604_801.0}, "max_time is 604801"),
+        ({"max_time": float("inf")}, "max_time is inf"),
+        ({"goal": float("nan")}, "goal is nan"),
+        ({"goal": float("inf")}, "goal is inf"),
+        ({"blocks": 2}, "blocks is 2"),
+        ({"max_time": 0.0}, "max_time is 0"),
+        ({"max_time": float("nan")}, "max_time is nan"),
+        ({"goal": 0.0}, "goal is 0"),
+        ({"goal": 1.5}, "goal is 1.5"),
     ],
 )
 def test_effort_refuses_what_gives_no_interval(effort: dict[str, float], said: str) -> None:
@@ -84,12 +85,12 @@ def test_effort_refuses_what_gives_no_interval(effort: dict[str, float], said: s
 @pytest.mark.parametrize(
     ("batch", "seq", "said"),
     [
-        (0, 1, "--batch is 0; give the number of sequences per call, 1 to 65,536"),
-        (65_537, 1, "--batch is 65537"),
-        (10**30, 1, "--batch is 1000000000000000000000000000000; give"),
-        (10**400, 1, r"--batch is 1000\d+\.\.\.0000"),
-        (1, -1, "--seq is -1"),
-        (1, 2**31, "--seq is 2147483648"),
+        (0, 1, "batch is 0; give the number of sequences per call, 1 to 65,536"),
+        (65_537, 1, "batch is 65537"),
+        (10**30, 1, "batch is 1000000000000000000000000000000; give"),
+        (10**400, 1, r"batch is 1000\d+\.\.\.0000"),
+        (1, -1, "seq is -1"),
+        (1, 2**31, "seq is 2147483648"),
     ],
 )
 def test_calls_of_impossible_size_are_one_short_sentence(batch: int, seq: int, said: str) -> None:
@@ -106,7 +107,7 @@ def test_the_largest_that_is_taken_is_taken() -> None:
 def test_loads_survive_their_line_of_json() -> None:
     traffic = Traffic("sorted by length", ((9, 8), (3,)), None, 2)
     for load in (Workload(2, 16), traffic, replace(traffic, padded_to=16)):
-        assert load_from_dict(json.loads(json.dumps(load.to_dict()))) == load
+        assert load_from_field(Field(json.loads(json.dumps(load.to_dict())), "result.json")) == load
 
 
 def test_traffic_counts_rows_calls_questions_and_padding() -> None:

@@ -50,6 +50,7 @@ def test_each_is_short_and_all_are_known_here() -> None:
         "04-load-a-cut-model.py",
         "05-gate.yml",
         "06-from-python.py",
+        "07-measure-from-python.py",
     ]
     assert max(count for name, count in lines.items() if not name.endswith(".yml")) < 40
 
@@ -100,6 +101,16 @@ def test_cut_exported_and_measured(tmp_path: Path) -> None:
     (comparison,) = result["comparisons"]
     assert [point["where"] for point in comparison["points"]] == ["batch 1, seq 32", "batch 8, seq 32"]
     assert "<svg" in (tmp_path / "work" / "deep" / "page.html").read_text(encoding="utf-8")
+
+    *points, met = run(
+        "07-measure-from-python.py", tmp_path / "work" / "deep", tmp_path / "model"
+    ).splitlines()
+    found = [line for line in points if not line.startswith("Note: ")]
+    assert [line.split("×")[0].rpartition(" ")[0] for line in found] == [
+        "batch 1, seq 32:",
+        "batch 8, seq 32:",
+    ]
+    assert met == "every limit is met: True"
 
 
 def test_without_arguments_a_script_says_what_it_wants() -> None:

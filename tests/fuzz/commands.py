@@ -12,13 +12,14 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from trellis.cli.answer.command import app as answer_app
-from trellis.cli.bench.compare_command import app as compare_app
+from trellis.cli.answer.command import COMMAND as ANSWER
+from trellis.cli.bench.command import COMMAND as BENCH
+from trellis.cli.bench.compare_command import COMMAND as COMPARE
 from trellis.cli.prune_export.command import COMMAND as EXPORT
 from trellis.command import run
 from trellis.printable import LONGEST
 
-APPS = {"prune-export": EXPORT, "answer": answer_app, "bench compare": compare_app}
+APPS = {command.name: command for command in (EXPORT, BENCH, COMPARE, ANSWER)}
 TIMES = float(os.environ.get("ESPALIER_FUZZ", "1"))
 """How often the usual number of cases."""
 _MEANS_ONE = ("differ", "could not be answered", "MISSED")

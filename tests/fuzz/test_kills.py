@@ -28,7 +28,7 @@ from support.kills import KILLED, killed_at
 import export.artifact, trellis.cli.prune_export.pipeline, trellis.cli.prune_export.report
 import trellis.cli.prune_export.page, transformers, onnxruntime
 from functools import partial
-from trellis.cli.answer.command import app as answer_app
+from trellis.cli.answer.command import COMMAND as ANSWER
 from trellis.cli.bench.outputs import Outputs, json_text
 from trellis.cli.prune_export.command import COMMAND as EXPORT
 from export.outputs import settle_export
@@ -48,16 +48,16 @@ def export_one(name):
 
 def answer_one(name):
     asked = [room / f"out-{name}", "--squad", room / "asked.json", "--out", out / "said.json"]
-    run(answer_app, [*asked, "--na-probs", out / "odds.json", "--never-refuse"])
+    run(ANSWER, [*asked, "--na-probs", out / "odds.json", "--never-refuse"])
 
 def bench_one(name):
     places = [(f"--{form}", str(out / f"result.{form}"), json_text) for form in ("json", "csv", "html")]
     Outputs.of(*places).write({"name": name})
 
-def run(app, arguments):
+def run(command, arguments):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as said:
         try:
-            if code := app([str(each) for each in arguments], **({} if app is EXPORT else {"standalone_mode": False})):
+            if code := command([str(each) for each in arguments]):
                 sys.exit(code)
         except BaseException as end:
             if getattr(end, "exit_code", getattr(end, "code", 1)) not in (0, None):

@@ -10,7 +10,7 @@ from studies.store import read_store, write_cell
 
 def test_of_a_pair_every_call_is_kept_to_the_nanosecond(make_engine, tmp_path: Path) -> None:
     engine = make_engine()
-    found = timed(engine, engine, Workload(2, 32), Effort(launches=2, blocks=3, max_time=5.0))
+    found = timed(engine, engine, Workload(2, 32), Effort(launches=2, blocks=3, aim=5.0))
     assert {len(launch["blocks"]) for launch in found["launches"]} == {3}
     assert len(found["launches"]) == found["speedup"]["launches"]
     blocks = [block for launch in found["launches"] for block in launch["blocks"]]

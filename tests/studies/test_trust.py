@@ -21,7 +21,7 @@ def test_a_slowed_engine_takes_as_much_longer_as_its_name_says(make_engine, tmp_
         type(plain)(**{**vars(plain), "path": slowed}),
         plain,
         loads,
-        Effort(3, 4, max_time=5.0),
+        Effort(3, 4, aim=5.0),
         worker="studies.trust.slowed_worker",
     ).samples
     assert 0.4 < speedup(samples.log_ratios).estimate < 0.6

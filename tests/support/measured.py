@@ -87,5 +87,5 @@ def result_of(
 ) -> Result:
     """A result of one comparison; `changes`: what of it is not as usual here."""
     limits = check_limits([comparison], min_speedup, None, tested)
-    plain = Result("bench out.onnx", PLACE, CALM, Effort(2, 3, 0.5, 1.0), [comparison], limits)
+    plain = Result("bench out.onnx", PLACE, CALM, Effort(2, 3, 0.5, aim=1.0), [comparison], limits)
     return with_notes(replace(plain, **changes))

@@ -15,6 +15,8 @@ FLAGS = {"prune_heads": "--prune-heads", "precision": "--precision", "distill": 
         (Parameter("prune_heads"), "prune_heads", "--prune-heads"),
         (Parameter("precision", "int8"), "precision='int8'", "--precision int8"),
         (Parameter("distill", 1), "distill=1", "--distill 1"),
+        (Parameter("distill", 20.0), "distill=20", "--distill 20"),
+        (Parameter("precision", ("fp32", "int8")), "precision=('fp32', 'int8')", "--precision fp32,int8"),
         (Parameter("elsewhere"), "elsewhere", "elsewhere"),
     ],
 )

@@ -33,7 +33,7 @@ def test_models_with_one_token_type_get_none(encoder) -> None:
 
 def test_length_ends_with_the_positions(encoder) -> None:
     assert random_inputs(encoder, Workload(1, 128))["input_ids"].shape == (1, 128)
-    with pytest.raises(InputError, match="--seq is 129, and the model has positions for 128"):
+    with pytest.raises(InputError, match="seq is 129, and the model has positions for 128"):
         random_inputs(encoder, Workload(1, 129))
     roberta = replace(encoder, model_type="roberta", pad_token_id=1)
     with pytest.raises(InputError, match="positions for 126"):

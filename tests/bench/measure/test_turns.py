@@ -31,7 +31,7 @@ def test_calls_of_middling_length_are_woken_by_the_whole_batch() -> None:
 def test_slow_calls_get_what_the_time_allows() -> None:
     # A launch of the pilot has 0.6 * 200 / 5 = 24 s, 2.4 of them overhead; a block costs 2 * (2 + 1) s for its
     # turns and 1.5 * (2 + 1) / 16 s to wake: 6.28 s.
-    found = plan(_warm_up(2.0, 1.0), _both(Workload(16, 384)), overhead=2.4, effort=Effort(max_time=200.0))
+    found = plan(_warm_up(2.0, 1.0), _both(Workload(16, 384)), overhead=2.4, effort=Effort(aim=200.0))
     assert found.calls == {"baseline": 1, "candidate": 1}
     assert (found.blocks, found.full_wake) == (3, False)
 
@@ -69,8 +69,8 @@ def test_a_steady_drift_cancels_within_a_block() -> None:
 def test_more_launches_are_made_where_they_are_needed_and_affordable() -> None:
     wide, narrow = [[0.0], [0.1], [0.2], [0.1], [0.0]], [[0.7]] * 5
     assert decide(narrow, spent=50.0, effort=Effort()) == 5
-    assert decide(wide, spent=50.0, effort=Effort(max_time=150.0)) == 15  # 10 s each
-    assert decide(wide, spent=500.0, effort=Effort(max_time=150.0)) == 5
+    assert decide(wide, spent=50.0, effort=Effort(aim=150.0)) == 15  # 10 s each
+    assert decide(wide, spent=500.0, effort=Effort(aim=150.0)) == 5
     # s = 0.0837, t = 2.776: (2.776 * 0.0837 / log 1.2)^2 = 1.62, which five exceed.
     assert decide(wide, spent=1.0, effort=Effort(goal=0.2)) == 5
     # (2.776 * 0.0837 / log 1.05)^2 = 22.7
@@ -83,7 +83,7 @@ def test_a_slower_model_is_seen_and_blocks_alternate(make_engine) -> None:
     fast = make_engine(ModelShape.uniform(3, num_heads=4, intermediate_size=1024))
     seen: list[tuple[int, int]] = []
     loads = [_both(Workload(1, 64)), _both(Workload(2, 128))]
-    found = measure(fast, slow, loads, Effort(3, 4, max_time=1.0), lambda *at: seen.append(at))
+    found = measure(fast, slow, loads, Effort(3, 4, aim=1.0), lambda *at: seen.append(at))
     assert len(found.samples) == len(loads)
     assert found.cpu_seconds is not None
     assert found.cpu_seconds > 0
@@ -108,7 +108,7 @@ def test_a_slower_model_is_seen_and_blocks_alternate(make_engine) -> None:
 @pytest.mark.timing
 def test_a_model_is_as_fast_as_itself(make_engine) -> None:
     engine = make_engine(ModelShape.uniform(6, num_heads=4, intermediate_size=512))
-    (samples,) = measure(engine, engine, [_both(Workload(2, 64))], Effort(3, 5, max_time=2.0)).samples
+    (samples,) = measure(engine, engine, [_both(Workload(2, 64))], Effort(3, 5, aim=2.0)).samples
     found = speedup(samples.log_ratios, samples.pilot)
     assert 0.7 < found.estimate < 1.4
     assert found.low < 1.2
@@ -123,5 +123,5 @@ def test_each_side_may_have_a_load_of_its_own(make_engine) -> None:
         "baseline": Traffic("padded", windows, 100, 16),
         "candidate": Traffic("sorted", ((100,) * 4, (8,) * 12), None, 16),
     }
-    (samples,) = measure(engine, engine, [loads], Effort(2, 3, max_time=1.0)).samples
+    (samples,) = measure(engine, engine, [loads], Effort(2, 3, aim=1.0)).samples
     assert speedup(samples.log_ratios).estimate > 1.5

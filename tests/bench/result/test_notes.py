@@ -19,7 +19,7 @@ def comparison(encoder, whole, cut) -> Comparison:
 def test_notes_say_what_a_reader_must_know(comparison: Comparison, encoder, whole) -> None:
     assert len(result_of(comparison).notes) == 0
     assert (
-        result_of(comparison, effort=Effort(2, 3, 0.01, 1.0))
+        result_of(comparison, effort=Effort(2, 3, 0.01, aim=1.0))
         .notes[0]
         .startswith("1 of the intervals reach up to")
     )

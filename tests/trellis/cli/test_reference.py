@@ -45,7 +45,7 @@ def test_every_option_is_there_by_the_name_that_is_typed(name: str) -> None:
         ("prune-export", "| `--json` | FILE | – |"),
         ("prune-export", "| `--work` | DIR | OUT.onnx.work |"),
         ("prune-export", r"| `--dev` | FILE\|ID, several times | – |"),
-        ("bench", "| `--precision-goal` | SHARE | `2%` |"),
+        ("bench", "| `--precision-goal` | SHARE | 2% |"),
         ("bench compare", "| `OLD.json` |  | required |"),
         ("answer", "| `--never-refuse` |  | off |"),
     ],

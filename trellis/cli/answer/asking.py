@@ -12,13 +12,13 @@ from typing import Any, BinaryIO
 
 from rich.console import Console
 
-from answer.answerer import Answerer, open_answerer
+from answer.answerer import Answerer
 from answer.answers import Answer
 from answer.json_lines import Asked, Unusable, read_asked
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.settings import ALWAYS_ANSWER
 from prune.tasks.question_answering.squad.reading import read_questions
-from trellis.cli.answer.request import STANDARD_INPUT, Request
+from trellis.cli.answer.options import STANDARD_INPUT, Printed, Source
 from trellis.errors import InputError
 from trellis.files.json_file import json_text, write_json
 from trellis.printable import only_shown
@@ -30,41 +30,37 @@ _PATIENCE = 2.0
 """Seconds after which progress is worth showing."""
 
 
-def run(request: Request, errors: Console) -> int:
-    """Open the model and answer; the exit code, 1 where some lines could not be answered.
+def run(
+    answerer: Answerer, questions: Sequence[str], asked: Source, printed: Printed, errors: Console
+) -> int:
+    """Have what is asked answered; the exit code, 1 where some lines could not be answered.
 
     Raises InputError; BrokenPipeError where nobody reads any more.
     """
     code = 0
-    answerer = open_answerer(
-        request.model,
-        runtime=request.runtime,
-        threads=request.threads,
-        null_threshold=request.threshold,
-        max_batch_tokens=request.max_batch_tokens,
-    )
-    if request.squad:
-        _answer_squad(answerer, request.squad, request, errors)
-    elif request.jsonl:
-        code = _answer_lines(answerer, request.jsonl, request, errors)
+    if asked.squad:
+        _answer_squad(answerer, asked.squad, printed, errors)
+    elif asked.jsonl:
+        code = _answer_lines(answerer, asked.jsonl, printed.top_k, errors)
     else:
-        _answer_questions(answerer, request, errors)
+        context = _read_context(STANDARD_INPUT if asked.context is None else asked.context, errors)
+        _answer_questions(answerer, [Question(text, text, context) for text in questions], printed, errors)
     sys.stdout.flush()
     return code
 
 
-def _answer_questions(answerer: Answerer, request: Request, errors: Console) -> None:
-    context = _read_context(STANDARD_INPUT if request.context is None else request.context, errors)
-    asked = [Question(text, text, context) for text in request.questions]
+def _answer_questions(
+    answerer: Answerer, asked: Sequence[Question], printed: Printed, errors: Console
+) -> None:
     with _bar(errors) as report:
         answers = answerer.answer_all(
-            asked, top_k=request.top_k, progress=lambda done, total: report("reading", done, total)
+            asked, top_k=printed.top_k, progress=lambda done, total: report("reading", done, total)
         )
     for index, found in enumerate(answers):
-        if request.as_json:
-            _print_json({"question": found.id} | found.to_dict(with_spans=request.top_k > 1))
+        if printed.as_json:
+            _print_json({"question": found.id} | found.to_dict(with_spans=printed.top_k > 1))
             continue
-        if request.top_k > 1:
+        if printed.top_k > 1:
             _print("\n" * bool(index) + _listed(found))
         else:
             _print(_on_one_line(found.text))
@@ -75,7 +71,7 @@ def _answer_questions(answerer: Answerer, request: Request, errors: Console) -> 
             )
 
 
-def _answer_squad(answerer: Answerer, source: Path, request: Request, errors: Console) -> None:
+def _answer_squad(answerer: Answerer, source: Path, printed: Printed, errors: Console) -> None:
     questions = read_questions(source)
     texts, odds = {}, {}
     with _bar(errors) as report:
@@ -85,21 +81,21 @@ def _answer_squad(answerer: Answerer, source: Path, request: Request, errors: Co
             texts[found.id] = found.text
             # they are infinite where a context has no token, which JSON has no number for
             odds[found.id] = min(found.null_odds, ALWAYS_ANSWER)
-    if request.na_probs:
-        write_json(request.na_probs, odds)
-    if request.out:
-        write_json(request.out, texts)
+    if printed.na_probs:
+        write_json(printed.na_probs, odds)
+    if printed.out:
+        write_json(printed.out, texts)
     else:
         _print_json(texts)
 
 
-def _answer_lines(answerer: Answerer, source: str, request: Request, errors: Console) -> int:
+def _answer_lines(answerer: Answerer, source: str, top_k: int, errors: Console) -> int:
     count, unusable, first = 0, 0, None
     # no bar where answers are printed to the same terminal meanwhile
     may_show = not (sys.stderr.isatty() and sys.stdout.isatty())
     with _opened(source) as (lines, waits), _bar(errors, may_show, beats=not waits) as report:
         for asked in read_asked(lines, waits=waits):
-            for each in _answered(answerer, asked, request.top_k):
+            for each in _answered(answerer, asked, top_k):
                 if isinstance(each, Unusable):
                     unusable, first = unusable + 1, first or each
                     _print_json(each.to_dict())

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, normalizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 import prune
-from answer import open_answerer
+from answer import Engine, Refusal, open_answerer
 from export.artifact import write_artifact
 from prune.checkpoint import load_tokenizer
 from prune.tasks.question_answering.questions import Question
@@ -72,7 +72,10 @@ def test_the_file_counts(tmp_path: Path, model_type: str, build: Build, kind: st
     )  # fmt: skip
     for again in (load_reader(tmp_path, encoder), reader_of(AutoTokenizer.from_pretrained(tmp_path))):
         assert read_alike(again, reader_of(tokenizer))
-    assert open_answerer(tmp_path / "out.onnx", threads=1, null_threshold=1e30).answer("Who?", SENTENCE).text
+    answerer = open_answerer(
+        tmp_path / "out.onnx", engine=Engine(threads=1), refusal=Refusal(never_refuse=True)
+    )
+    assert answerer.answer("Who?", SENTENCE).text
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,9 @@ def test_an_import_loads_nothing_heavy(module: str) -> None:
 def test_a_question_is_answered_without_them(tmp_path: Path, model_type: str) -> None:
     model, tokenizer = export_folder(tmp_path / "out", model_type)
     program = f"""{BLOCKED}
-from answer import open_answerer
-found = open_answerer(sys.argv[1], threads=1, null_threshold=1e30).answer("Who trained it?", sys.argv[2], top_k=3)
+from answer import Engine, Refusal, open_answerer
+answerer = open_answerer(sys.argv[1], engine=Engine(threads=1), refusal=Refusal(never_refuse=True))
+found = answerer.answer("Who trained it?", sys.argv[2], top_k=3)
 print(found.text, found.null_odds, len(found.spans), sep="|")
 """
     text, odds, spans = python(program, tmp_path / "out", SENTENCE * 3).strip().split("|")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support.folders import SENTENCE, SETTINGS, export_folder
 
-from answer import Answerer, open_answerer
+from answer import Answerer, Engine, open_answerer
 from prune.tasks.question_answering.answer import answer, score_predictions, torch_runner
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import ALWAYS_ANSWER
@@ -58,7 +58,7 @@ def folder(made: tuple[Path, list[Prediction]]) -> Path:
 
 @pytest.fixture(scope="module")
 def answerer(folder: Path) -> Answerer:
-    return open_answerer(folder, threads=1)
+    return open_answerer(folder, engine=Engine(threads=1))
 
 
 def said(answerer: Answerer, question: str, context: str) -> str:

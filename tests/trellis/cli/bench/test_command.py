@@ -215,11 +215,11 @@ def test_a_bad_model_is_one_sentence_and_exit_2(bench: Bench, make_file, tmp_pat
         (["--lengths", "absent.json"], "There is no SQuAD file at 'absent.json'"),
         (["--dev", "absent.json"], "There is no SQuAD file at 'absent.json'"),
         (["--baseline", "absent.onnx"], "There is no file or directory absent.onnx"),
-        (["--max-f1-loss", "0.5"], "--max-f1-loss needs --dev FILE"),
+        (["--max-f1-loss", "0.5"], "--max-f1-loss needs --dev for the questions"),
         (["--json", "absent/result.json"], "absent/result.json cannot be written"),
         (["--runtime", "torch"], "--runtime torch runs model directories"),
         (["--runtime", "jax"], "'jax' is not one of onnxruntime, openvino"),
-        (["--device", "tpu"], "'tpu' is not one of"),
+        (["--device", "tpu"], 'Invalid value "tpu" for --device. Choose from: "cpu", "cuda", "tensorrt"'),
         (["--no-such-option"], "--no-such-option"),
     ],
 )

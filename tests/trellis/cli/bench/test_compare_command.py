@@ -135,8 +135,8 @@ def test_a_full_disk_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
         ("no JSON", [], "old.json is not valid JSON"),
         (None, [], "There is no result of bench at old.json"),
         ("{}", ["--max-regression", "much"], "--max-regression is 'much'; give a share"),
-        ("{}", ["--max-regression", "nan"], "--max-regression is 'nan'; give a share from 0"),
-        ("{}", ["--max-regression", "100%"], "--max-regression is '100%'; give a share from 0"),
+        ("{}", ["--max-regression", "nan"], "--max-regression is nan; give a share from 0"),
+        ("{}", ["--max-regression", "100%"], "--max-regression is 1; give a share from 0"),
         ("{}", ["--json", "absent/changes.json"], "absent/changes.json cannot be written"),
     ],
 )

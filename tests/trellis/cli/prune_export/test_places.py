@@ -13,7 +13,7 @@ from support.requests import request
 
 from export.outputs import COMPANIONS, parts_of
 from prune.checkpoint import save
-from trellis.cli.answer.request import Request as Asked
+from trellis.cli.answer.options import Arguments, Printed, Source, check_together
 from trellis.cli.bench.outputs import Outputs, json_text
 from trellis.errors import InputError
 
@@ -143,12 +143,8 @@ def test_answer(room: Path, read: str, option: str, alias: Callable[[Path, Path]
             asked(model, **{option.removeprefix("--").replace("-", "_"): place})
 
 
-def asked(model: str, **outputs: Path) -> Asked:
-    given = {"out": None, "na_probs": None} | outputs
-    return Asked(
-        Path(model), (), None, Path("dev.json"), None, None, False, 1, False, **given,
-        runtime=None, threads=None, max_batch_tokens=1,
-    )  # fmt: skip
+def asked(model: str, **outputs: Path) -> None:
+    check_together(Arguments(Path(model)), Source(squad=Path("dev.json")), Printed(**outputs))
 
 
 @pytest.mark.parametrize("alias", ALIASES.values(), ids=ALIASES)

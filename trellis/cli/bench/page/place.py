@@ -43,7 +43,7 @@ def place_section(result: Result) -> Section:
             ("Goal for the interval", f"{effort.goal:.1%} to either side"),
             (
                 "Limit of time" if effort.firm else "Time aimed at",
-                f"{digits(effort.max_time)} s at each operating point",
+                f"{digits(effort.seconds)} s at each operating point",
             ),
         )
     )
