@@ -18,13 +18,16 @@ _NAMED = re.compile(r"`([a-z_][a-z_0-9.]*)`")
 
 
 class Command:
-    """What is run when a user types `name`: `act` gets the groups in turn, and returns the exit code."""
+    """What is run when a user types `name`: `act` gets the groups in turn, and returns the exit code.
+
+    Several groups that stand together in `groups` come to it as one tuple.
+    """
 
     def __init__(
         self,
         name: str,
         act: Callable[..., int],
-        groups: Sequence[Group],
+        groups: Sequence[Group | Sequence[Group]],
         *,
         help: Sequence[str],
         examples: Sequence[tuple[str, str]] = (),
@@ -53,7 +56,8 @@ class Command:
     @cached_property
     def options(self) -> tuple[tuple[Option, ...], ...]:
         """Of each group."""
-        return tuple(tuple(group.read()) for group in self.groups)
+        alone = [group for each in self.groups for group in ([each] if isinstance(each, Group) else each)]
+        return tuple(tuple(group.read()) for group in alone)
 
     @cached_property
     def flags(self) -> dict[str, str]:
@@ -127,17 +131,12 @@ class Command:
 
     def _built(self, given: Sequence[str], typed: Mapping[str, Any]) -> Iterator[Any]:
         """The groups, each with what was typed of its fields. Raises InputError where it refuses that."""
-        left = list(given)
-        for group, options in zip(self.groups, self.options, strict=True):
-            values: dict[str, Any] = {}
-            for each in options:
-                if _is_rest(each):
-                    values[each.field] = _value(each, left)
-                elif each.is_argument and left:
-                    values[each.field] = _value(each, left.pop(0))
-                elif _variable(each) in typed:
-                    values[each.field] = _value(each, typed[_variable(each)])
-            yield group.options(**values)
+        left, options = list(given), iter(self.options)
+        for each in self.groups:
+            if isinstance(each, Group):
+                yield each.options(**_values(next(options), left, typed))
+            else:
+                yield tuple(group.options(**_values(next(options), left, typed)) for group in each)
 
     def _epilogue(self) -> str:
         examples = [
@@ -147,6 +146,19 @@ class Command:
         parts = ["[bold]Examples[/bold]", *examples] if examples else []
         parts += ["[bold]Exit codes[/bold]", self._exit_codes] if self._exit_codes else []
         return "\n\n".join(parts)
+
+
+def _values(options: Sequence[Option], left: list[str], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed for them, by field; takes its arguments from those that are `left`."""
+    values: dict[str, Any] = {}
+    for each in options:
+        if _is_rest(each):
+            values[each.field] = _value(each, left)
+        elif each.is_argument and left:
+            values[each.field] = _value(each, left.pop(0))
+        elif _variable(each) in typed:
+            values[each.field] = _value(each, typed[_variable(each)])
+    return values
 
 
 def _kind(option: Option) -> Any:

@@ -158,6 +158,19 @@ def test_what_it_does_not_take_is_one_sentence_by_the_names_that_are_typed(
     assert line.startswith(f"probe: {sentence}")
 
 
+def test_groups_that_stand_together_come_as_one() -> None:
+    got: list[tuple[Cut, Care]] = []
+
+    def keep(trees: Trees, both: tuple[Cut, Care]) -> int:
+        got.append(both)
+        return 0
+
+    arguments, *others = COMMAND.groups
+    command = Command("probe", keep, (arguments, others), help=("",))
+    assert command(["pear", "--burn", "--care-times", "3"]) == 0
+    assert got == [(Cut(burn=True), Care(times=3))]
+
+
 def test_too_many_arguments_are_named() -> None:
     command = Command("probe", lambda cut: 0, (Group(Cut),), help=("",))
     assert (

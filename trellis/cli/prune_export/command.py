@@ -6,15 +6,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
+from export.options import Output
 from export.outputs import EXPORT
 from prune.methods import chosen
-from prune.options import Amount
+from prune.methods.method import Method
+from prune.options import Amount, Data, Training
+from prune.train.settings import TrainingSettings
 from trellis.cli.command import Command
 from trellis.cli.doctor import sentences
 from trellis.cli.entry import ends_at_once
-from trellis.cli.prune_export.options import GROUPS, Arguments, Choosing
+from trellis.cli.prune_export.options import GROUPS, Arguments, Choosing, Files
 from trellis.cli.prune_export.page import export_page
 from trellis.cli.prune_export.request import Request
 from trellis.command import UNREAD, end_cleanly_when_told_to, run
@@ -61,10 +63,14 @@ def prune_export(
     arguments: Arguments,
     choosing: Choosing,
     amount: Amount,
-    *others: Any,
+    methods: tuple[Method, ...],
+    data: Data,
+    training: Training,
+    settings: TrainingSettings,
+    output: Output,
+    files: Files,
 ) -> int:
-    """Do what was asked; the exit code. `others` are the methods with the options given, and the other groups."""
-    *methods, data, training, settings, output, files = others
+    """Do what was asked; the exit code. `methods` are all that there are, each with the options given."""
     errors, out = Terminal(stderr=True), arguments.out
     end_cleanly_when_told_to()
     request, before = None, _identity(out)

@@ -77,7 +77,7 @@ GROUPS = (
     Group(Arguments, positional=True),
     Group(Choosing),
     Group(Amount),
-    *map(Group, METHODS.values()),
+    tuple(map(Group, METHODS.values())),
     Group(Data),
     Group(Training),
     Group(TrainingSettings, flags={"micro_batch_size": "--micro-batch"}, only=_SETTINGS),
