@@ -4,12 +4,10 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 from types import FrameType
-from typing import Any, NoReturn
-
-import typer
+from typing import NoReturn, Protocol
 
 from trellis.errors import InputError, UsageError, first_line
 from trellis.terminal import Terminal, say
@@ -21,7 +19,18 @@ TRACEBACK = "ESPALIER_TRACEBACK"
 """Environment variable: set to 1, a fault of ours shows where it happened."""
 
 
-def run(program: str, app: Callable[..., Any], arguments: list[str] | None = None) -> NoReturn:
+class Program(Protocol):
+    """What is run on arguments; see trellis.cli.command."""
+
+    @property
+    def flags(self) -> Mapping[str, str]:
+        """What is typed for each parameter that an InputError may name."""
+
+    def __call__(self, arguments: Sequence[str]) -> int:
+        """The exit code. Raises UsageError where the arguments are not its own."""
+
+
+def run(program: str, app: Program, arguments: list[str] | None = None) -> NoReturn:
     """Run `app` on `arguments` or those of this process, and end with the exit code that it returns.
 
     Whatever happens, at most a sentence is printed for it: 2 where the arguments are not the command's, or
@@ -82,15 +91,13 @@ def _open_streams() -> bool:
     return was_closed
 
 
-def _exit_code(program: str, app: Callable[..., Any], arguments: list[str], errors: Terminal) -> int:
+def _exit_code(program: str, app: Program, arguments: list[str], errors: Terminal) -> int:
     try:
-        if isinstance(app, typer.Typer):
-            return int(app(arguments, prog_name=program, standalone_mode=False) or 0)
-        return int(app(arguments))
+        return app(arguments)
     except UsageError as error:
         return say(errors, program, f"{str(error).removesuffix('.')}; see {program} --help.", 2)
     except InputError as error:
-        return say(errors, program, error.told(getattr(app, "flags", {})), 2)
+        return say(errors, program, error.told(app.flags), 2)
     except SystemExit as error:
         return error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
@@ -102,10 +109,6 @@ def _exit_code(program: str, app: Callable[..., Any], arguments: list[str], erro
     except MemoryError:
         return say(errors, program, "not enough memory; close other programs, or ask for less.", 2)
     except BaseException as error:  # some libraries' panics are no Exceptions
-        if isinstance(error, typer.Abort) and isinstance(error.__cause__, KeyboardInterrupt):
-            return say(errors, program, "interrupted.", 130)
-        if told := getattr(error, "format_message", None):  # typer's, of arguments that are not the command's
-            return say(errors, program, f"{told().rstrip('.')}; see {program} --help.", 2)
         if wants_traceback():
             traceback.print_exc()
         what = f"{type(error).__name__}: {first_line(error)}"

@@ -1,6 +1,5 @@
 """Commands run in this process, and what must hold of every run, whatever was done to its inputs."""
 
-import io
 import os
 import random
 import shutil
@@ -8,15 +7,15 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
+
+from support.commands import Ended, invoke
 
 from trellis.cli.answer.command import COMMAND as ANSWER
 from trellis.cli.bench.command import COMMAND as BENCH
 from trellis.cli.bench.compare_command import COMMAND as COMPARE
 from trellis.cli.prune_export.command import COMMAND as EXPORT
-from trellis.command import run
 from trellis.printable import LONGEST
 
 APPS = {command.name: command for command in (EXPORT, BENCH, COMPARE, ANSWER)}
@@ -28,26 +27,10 @@ PATIENCE = 300
 """Seconds for one case, on a machine that does much else."""
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    printed: str
-    said: str
-
-
 def ended(program: str, arguments: list[str]) -> Ended:
     """Run the command here, as its entry point does."""
-    printed, said = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    code: object = None
-    with redirect_stdout(printed), redirect_stderr(said), _limited():
-        try:
-            run(program, APPS[program], arguments)
-        except SystemExit as error:
-            code = error.code
-    assert isinstance(code, int)
-    return Ended(code, *(stream.buffer.getvalue().decode() for stream in (printed, said)))  # type: ignore[attr-defined]
+    with _limited():
+        return invoke(APPS[program], arguments)
 
 
 @contextmanager
@@ -69,18 +52,20 @@ def _limited() -> Iterator[None]:
 def faults(program: str, done: Ended) -> list[str]:
     """What is not as it must be, in words."""
     found = []
-    if done.code not in (0, 2) and not (done.code == 1 and any(words in done.said for words in _MEANS_ONE)):
-        found.append(f"exit code {done.code}")
-    if "Traceback" in done.said or "a fault of ours" in done.said:
+    if done.exit_code not in (0, 2) and not (
+        done.exit_code == 1 and any(words in done.stderr for words in _MEANS_ONE)
+    ):
+        found.append(f"exit code {done.exit_code}")
+    if "Traceback" in done.stderr or "a fault of ours" in done.stderr:
         found.append("a fault of ours")
-    sentences = [line for line in done.said.split("\n") if line.startswith(f"{program}: ")]
-    if done.code == 2 and len(sentences) != 1:
+    sentences = [line for line in done.stderr.split("\n") if line.startswith(f"{program}: ")]
+    if done.exit_code == 2 and len(sentences) != 1:
         found.append(f"{len(sentences)} sentences")
-    if any(len(line) > LONGEST + len(program) + 2 for line in done.said.split("\n")):
+    if any(len(line) > LONGEST + len(program) + 2 for line in done.stderr.split("\n")):
         found.append("an unbounded line")
-    if not all(line.isprintable() for line in done.said.split("\n")):
+    if not all(line.isprintable() for line in done.stderr.split("\n")):
         found.append("control characters")
-    if any(sign in done.said for sign in ("Warning:", "onnxruntime:", "panicked")):
+    if any(sign in done.stderr for sign in ("Warning:", "onnxruntime:", "panicked")):
         found.append("a library's own words")
     return found
 
@@ -108,14 +93,16 @@ def hunt(
         arguments = prepare(random.Random(f"{kind} {seed}"), room)
         before = {path.relative_to(room) for path in room.rglob("*")}
         done = ended(program, arguments)
-        codes[done.code] += 1
-        told_of[done.said.replace(str(folder), "").partition(f"{program}: ")[2]] += 1
+        codes[done.exit_code] += 1
+        told_of[done.stderr.replace(str(folder), "").partition(f"{program}: ")[2]] += 1
         found = faults(program, done)
-        if done.code:
+        if done.exit_code:
             after = {path.relative_to(room) for path in room.rglob("*")} - before
             found += [f"left {path}" for path in sorted(after) if path.parts[0] in (*outputs, "out")]
         if found:
-            told = done.said if len(done.said) < 1500 else f"{done.said[:700]} [...] {done.said[-700:]}"
+            told = (
+                done.stderr if len(done.stderr) < 1500 else f"{done.stderr[:700]} [...] {done.stderr[-700:]}"
+            )
             wrong.append(f"{kind} {seed}: {', '.join(found)}\n    {arguments}\n    {told!r}")
     print(
         f"FUZZ {kind}: {number} cases, exit codes {dict(codes)}, {len(wrong)} wrong",
