@@ -1,32 +1,28 @@
 """What one cut of a model is to come to, whatever method makes it.
 
 A method that gives scores asks a target which units stay by them. A method that weighs sizes of every sublayer
-against each other asks for its limits: sums of costs that must not exceed a number.
+against each other asks for its budgets: costs that must not exceed a number.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from prune.cost.passes import Shapes, without
 from prune.plan import KINDS, Kind, Plan, Scores, plan_fractions, plan_shape
 from prune.shape import ModelShape
 
-Sublayer = tuple[int, Kind]
-"""The heads or the feed-forward activations of one layer."""
+Cost = Callable[[ModelShape], float]
+"""What a shape costs, such as multiply-adds or seconds: something, and a share of each sublayer's own."""
 
 
 @dataclass(frozen=True)
-class Limit:
-    """What some sublayers may cost together."""
+class Budget:
+    """A cost, and how much of it there may be."""
 
-    costs: Mapping[Sublayer, NDArray[np.float64]]
-    """What 0, 1, ... and all of its units cost, for each: [units + 1], never falling."""
+    cost: Cost
     most: float
-    """What the costs of the sizes chosen may add up to."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +53,11 @@ class Target(Protocol):
     def plan(self, scores: Scores) -> Plan:
         """Which units stay, where each has a score. Raises InputError where the model has not as much."""
 
-    def limits(self, whole: ModelShape) -> tuple[Limit, ...]:
-        """What the sizes left of a model of shape `whole` must keep to. A sublayer in none of them stays as it is."""
+    def budgets(self, whole: ModelShape) -> tuple[Budget, ...]:
+        """What the sizes left of a model of shape `whole` must keep to.
+
+        No sublayer adds to the costs of two of them, and one that adds to none stays as it is.
+        """
 
     def removed(self, whole: ModelShape) -> Mapping[Kind, float]:
         """The fraction of each kind of units that is to go, as far as the target itself says it."""
@@ -82,19 +81,10 @@ class Fractions(Target):
             scores, heads=self.heads, intermediate=self.intermediate, multiple_of=self.multiple_of
         )
 
-    def limits(self, whole: ModelShape) -> tuple[Limit, ...]:
-        """The numbers of units that are left; every unit of a kind costs the same."""
+    def budgets(self, whole: ModelShape) -> tuple[Budget, ...]:
+        """The numbers of units of each kind that are left."""
         left = without(whole, self.heads, self.intermediate)
-        return tuple(
-            Limit(
-                {
-                    (index, kind): np.arange(number + 1.0)
-                    for index, number in enumerate(units_of(whole, kind))
-                },
-                sum(units_of(left, kind)),
-            )
-            for kind in KINDS
-        )
+        return tuple(Budget(partial(_total, kind=kind), _total(left, kind)) for kind in KINDS)
 
     def removed(self, whole: ModelShape) -> Mapping[Kind, float]:
         """As given."""
@@ -116,15 +106,13 @@ class Sizes(Target):
         """With the best-scored units of each layer."""
         return plan_shape(scores, self.shape)
 
-    def limits(self, whole: ModelShape) -> tuple[Limit, ...]:
+    def budgets(self, whole: ModelShape) -> tuple[Budget, ...]:
         """One for each sublayer."""
         self.shape.check_within(whole)
         return tuple(
-            Limit({(index, kind): np.arange(number + 1.0)}, left)
+            Budget(partial(_in_layer, kind=kind, index=index), left)
             for kind in KINDS
-            for index, (number, left) in enumerate(
-                zip(units_of(whole, kind), units_of(self.shape, kind), strict=True)
-            )
+            for index, left in enumerate(units_of(self.shape, kind))
         )
 
     def removed(self, whole: ModelShape) -> Mapping[Kind, float]:
@@ -139,3 +127,11 @@ class Sizes(Target):
 def units_of(shape: ModelShape, kind: Kind) -> list[int]:
     """How many units of that kind each layer has."""
     return [layer.num_heads if kind == "heads" else layer.intermediate_size for layer in shape.layers]
+
+
+def _total(shape: ModelShape, kind: Kind) -> float:
+    return sum(units_of(shape, kind))
+
+
+def _in_layer(shape: ModelShape, kind: Kind, index: int) -> float:
+    return units_of(shape, kind)[index]

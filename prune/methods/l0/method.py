@@ -9,7 +9,7 @@ from prune.methods.job import Job
 from prune.methods.l0.penalty import Penalty, paper_weight
 from prune.methods.l0.settings import GateLoss, GateSettings
 from prune.methods.method import Method, Need, Ranking, lacks_labels
-from prune.methods.target import Fractions, Limit, Outlook, Target, units_of
+from prune.methods.target import Budget, Fractions, Outlook, Target, units_of
 from prune.plan import KINDS, Kind, Plan, Scores, plan_above
 from prune.shape import ModelShape
 from trellis.bounds import MOST_EPOCHS, MOST_RATE, MOST_WEIGHT, check_number
@@ -180,7 +180,7 @@ class LeftOpen(Target):
             (opened if "intermediate" in self.weighed else rest).intermediate,
         )
 
-    def limits(self, whole: ModelShape) -> tuple[Limit, ...]:
+    def budgets(self, whole: ModelShape) -> tuple[Budget, ...]:
         """None can be named: raises InputError."""
         raise InputError("How much λ leaves of a model is known when its gates are trained, not before.")
 

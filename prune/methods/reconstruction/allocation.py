@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from prune.methods.reconstruction.budget import Cost
 from prune.methods.reconstruction.pricing import Floats
 from prune.methods.reconstruction.sublayers import Sublayer, shape_with
+from prune.methods.target import Cost
 from trellis.errors import InputError
 
 MOST_CELLS = 20_000

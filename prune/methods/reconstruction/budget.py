@@ -1,25 +1,12 @@
-"""What a cut model may cost: any cost that a shape has and that its sublayers add up to."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""What a cut model may cost, in multiply-adds."""
 
 from transformers import PreTrainedModel
 
 from prune.cost import multiply_adds
 from prune.families.layers import encoder_and_original, shape_of
+from prune.methods.target import Budget
 from prune.shape import ModelShape
 from trellis.errors import InputError
-
-Cost = Callable[[ModelShape], float]
-"""What a shape costs, such as multiply-adds or seconds: something, and a share of each sublayer's own."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """A cost, and how much of it there may be."""
-
-    cost: Cost
-    most: float
 
 
 def fewer_multiply_adds(model: PreTrainedModel, ratio: float, *, seq: int = 384) -> Budget:

@@ -5,11 +5,11 @@ from transformers import PreTrainedModel
 from prune.cut import shrink
 from prune.families.layers import shape_of
 from prune.methods.reconstruction.allocation import allocated, level_costs
-from prune.methods.reconstruction.budget import Budget
 from prune.methods.reconstruction.calibrated import Calibrated
 from prune.methods.reconstruction.obs import repaired
 from prune.methods.reconstruction.refit import set_weights
 from prune.methods.reconstruction.sublayers import plan_of, sublayers_of
+from prune.methods.target import Budget
 from prune.plan import Plan
 from trellis.errors import InputError
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedModel
 
-from prune.methods.reconstruction.budget import Budget
 from prune.methods.reconstruction.calibrated import Calibrated, Progress, calibrate, told
 from prune.methods.reconstruction.choice import choose, one_shot
 from prune.methods.reconstruction.divergence import Reference
 from prune.methods.reconstruction.rebuild import Rebuilt, rebuild
 from prune.methods.reconstruction.settings import ReconstructionSettings
+from prune.methods.target import Budget
 from prune.plan import Plan
 from prune.tasks.question_answering.stored import StoredWindows
 

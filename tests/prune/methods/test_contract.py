@@ -157,16 +157,22 @@ def test_its_cut_comes_to_the_target_and_can_be_loaded(
 
 
 def assert_within(cut: Cut, target: Target, whole: ModelShape) -> None:
-    """The cut keeps to the target's limits, and uses them: widths that are rounded up go beyond by less than that."""
-    sizes = {
-        (index, kind): units for kind in KINDS for index, units in enumerate(units_of(cut.plan.shape, kind))
-    }
-    room = getattr(target, "multiple_of", 1) - 1
-    limits = target.limits(whole)
-    assert set(sizes) == {sublayer for limit in limits for sublayer in limit.costs}
-    for limit in limits:
-        cost = sum(costs[sizes[sublayer]] for sublayer, costs in limit.costs.items())
-        assert limit.most <= cost <= limit.most + room * len(limit.costs)
+    """The cut keeps to the target's budgets, and uses them: widths that are rounded up go beyond by less than that."""
+    room = (getattr(target, "multiple_of", 1) - 1) * len(whole.layers)
+    for budget in target.budgets(whole):
+        assert budget.most <= budget.cost(whole)
+        assert budget.most <= budget.cost(cut.plan.shape) <= budget.most + room
+
+
+def test_no_sublayer_adds_to_two_budgets_and_each_adds_to_one() -> None:
+    whole = tiny.WHOLE
+    for target in TARGETS.values():
+        for index, layer in enumerate(whole.layers):
+            for field in ("num_heads", "intermediate_size"):
+                more = replace(layer, **{field: getattr(layer, field) + 1})
+                wider = ModelShape((*whole.layers[:index], more, *whole.layers[index + 1 :]))
+                added = [budget.cost(wider) - budget.cost(whole) for budget in target.budgets(whole)]
+                assert sorted(added) == [0.0] * (len(added) - 1) + [1.0]
 
 
 @every_method

@@ -10,12 +10,13 @@ from transformers import PreTrainedModel
 from prune.cost import multiply_adds
 from prune.cut import shrink
 from prune.families.layers import encoder_and_original, layers_of, shape_of
-from prune.methods.reconstruction.budget import Budget, fewer_multiply_adds
+from prune.methods.reconstruction.budget import fewer_multiply_adds
 from prune.methods.reconstruction.calibrated import Calibrated, calibrate
 from prune.methods.reconstruction.choice import one_shot
 from prune.methods.reconstruction.reconstruct import cut_to, reconstruct
 from prune.methods.reconstruction.settings import ReconstructionSettings
 from prune.methods.reconstruction.sublayers import plan_of, sublayers_of
+from prune.methods.target import Budget
 from prune.plan import Plan
 from prune.shape import ModelShape
 from trellis.errors import InputError
