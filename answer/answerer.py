@@ -15,6 +15,7 @@ from export.metadata import read_metadata
 from export.outputs import settle_export
 from export.provenance import cpu_runtime_in
 from prune.tasks.batch import Run
+from prune.tasks.question_answering import QUESTION_ANSWERING
 from prune.tasks.question_answering.answer import Progress, run_batches
 from prune.tasks.question_answering.pool import Pace, pooled
 from prune.tasks.question_answering.questions import Question
@@ -60,6 +61,7 @@ def open_answerer(
     """
     path = _graph_in(Path(model))
     metadata = read_metadata(path)
+    QUESTION_ANSWERING.check_same(metadata.encoder.task, path)
     runtime = engine.runtime or cpu_runtime_in(metadata.provenance) or "onnxruntime"
     encoder = metadata.encoder
     folder = path.resolve().parent if path.is_symlink() else path.parent

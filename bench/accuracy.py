@@ -12,6 +12,7 @@ from bench.measure.runners import runner
 from bench.models import Model
 from bench.workload import ROLES, Role
 from prune.tasks.batch import Batch, Outputs
+from prune.tasks.question_answering import QUESTION_ANSWERING
 from prune.tasks.question_answering.figures import F1, HAS_ANSWER_F1, Figure, figure_name, warnings
 from prune.tasks.question_answering.fitted_on import shares_any
 from prune.tasks.question_answering.reader import AnyTokenizer
@@ -129,7 +130,8 @@ def read_exam(task: TaskName, dev: Sequence[str]) -> Exam[Any]:
 
 def check_accuracy(model: Model) -> None:
     """Raise InputError where nothing can be measured: random weights, no usable tokenizer or settings, or an engine
-    that does not serve the sizes that questions come in."""
+    that does not serve the sizes that questions come in, or a model of another task."""
+    QUESTION_ANSWERING.check_same(model.engine.encoder.task, model.name)
     tokenizer_of(model)
     settings, _ = settings_of(model)
     profiles = model.form.profiles if model.form else ()

@@ -8,6 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from prune.checkpoint import checked_config, load_source, load_tokenizer
 from prune.modes import placed
 from prune.source import Source, open_source
+from prune.tasks.question_answering import QUESTION_ANSWERING
 from prune.tasks.question_answering.answer import answer, torch_runner
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
@@ -53,9 +54,11 @@ class LoadedModel:
 def open_model(name: str, *, revision: str | None = None) -> LoadedModel:
     """Find, check and load a model, its tokenizer, and its decoding settings or the default ones.
 
-    Raises InputError where one of them cannot be used, or where they do not fit each other.
+    Raises InputError where one of them cannot be used, where they do not fit each other, and for a model of another
+    task: what asks it, and what scores its answers, is question answering's so far.
     """
     source = open_source(name, revision=revision)
+    QUESTION_ANSWERING.check_same(source.encoder.task, name)
     settings = DecodingSettings()
     if (source.directory / DECODING_FILE).is_file():
         settings = DecodingSettings.read(source.directory / DECODING_FILE)

@@ -32,6 +32,13 @@ class Task:
         """Name of the class in transformers."""
         return f"{family.classes}{self.model_class}"
 
+    def check_same(self, other: "Task", model: object) -> None:
+        """Raise InputError where `model`, which is of the task `other`, is not of this one."""
+        if other is not self:
+            raise InputError(
+                f"The model {model} is for {other.purpose}; give one for {self.purpose} (...{self.model_class})."
+            )
+
     def check_labels(self, number: object) -> None:
         """Raise InputError where a model that tells so many labels apart cannot be of this task."""
         if self.labels and number != len(self.labels):

@@ -7,7 +7,7 @@ of it.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -96,7 +96,7 @@ class Texts:
     rows: Sequence[NDArray[np.int64]]
 
     @classmethod
-    def of(cls, count: int, *, vocab_size: int, longest: int = 12, seed: int = 0) -> "Texts":
+    def of(cls, count: int, *, vocab_size: int, longest: int = 12, seed: int = 0) -> Self:
         generator = np.random.default_rng(seed)
         rows = [generator.integers(9, vocab_size, generator.integers(3, longest + 1)) for _ in range(count)]
         for row in rows:
@@ -110,10 +110,10 @@ class Texts:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def select(self, indices: Any) -> "Texts":
-        return Texts([self.rows[index] for index in np.arange(len(self))[np.asarray(indices)]])
+    def select(self, indices: Any) -> Self:
+        return type(self)([self.rows[index] for index in np.arange(len(self))[np.asarray(indices)]])
 
-    def split(self, held_out_share: float, seed: int) -> "tuple[Texts, Texts]":
+    def split(self, held_out_share: float, seed: int) -> tuple[Self, Self]:
         held_out = np.random.default_rng(seed).permutation(len(self)) < round(held_out_share * len(self))
         return self.select(~held_out), self.select(held_out)
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from support import tiny, toy_task, training
+from support import tiny, toy_tags, toy_task, training
 from support.graphs import (
     DIALECTS,
     assert_equal_logits,
@@ -24,6 +24,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 import prune
+from answer import open_answerer
 from export.graph.build import build_graph
 from export.graph.precision.dynamic import quantize_dynamic
 from export.graph.weights import weights_of
@@ -39,6 +40,7 @@ from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original, shape_of
 from prune.families.tensors import tensors_of
 from prune.gates import GatedModel
+from prune.loaded_model import open_model
 from prune.methods.batches import tensors_of as batch_tensors_of
 from prune.methods.gain.gradients import gain_scores
 from prune.plan import Plan, keep_all
@@ -52,15 +54,17 @@ from trellis.errors import InputError
 LABELLED: dict[str, Callable[..., dict[str, Tensor]]] = {
     "question-answering": tiny.labelled,
     toy_task.TOY.name: toy_task.labelled,
+    toy_tags.TAGS.name: toy_tags.labelled,
 }
 """Batches with labels, by task."""
 EXAMPLES: dict[str, Callable[[int], Examples]] = {
     "question-answering": training.windows,
     toy_task.TOY.name: lambda count: toy_task.Texts.of(count, vocab_size=tiny.VOCAB_SIZE),
+    toy_tags.TAGS.name: lambda count: toy_tags.Tagged.of(count, vocab_size=20),
 }
 """Examples that a small model can learn, by task."""
 
-every_task = pytest.mark.parametrize("task", [*TASKS, toy_task.TOY.name])
+every_task = pytest.mark.parametrize("task", [*TASKS, toy_task.TOY.name, toy_tags.TAGS.name])
 every_family = pytest.mark.parametrize("model_type", tiny.MODEL_TYPES)
 PLANS = {"whole": keep_all(tiny.WHOLE), "uneven": tiny.UNEVEN, "empty": tiny.EMPTY}
 LENGTHS = (9, 4, 1)
@@ -68,7 +72,7 @@ LENGTHS = (9, 4, 1)
 
 @pytest.fixture(scope="module", autouse=True)
 def _toy() -> Iterator[None]:
-    with toy_task.registered():
+    with toy_task.registered(), toy_tags.registered():
         yield
 
 
@@ -241,7 +245,7 @@ def test_the_class_tells_the_task_and_question_answering_is_meant_where_it_tells
     assert task_of_class(["BertForSequenceClassification"]) is toy_task.TOY
     for named in (["RobertaForQuestionAnswering"], ["BertModel"], [], None, "Bert", [3], {"a": 1}):
         assert task_of_class(named).name == "question-answering", named
-    with pytest.raises(InputError, match="task is 'poetry'; supported are mood, question-answering"):
+    with pytest.raises(InputError, match="task is 'poetry'; supported are mood, question-answering, tags"):
         task_of("poetry")
 
 
@@ -254,3 +258,17 @@ def test_a_head_that_is_not_there_is_named(tmp_path: Path) -> None:
             prune.load(tmp_path / "model")
     finally:
         TASKS[toy_task.TOY.name] = toy_task.TOY
+
+
+def test_what_only_question_answering_has_refuses_others_by_name(tmp_path: Path) -> None:
+    encoder = encoder_for(toy_task.TOY.name, "bert")
+    model = random_model(encoder, tiny.WHOLE)
+    save(model, None, tmp_path / "model")
+    refused = "is for telling moods apart; give one for extractive question answering"
+    with pytest.raises(InputError, match=refused):
+        open_model(str(tmp_path / "model"))
+    graph = graph_of(model, "portable")
+    stamp(graph, Metadata(encoder, tiny.WHOLE, tiny.WHOLE, "portable", "fp32", "tiny"))
+    onnx.save(graph, tmp_path / "model.onnx")
+    with pytest.raises(InputError, match=refused):
+        open_answerer(tmp_path / "model.onnx")
