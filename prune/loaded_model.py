@@ -9,11 +9,12 @@ from prune.checkpoint import checked_config, load_source, load_tokenizer
 from prune.modes import placed
 from prune.source import Source, open_source
 from prune.tasks.question_answering import QUESTION_ANSWERING
-from prune.tasks.question_answering.answer import answer, torch_runner
+from prune.tasks.question_answering.answer import answer
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.windows import Window, make_windows
+from prune.tasks.torch_runner import torch_runner
 from trellis.errors import InputError
 from trellis.ranks import ranks
 
@@ -32,9 +33,7 @@ class LoadedModel:
         return make_windows(
             questions,
             self.tokenizer,
-            max_length=self.settings.max_length,
-            stride=self.settings.stride,
-            max_question_length=self.settings.max_question_length,
+            **self.settings.cutting,
         )
 
     def answer(

@@ -14,11 +14,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from prune.checkpoint import weights_digest
 from prune.loaded_model import LoadedModel
 from prune.modes import placed
-from prune.tasks.question_answering.answer import torch_runner
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.stored import FILE, StoredWindows, store_windows
 from prune.tasks.question_answering.task import Exam, TrainingData
 from prune.tasks.question_answering.windows import pad_token_id_of
+from prune.tasks.torch_runner import torch_runner
 from prune.train import checkpoints
 from prune.train.precision import precision_of
 from prune.train.settings import TrainingSettings
@@ -57,9 +57,7 @@ def stored_windows(
     inputs = {
         "data": data.fingerprint,
         "tokenizer": tokenizer_digest(subject.tokenizer),
-        "max_length": settings.max_length,
-        "stride": settings.stride,
-        "max_question_length": settings.max_question_length,
+        **settings.cutting,
     }
 
     def compute(directory: Path) -> None:

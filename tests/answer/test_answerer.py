@@ -19,10 +19,11 @@ from answer import Answer, Answerer, Batching, Engine, InputError, Question, Ref
 from answer.answerer import CHUNK_QUESTIONS
 from prune.tasks.batch import Batch, Outputs
 from prune.tasks.question_answering import END, START
-from prune.tasks.question_answering.answer import answer, torch_runner
+from prune.tasks.question_answering.answer import answer
 from prune.tasks.question_answering.reader import reader_of
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.spans import Prediction
+from prune.tasks.torch_runner import torch_runner
 
 
 def questions(count: int = 14) -> list[Question]:

@@ -10,10 +10,11 @@ from answer import open_answerer
 from export.artifact import write_artifact
 from prune.checkpoint import load, load_tokenizer
 from prune.source import open_source
-from prune.tasks.question_answering.answer import answer, score_predictions, torch_runner
+from prune.tasks.question_answering.answer import answer, score_predictions
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.squad.reading import read_squad
+from prune.tasks.torch_runner import torch_runner
 
 
 @pytest.mark.slow

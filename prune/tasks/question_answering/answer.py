@@ -1,9 +1,8 @@
 """Questions in, answers out, with any engine that turns a batch into logits."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
 
-from prune.tasks.batch import Batch, Outputs, Run
+from prune.tasks.batch import Run
 from prune.tasks.question_answering import END, START
 from prune.tasks.question_answering.pool import Pace, pooled
 from prune.tasks.question_answering.questions import Question
@@ -20,9 +19,6 @@ from prune.tasks.question_answering.windows import (
     pad_token_id_of,
 )
 from trellis.errors import InputError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
 
 Progress = Callable[[int, int], None]
 """Called with (windows done, windows in all)."""
@@ -44,9 +40,7 @@ def answer(
     """
     windower = Windower.of(
         tokenizer,
-        max_length=settings.max_length,
-        stride=settings.stride,
-        max_question_length=settings.max_question_length,
+        **settings.cutting,
     )
     pace = Pace(questions)
     read = run_windows(
@@ -99,33 +93,6 @@ def run_batches(
         for row, window in enumerate(windows):
             length = len(window.input_ids)
             yield window, start[row, :length], end[row, :length]
-
-
-def torch_runner(model: "PreTrainedModel") -> Run:
-    """An engine that runs a model of transformers where it lies, in evaluation mode.
-
-    The model's mode is put back after each batch. Token types are given only to models that tell them apart.
-    """
-    import torch
-
-    from prune.families.layers import encoder_and_original
-    from prune.modes import evaluating
-
-    encoder, _ = encoder_and_original(model)
-    takes_token_types, names = encoder.takes_token_types, encoder.head.outputs
-
-    def run(batch: Batch) -> Outputs:
-        device = next(model.parameters()).device
-        inputs: dict[str, Any] = {
-            name: torch.from_numpy(array).to(device)
-            for name, array in batch.inputs().items()
-            if takes_token_types or name != "token_type_ids"
-        }
-        with evaluating(model), torch.no_grad():
-            outputs = model(**inputs)
-        return {name: getattr(outputs, name).float().cpu().numpy() for name in names}
-
-    return run
 
 
 def score_predictions(

@@ -45,6 +45,11 @@ class DecodingSettings:
                 f"The decoding setting fitted_on is {self.fitted_on!r}; expected the names of some questions."
             )
 
+    @property
+    def cutting(self) -> dict[str, int]:
+        """What decides how a text is cut into windows, under the names that `make_windows` has for it."""
+        return {name: getattr(self, name) for name in ("max_length", "stride", "max_question_length")}
+
     def clipped(self, longest: int) -> "DecodingSettings":
         """These settings for a model that takes at most `longest` tokens.
 

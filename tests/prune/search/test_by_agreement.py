@@ -20,11 +20,12 @@ from prune.plan import plan_fractions
 from prune.search.agreement import agreement
 from prune.search.by_agreement import LARGEST_PERCENT, ByAgreement, Search
 from prune.shape import LayerShape, ModelShape
-from prune.tasks.question_answering.answer import answer, torch_runner
+from prune.tasks.question_answering.answer import answer
 from prune.tasks.question_answering.builtin import halves
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.squad.task import SquadTraining
+from prune.tasks.torch_runner import torch_runner
 from prune.work import open_work
 from trellis.errors import InputError
 

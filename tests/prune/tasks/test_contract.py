@@ -4,6 +4,7 @@ computes the same, gated, cut, saved and loaded again, and in each dialect of th
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -272,3 +273,35 @@ def test_what_only_question_answering_has_refuses_others_by_name(tmp_path: Path)
     onnx.save(graph, tmp_path / "model.onnx")
     with pytest.raises(InputError, match=refused):
         open_answerer(tmp_path / "model.onnx")
+
+
+def test_of_question_answering_a_file_says_what_it_said_before_there_were_other_tasks() -> None:
+    said = tiny.encoder().to_dict()
+    assert set(said) == {
+        "model_type",
+        "vocab_size",
+        "embedding_size",
+        "hidden_size",
+        "head_size",
+        "max_position_embeddings",
+        "type_vocab_size",
+        "pad_token_id",
+        "layer_norm_eps",
+    }
+    assert Encoder.from_dict(said).task.name == "question-answering"
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        ({"task_name": "poetry"}, "task is 'poetry'"),
+        ({"task_name": ["mood"]}, r"task is \['mood'\]"),
+        ({"num_labels": 3}, "tells 3 labels apart; extractive question answering takes 2"),
+        ({"task_name": "mood", "num_labels": 0}, "num_labels is 0; expected a whole number of at least 1"),
+        ({"task_name": "mood", "num_labels": True}, "num_labels is True"),
+        ({"task": "mood"}, "An encoder description has"),
+    ],
+)
+def test_a_damaged_description_is_refused(damage: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        Encoder.from_dict(tiny.encoder().to_dict() | damage)

@@ -98,9 +98,7 @@ def windows_of(
     """The windows of `passages`, in their order; raises InputError where `make_windows` does."""
     windower = Windower.of(
         tokenizer,
-        max_length=settings.max_length,
-        stride=settings.stride,
-        max_question_length=settings.max_question_length,
+        **settings.cutting,
     )
     return windower.each(passage.question for passage in passages)
 

@@ -151,7 +151,5 @@ def _windows(
     return make_windows(
         questions,
         tokenizer,
-        max_length=settings.max_length,
-        stride=settings.stride,
-        max_question_length=settings.max_question_length,
+        **settings.cutting,
     )

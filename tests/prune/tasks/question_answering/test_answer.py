@@ -15,11 +15,12 @@ from transformers import (
 
 from prune.tasks.batch import Batch, Outputs
 from prune.tasks.question_answering import END, START
-from prune.tasks.question_answering.answer import answer, run_windows, score_predictions, torch_runner
+from prune.tasks.question_answering.answer import answer, run_windows, score_predictions
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.squad.reading import read_squad
 from prune.tasks.question_answering.windows import make_windows
+from prune.tasks.torch_runner import torch_runner
 from trellis.errors import InputError
 
 SETTINGS = DecodingSettings(max_length=40, stride=10, max_question_length=10)

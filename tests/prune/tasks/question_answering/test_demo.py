@@ -10,11 +10,12 @@ from transformers import AutoTokenizer, BertConfig, BertModel, PreTrainedTokeniz
 
 import prune
 from prune.demo import DEV_FILE, TRAIN_FILE, TrainingPlan, find_encoder, train_demo
-from prune.tasks.question_answering.answer import answer, torch_runner
+from prune.tasks.question_answering.answer import answer
 from prune.tasks.question_answering.demo import demo_questions
 from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.squad.reading import read_squad
+from prune.tasks.torch_runner import torch_runner
 from trellis.errors import InputError
 
 TRAIN, DEV = demo_questions(3000, seed=7)

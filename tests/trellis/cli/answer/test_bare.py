@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from support.folders import SENTENCE, SETTINGS, export_folder
 
-from prune.tasks.question_answering.answer import answer, torch_runner
+from prune.tasks.question_answering.answer import answer
 from prune.tasks.question_answering.questions import Question
+from prune.tasks.torch_runner import torch_runner
 
 HEAVY = ("torch", "transformers", "datasets")
 BLOCKED = f"import sys\nfor name in {HEAVY}: sys.modules[name] = None  # importing them now fails\n"

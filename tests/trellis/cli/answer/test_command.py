@@ -16,11 +16,12 @@ import pytest
 from support.folders import SENTENCE, SETTINGS, export_folder
 
 from answer import Answerer, Engine, open_answerer
-from prune.tasks.question_answering.answer import answer, score_predictions, torch_runner
+from prune.tasks.question_answering.answer import answer, score_predictions
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import ALWAYS_ANSWER
 from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.squad.reading import write_squad
+from prune.tasks.torch_runner import torch_runner
 from trellis.command import UNREAD
 
 COMMAND = [sys.executable, "-m", "trellis.cli.answer"]

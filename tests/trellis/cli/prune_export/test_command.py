@@ -31,12 +31,13 @@ from prune.families.layers import shape_of
 from prune.shape import ModelShape
 from prune.source import open_source
 from prune.tasks.batch import Run
-from prune.tasks.question_answering.answer import answer, score_predictions, torch_runner
+from prune.tasks.question_answering.answer import answer, score_predictions
 from prune.tasks.question_answering.fitted_on import sample_of
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.squad.reading import write_squad
 from prune.tasks.question_answering.squad.task import SquadExam
+from prune.tasks.torch_runner import torch_runner
 from trellis.cli.prune_export.command import COMMAND
 from trellis.errors import InputError
 from trellis.ranks import Ranks

@@ -14,10 +14,10 @@ from transformers import PreTrainedTokenizerFast
 
 from prune.tasks.batch import Batch, Outputs
 from prune.tasks.question_answering import END, START
-from prune.tasks.question_answering.answer import torch_runner
 from prune.tasks.question_answering.natural_questions.examine import NqAnswers, examine
 from prune.tasks.question_answering.natural_questions.metrics import score
 from prune.tasks.question_answering.settings import DecodingSettings
+from prune.tasks.torch_runner import torch_runner
 from trellis.errors import InputError
 
 SETTINGS = DecodingSettings(max_length=24, stride=4, max_question_length=8, max_answer_length=6)

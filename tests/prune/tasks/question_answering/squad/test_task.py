@@ -9,13 +9,14 @@ import pytest
 from support import tiny
 from transformers import PreTrainedTokenizerFast
 
-from prune.tasks.question_answering.answer import answer, torch_runner
+from prune.tasks.question_answering.answer import answer
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.squad.compare import compare
 from prune.tasks.question_answering.squad.task import SquadExam, SquadTraining
 from prune.tasks.question_answering.windows import make_windows
+from prune.tasks.torch_runner import torch_runner
 
 SETTINGS = DecodingSettings(max_length=24, stride=4, max_question_length=6, max_answer_length=5)
 CONTEXTS = (
