@@ -8,6 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from prune.checkpoint import checked_config, load_source, load_tokenizer
 from prune.modes import placed
 from prune.source import Source, open_source
+from prune.tasks.own_answers import own_answers_of
 from prune.tasks.question_answering import QUESTION_ANSWERING
 from prune.tasks.question_answering.answer import answer
 from prune.tasks.question_answering.questions import Question
@@ -48,6 +49,17 @@ class LoadedModel:
             return answer(
                 questions, self.tokenizer, torch_runner(asked), settings=self.settings, progress=progress
             )
+
+    def labelled(
+        self,
+        questions: Sequence[Question],
+        model: PreTrainedModel | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Question]:
+        """The same questions with what the model, or a cut model of it, answers as their labels; see `answer`."""
+        asked, own = model or self.model, own_answers_of(self.source.encoder.task)
+        with placed(asked, ranks().device):
+            return own.labelled(questions, torch_runner(asked), self.tokenizer, self.settings, progress)
 
 
 def open_model(name: str, *, revision: str | None = None) -> LoadedModel:

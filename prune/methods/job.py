@@ -2,14 +2,13 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prune.cost.passes import Counter, Lot, Shapes, drawn_lot, lot_of
 from prune.shape import ModelShape
-from prune.tasks.question_answering.questions import Answer, Question
+from prune.tasks.question_answering.questions import Question
 from prune.tasks.question_answering.settings import DecodingSettings
-from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.task import TrainingData
 from prune.tasks.question_answering.windows import Window
 from prune.train.settings import TrainingSettings
@@ -58,12 +57,7 @@ class Job:
         """
         if self.answered:
             return self.text
-        threshold = self.subject.settings.null_threshold
-        predictions = self.subject.answer(self.text, progress=progress)
-        return [
-            replace(question, answers=_as_label(prediction, threshold))
-            for question, prediction in zip(self.text, predictions, strict=True)
-        ]
+        return self.subject.labelled(self.text, progress=progress)
 
     def sample(self, number: int = 0) -> list[Window]:
         """The windows, cut as for answering, of `number` questions of `train` or else of `text`; 0 is all.
@@ -89,8 +83,3 @@ class Job:
         if not 0 < number < len(self.text):
             return self.text
         return random.Random(self.seed).sample(self.text, number)
-
-
-def _as_label(prediction: Prediction, null_threshold: float) -> tuple[Answer, ...]:
-    text = prediction.answer(null_threshold)
-    return (Answer(text, prediction.best_start),) if text else ()

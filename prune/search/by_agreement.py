@@ -4,7 +4,6 @@ The model answers a set of questions. Where there are annotated questions to cho
 are what a cut model must go on giving; otherwise half of them are the labels that units are chosen by.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,18 +14,15 @@ from prune.methods.job import Job
 from prune.methods.method import Method, Ranking
 from prune.methods.target import Fractions, Outlook
 from prune.plan import Plan
-from prune.search.agreement import Agreement, agreement
+from prune.search.agreement import Agreement
 from prune.search.amount import Amount, Choice
-from prune.tasks.question_answering.builtin import halves
+from prune.tasks.own_answers import OwnAnswers, own_answers_of
 from prune.tasks.question_answering.questions import Question
 from trellis.errors import InputError
 from trellis.progress import Report
 
 if TYPE_CHECKING:
     from prune.work import Work
-
-NEARLY_CONSTANT = 0.9
-"""Share of one and the same answer at which a model's answers say nothing about what it needs."""
 
 LARGEST_PERCENT = 62
 """Largest cut tried: at half, answers already change beyond use without training; 62 takes six trials."""
@@ -81,7 +77,7 @@ class ByAgreement(Amount):
         asked = replace(job, text=self.questions, answered=False)
         labelled = asked.own_answers(lambda done, total: progress("asking the model", done, total))
         scoring, checking = self._divided(labelled, job)
-        found = Search(None, 0, None, _nearly_constant(labelled), (), len(scoring), len(checking))
+        found = Search(None, 0, None, _own(job).nearly_constant(labelled), (), len(scoring), len(checking))
         if found.reason:
             return Choice(None, f"exported whole: {found.reason}", found)
         ranking = method.rank(_with_labels(job, scoring), None, work, progress)
@@ -128,7 +124,7 @@ class ByAgreement(Amount):
         self, questions: Sequence[Question], job: Job
     ) -> tuple[Sequence[Question], Sequence[Question]]:
         """(what units are chosen by, what checks the cuts)."""
-        return ([], questions) if job.train else halves(questions, job.seed)
+        return ([], questions) if job.train else _own(job).halves(questions, job.seed)
 
     def _target(self, percent: int) -> Fractions:
         return Fractions(percent / 100, percent / 100, self.multiple_of)
@@ -137,15 +133,13 @@ class ByAgreement(Amount):
         self, found: Search, ranking: Ranking, job: Job, checking: Sequence[Question], progress: Report
     ) -> Search:
         subject = job.subject
-        reference = [question.answers[0].text if question.answers else "" for question in checking]
         passes, fails = 0, LARGEST_PERCENT + 1
         while fails - passes > 1:
             percent = (passes + fails) // 2
             cut = ranking.cut(self._target(percent))
             told = _telling(progress, f"trying {percent} % removed")
-            predictions = subject.answer(checking, cut.of(subject.model), told)
-            texts = [prediction.answer(subject.settings.null_threshold) for prediction in predictions]
-            kept = agreement(checking, reference, texts)
+            answered = subject.labelled(checking, cut.of(subject.model), told)
+            kept = _own(job).agreement(checking, answered)
             found = replace(found, trials=(*found.trials, Trial(percent, kept)))
             if kept.mean >= self.min_agreement:
                 passes = percent
@@ -167,13 +161,5 @@ def _telling(progress: Report, what: str) -> Callable[[int, int], None]:
     return lambda done, total: progress(what, done, total)
 
 
-def _nearly_constant(labelled: Sequence[Question]) -> str | None:
-    """Why these answers cannot guide a cut, if they cannot."""
-    texts = Counter(question.answers[0].text if question.answers else "" for question in labelled)
-    text, count = texts.most_common(1)[0]
-    if count < NEARLY_CONSTANT * len(labelled):
-        return None
-    same = f"the answer {text!r}" if text else "no answer"
-    return (
-        f"the model gives {same} to {count} of {len(labelled)} questions, which says nothing of what it needs"
-    )
+def _own(job: Job) -> OwnAnswers[Question]:
+    return own_answers_of(job.subject.source.encoder.task)

@@ -25,6 +25,9 @@ class Task:
     """What stands on an encoder of that family."""
     learning: str
     """The module that says what its models learn by; see `prune.tasks.learning`. It may load torch."""
+    own_answers: str = ""
+    """The module that makes labels of its models' own answers; see `prune.tasks.own_answers`. Empty: there is none, and
+    a cut needs to be told its amount."""
     labels: tuple[str, ...] = ()
     """What a model tells apart, where that is always the same; else its config says how many labels there are."""
 

@@ -6,7 +6,7 @@ of it.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from prune.families.family import Family
+from prune.search.agreement import Agreement
 from prune.stock import teach_when_imported
 from prune.tasks import TASKS
-from prune.tasks.batch import Batch
+from prune.tasks.batch import Batch, Run
 from prune.tasks.head import Head, HeadLinear
 from prune.tasks.task import Task
 
@@ -43,6 +44,7 @@ TOY = Task(
     model_class="ForSequenceClassification",
     head=_head,
     learning=__name__,
+    own_answers=__name__,
 )
 
 
@@ -83,10 +85,43 @@ def are_right(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Ten
     return outputs["logits"].argmax(dim=-1) == batch["labels"]
 
 
-def labelled(batch: dict[str, Tensor], *, seed: int = 0) -> dict[str, Tensor]:
+def with_moods(batch: dict[str, Tensor], *, seed: int = 0) -> dict[str, Tensor]:
     """The same batch with a mood for each row."""
     generator = torch.Generator().manual_seed(seed)
     return batch | {"labels": torch.randint(MOODS, (len(batch["input_ids"]),), generator=generator)}
+
+
+@dataclass(frozen=True)
+class Text:
+    """One text, and its mood where that is known."""
+
+    tokens: tuple[int, ...]
+    mood: int | None = None
+
+
+def labelled(
+    items: Sequence[Text], run: Run, tokenizer: Any, settings: Any, progress: Any = None
+) -> list[Text]:
+    """The same texts in the moods that the engine finds them in."""
+    batches = (np.array([item.tokens]) for item in items)
+    moods = [run(Batch(ids, np.ones_like(ids), None))["logits"].argmax() for ids in batches]
+    return [replace(item, mood=int(mood)) for item, mood in zip(items, moods, strict=True)]
+
+
+def agreement(reference: Sequence[Text], answered: Sequence[Text]) -> Agreement:
+    same = np.array([ours.mood == theirs.mood for ours, theirs in zip(reference, answered, strict=True)])
+    share = 100 * float(same.mean())
+    return Agreement(share, share, share, len(same))
+
+
+def nearly_constant(labelled: Sequence[Text]) -> str | None:
+    return "all is one mood" if len({item.mood for item in labelled}) == 1 else None
+
+
+def halves(items: Sequence[Text], seed: int) -> tuple[list[Text], list[Text]]:
+    shuffled = np.random.default_rng(seed).permutation(len(items)).tolist()
+    drawn = [items[place] for place in shuffled]
+    return drawn[::2], drawn[1::2]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,5 +14,6 @@ QUESTION_ANSWERING = Task(
     model_class="ForQuestionAnswering",
     head=lambda family: _HEAD,
     learning="prune.tasks.question_answering.learning",
+    own_answers="prune.tasks.question_answering.own_answers",
     labels=("start", "end"),
 )

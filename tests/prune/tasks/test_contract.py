@@ -42,19 +42,25 @@ from prune.families.layers import encoder_and_original, shape_of
 from prune.families.tensors import tensors_of
 from prune.gates import GatedModel
 from prune.loaded_model import open_model
+from prune.methods import method_named
 from prune.methods.batches import tensors_of as batch_tensors_of
 from prune.methods.gain.gradients import gain_scores
+from prune.methods.job import Job
 from prune.plan import Plan, keep_all
+from prune.search.amount import Choice
+from prune.search.by_agreement import LARGEST_PERCENT, ByAgreement
 from prune.tasks import TASKS, task_of, task_of_class
 from prune.tasks.examples import Examples
 from prune.tasks.learning import learning_of
+from prune.tasks.own_answers import own_answers_of
 from prune.train.settings import TrainingSettings
 from prune.train.trainer import train
+from prune.work import open_work
 from trellis.errors import InputError
 
 LABELLED: dict[str, Callable[..., dict[str, Tensor]]] = {
     "question-answering": tiny.labelled,
-    toy_task.TOY.name: toy_task.labelled,
+    toy_task.TOY.name: toy_task.with_moods,
     toy_tags.TAGS.name: toy_tags.labelled,
 }
 """Batches with labels, by task."""
@@ -305,3 +311,31 @@ def test_of_question_answering_a_file_says_what_it_said_before_there_were_other_
 def test_a_damaged_description_is_refused(damage: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         Encoder.from_dict(tiny.encoder().to_dict() | damage)
+
+
+def test_a_search_goes_by_the_own_answers_of_a_task_that_has_such() -> None:
+    model = random_model(encoder_for(toy_task.TOY.name, "bert"), tiny.WHOLE, seed=3)
+    asked = [toy_task.Text(tuple(row.tolist())) for row in toy_task.Texts.of(60, vocab_size=150).rows]
+    subject = tiny.subject(model, None, None)  # type: ignore[arg-type]  # its own answers need neither
+    method = method_named("random")()
+
+    def settled(min_agreement: float) -> Choice:
+        with open_work(None) as work:
+            return ByAgreement(asked, min_agreement, 1).settle(  # type: ignore[arg-type]  # no questions
+                method, Job(subject), work, lambda what, done, total: None
+            )
+
+    found = settled(70)
+    assert found.plan is not None
+    trials = {trial.percent: trial.agreement for trial in found.search.trials}
+    assert trials[found.search.percent].mean >= 70
+    assert found.search.percent == LARGEST_PERCENT or trials[found.search.percent + 1].mean < 70
+    assert found.search.scoring_questions == found.search.checking_questions == 30
+    own = own_answers_of(toy_task.TOY)
+    checking = own.halves(subject.labelled(asked), 0)[1]  # type: ignore[arg-type]
+    again = subject.labelled(checking, found.of(model))  # type: ignore[arg-type]
+    assert own.agreement(checking, again) == found.search.agreement
+    with pytest.raises(
+        InputError, match="from the answers of a model for telling kinds of tokens apart; say"
+    ):
+        own_answers_of(toy_tags.TAGS)
