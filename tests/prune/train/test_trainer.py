@@ -16,7 +16,7 @@ from prune.tasks.question_answering.stored import StoredWindows
 from prune.train.outcome import TrainingOutcome
 from prune.train.rows import StoredRows
 from prune.train.settings import TrainingSettings
-from prune.train.stepping import SpanTrainer, inputs_for
+from prune.train.stepping import TaskTrainer, inputs_for
 from prune.train.trainer import train
 from trellis.errors import InputError
 
@@ -98,14 +98,14 @@ def test_held_out_windows_are_not_trained_on(tmp_path: Path, monkeypatch: pytest
     kept, held_out = windows.split(SETTINGS.held_out, SETTINGS.seed)
     assert len(held_out) == 6
     seen: dict[bool, set[tuple[int, ...]]] = {True: set(), False: set()}
-    original = SpanTrainer._losses
+    original = TaskTrainer._losses
 
-    def noting(self: SpanTrainer, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Any:
+    def noting(self: TaskTrainer, model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> Any:
         rows = zip(batch["input_ids"].tolist(), batch["attention_mask"].sum(1).tolist(), strict=True)
         seen[model.training] |= {tuple(ids[:length]) for ids, length in rows}
         return original(self, model, batch)
 
-    monkeypatch.setattr(SpanTrainer, "_losses", noting)
+    monkeypatch.setattr(TaskTrainer, "_losses", noting)
     _train(tiny.model("bert"), windows, tmp_path, SETTINGS)
 
     def texts(chosen: StoredWindows) -> set[tuple[int, ...]]:
