@@ -21,7 +21,7 @@ from prune.options import Amount, Data, Training
 from prune.pruned import Measured, Pruned
 from prune.search import amount as search
 from prune.search.given import Unchanged
-from prune.stages import TrainingWindows, asked, continued_training, stored_windows
+from prune.stages import TrainingWindows, continued_training, model_answers, stored_windows
 from prune.tasks.question_answering.builtin import builtin_questions
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.train.precision import precision_of
@@ -207,8 +207,8 @@ class Pruning:
         exam, subject = self.data.dev, self.subject
         if not exam:
             return None
-        before = asked(work, exam, subject, subject.model, "answering as it came", progress)
-        after = asked(work, exam, subject, model, "answering as it became", progress)
+        before = model_answers(work, exam, subject, subject.model, "answering as it came", progress)
+        after = model_answers(work, exam, subject, model, "answering as it became", progress)
         habit = exam.habit(before, subject.settings.null_threshold)
         return Measured(exam, after, exam.compare(before, after, habit), habit)
 

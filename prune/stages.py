@@ -120,7 +120,7 @@ def continued_training(
     return dict(result)
 
 
-def asked(
+def model_answers(
     work: Work,
     exam: Exam[Answers],
     subject: LoadedModel,

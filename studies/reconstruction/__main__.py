@@ -34,7 +34,7 @@ def run(
     from prune.methods.reconstruction.calibrated import calibrate
     from prune.methods.reconstruction.reconstruct import cut_to
     from prune.methods.reconstruction.settings import ReconstructionSettings
-    from prune.stages import asked, stored_windows
+    from prune.stages import model_answers, stored_windows
     from prune.tasks.question_answering.squad.reading import read_squad
     from prune.tasks.question_answering.squad.task import SquadTraining, read_exam
     from prune.tasks.question_answering.windows import pad_token_id_of
@@ -51,7 +51,7 @@ def run(
     questions = [question for file in train for question in read_squad(file, split="train")]
     with open_work(work) as folder:
         windows = stored_windows(folder, SquadTraining(questions), subject, subject.settings, _say).stored
-        before = asked(folder, exam, subject, subject.model, "asking the model", _say)
+        before = model_answers(folder, exam, subject, subject.model, "asking the model", _say)
         habit = exam.habit(before, subject.settings.null_threshold)
         settings = ReconstructionSettings(calibration_windows=calibration_windows, seed=seed)
         begun = time.process_time()
@@ -61,7 +61,9 @@ def run(
             begun = time.process_time()
             result = cut_to(calibrated, fewer_multiply_adds(subject.model, each), progress=_say)
             cutting = time.process_time() - begun
-            after = asked(folder, exam, subject, result.model, f"asking the model cut {each:g} times", _say)
+            after = model_answers(
+                folder, exam, subject, result.model, f"asking the model cut {each:g} times", _say
+            )
             compared = exam.compare(before, after, habit)
             found = {
                 "shape": result.plan.shape.to_dict(),

@@ -21,7 +21,7 @@ from prune.methods.l0.penalty import Penalty
 from prune.methods.l0.ranking import trained_gates
 from prune.methods.l0.settings import GateSettings
 from prune.methods.l0.state import STATE_FILE
-from prune.stages import asked, continued_training, stored_windows
+from prune.stages import continued_training, model_answers, stored_windows
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.squad.task import SquadExam, SquadTraining
@@ -59,7 +59,7 @@ def road(root: Path, said: list[str], stop: str = "") -> dict[str, Any]:
         windows = stored_windows(work, data, subject, SETTINGS, progress)
         gates = trained_gates(work, subject, windows, PENALTIES, GATES, "no", progress)
         continued_training(work, model, subject, windows, TRAINING, subject.model, progress)
-        answers = asked(work, exam, subject, model, "asking", progress)
+        answers = model_answers(work, exam, subject, model, "asking", progress)
     return {
         "scores": scores.to_dict(),
         "gates": gates.to_dict()["log"],

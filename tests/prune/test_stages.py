@@ -24,7 +24,7 @@ from prune.methods.l0.ranking import trained_gates
 from prune.methods.l0.settings import GateSettings
 from prune.methods.l0.training import TrainedGates
 from prune.plan import Plan, Scores
-from prune.stages import TrainingWindows, asked, continued_training, stored_windows
+from prune.stages import TrainingWindows, continued_training, model_answers, stored_windows
 from prune.tasks.question_answering.questions import Answer, Question
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.squad.task import SquadExam, SquadTraining
@@ -314,7 +314,7 @@ def test_answers_are_asked_once_for_each_model(road: Road) -> None:
 
     def ask(model: PreTrainedModel, exam: SquadExam = exam, **changes: Any) -> list[Any]:
         asking = replace(road.subject, settings=replace(SETTINGS, **changes))
-        return asked(road.work, exam, asking, model, "answering", told)
+        return model_answers(road.work, exam, asking, model, "answering", told)
 
     first = ask(road.subject.model)
     calls = told.calls
@@ -358,7 +358,9 @@ def test_a_damaged_stage_is_made_again_and_that_is_said(
             "windows": road.windows,
             "gates": road.gates,
             "training": lambda: models.append(cut()) or road.train(models[-1]),
-            "answers": lambda: asked(work, SquadExam(QUESTIONS), subject, subject.model, "answering", Told()),
+            "answers": lambda: model_answers(
+                work, SquadExam(QUESTIONS), subject, subject.model, "answering", Told()
+            ),
         }
         stages[stage]()
         (directory,) = work.root.glob(f"{stage}-*")
@@ -410,7 +412,7 @@ def test_the_uncut_model_is_left_alone(road: Road) -> None:
     before = tiny.model(seed=1)
     road.gates()
     road.train(cut(), teacher=road.subject.model)
-    asked(road.work, SquadExam(QUESTIONS), road.subject, road.subject.model, "answering", Told())
+    model_answers(road.work, SquadExam(QUESTIONS), road.subject, road.subject.model, "answering", Told())
     assert tiny.same_weights(road.subject.model, before)
 
 
