@@ -146,7 +146,13 @@ def test_where_no_cut_passes_the_whole_model_is_kept_and_it_says_why(find: Find)
 def test_constant_answers_guide_no_cut(find: Find, null_threshold: float, reason: str) -> None:
     model = tiny.model()
     model.qa_outputs.weight.data.zero_()  # every span is worth the same, the earliest and shortest wins
-    found = find(model, settings=replace(SETTINGS, null_threshold=null_threshold))
+    told: set[str] = set()
+    found = find(
+        model,
+        settings=replace(SETTINGS, null_threshold=null_threshold),
+        progress=lambda what, done, total: told.add(what),
+    )
+    assert told == {"asking the model"}  # no method is set to work in vain
     assert found.plan is None
     assert found.trials == ()
     assert found.reason == f"{reason}, which says nothing of what it needs"
