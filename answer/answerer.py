@@ -9,7 +9,8 @@ from answer.answers import Answer
 from answer.batching import batches_by_length
 from answer.chunks import chunks
 from answer.decoding import decode
-from answer.engine import ENGINES, OpenEngine
+from answer.engine import OpenEngine
+from answer.engine import open_engine as open_in
 from answer.options import Batching, Engine, Refusal
 from export.metadata import read_metadata
 from export.outputs import settle_export
@@ -69,7 +70,7 @@ def open_answerer(
     if refusal.threshold is not None:
         chosen = replace(chosen, null_threshold=refusal.threshold)
     reader = load_reader(folder, encoder)
-    run = (open_engine or ENGINES[runtime])(path, metadata, engine.threads or available_cores())
+    run = (open_engine or partial(open_in, runtime))(path, metadata, engine.threads or available_cores())
     return Answerer.of(reader, run, chosen.clipped(encoder.max_length), batching)
 
 

@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 
 from bench.json_field import Field
 from bench.measure.device_memory import OUT_OF_DEVICE_MEMORY, is_out_of_device_memory
-from bench.measure.runners import runner
 from bench.models import Model
 from bench.workload import ROLES, Role
+from export.runtimes import runtime_of
 from prune.tasks.batch import Batch, Outputs
 from prune.tasks.question_answering import QUESTION_ANSWERING
 from prune.tasks.question_answering.figures import F1, HAS_ANSWER_F1, Figure, figure_name, warnings
@@ -151,15 +151,14 @@ def ask(model: Model, exam: Exam[Any], progress: Callable[[int, int], None] | No
 
     Raises InputError as `check_accuracy` does, and where the runtime fails.
     """
-    from export.ports import graph_inputs
+    from export.runtimes.batches import batch_runner
 
     tokenizer, (settings, _) = tokenizer_of(model), settings_of(model)
-    run = runner(model.engine.runtime).load(model.engine)
-    takes_token_types = model.engine.encoder.takes_token_types
+    run = batch_runner(runtime_of(model.engine.runtime).load(model.engine), model.engine.encoder)
 
     def run_batch(batch: Batch) -> Outputs:
         try:
-            return run(graph_inputs(batch, takes_token_types))
+            return run(batch)
         except InputError:
             raise
         except Exception as error:  # the runtimes' own classes share no public base

@@ -9,7 +9,6 @@ from typing import Any
 from bench.accuracy import Accuracy, ask, read_exam, score
 from bench.measure.environment import Disturbance, Watch, environment
 from bench.measure.peak import matmul_peak
-from bench.measure.runners import runner
 from bench.measure.turns import measure
 from bench.models import Model, own_runtime
 from bench.named import file_of
@@ -22,7 +21,9 @@ from bench.result.notes import with_notes
 from bench.result.point import Point
 from bench.result.result import Result
 from bench.result.summary import summarize
-from bench.workload import ROLES, Device, Effort, Load, Role
+from bench.workload import ROLES, Effort, Load, Role
+from export.runtimes import runtime_of, usual_device
+from export.runtimes.engine_spec import Device
 from prune.tasks.question_answering.task import Exam, TaskName
 from trellis.cores import available_cores
 from trellis.errors import InputError, Parameter
@@ -77,7 +78,7 @@ def compare(
     engines, device = _settled(engines, [*found, *([other] if other else ())])
     _check_together(found, other, points, engines, questions, limits)
     for runtime in engines.runtime:
-        runner(runtime).check(device)
+        runtime_of(runtime).check(device)
     place = environment(gpu=device != "cpu")
     exam = read_exam(questions.task, questions.dev) if questions.dev else None
     seqs = () if points.lengths else points.seq
@@ -114,7 +115,7 @@ def compare(
 def _settled(engines: Engines, named: Sequence[str]) -> tuple[Engines, Device]:
     """`engines` with all that was left open decided as suits the models that are `named`."""
     runtimes = engines.runtime or (own_runtime(named, engines.device),)
-    device: Device = engines.device or ("cuda" if runtimes == ("tensorrt",) else "cpu")
+    device = engines.device or usual_device(runtimes)
     threads = engines.threads or (available_cores(),)
     return replace(engines, runtime=runtimes, device=device, threads=threads), device
 

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.measure.inputs import random_inputs
-from bench.workload import Device, Runtime, Workload
+from bench.workload import Workload
 from export.provenance import INT8, KEPT_IN_FP32, allows_bfloat16, ranges_in
-from export.target import GraphPrecision, Scheme, Target, dialect_of, scheme_of
+from export.runtimes import runtime_of
+from export.runtimes.engine_spec import Device
+from export.target import GraphPrecision, RuntimeName, Scheme
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 
 if TYPE_CHECKING:
     from export.metadata import Metadata
@@ -35,18 +37,19 @@ class Form:
     """Whether what is not int8 may be computed in it."""
 
 
-def best_form(runtime: Runtime, device: Device, precision: GraphPrecision) -> Form:
+def best_form(runtime: RuntimeName, device: Device, precision: GraphPrecision) -> Form:
     """What serves a runtime that runs graphs best. Raises InputError where it gains nothing from that precision."""
-    target: Target = "openvino" if runtime == "openvino" else "onnxruntime"
-    if (target, precision, device) == ("onnxruntime", "fp16", "cpu"):
+    its = runtime_of(runtime)
+    forms = its.forms_on(device)
+    assert forms is not None
+    if precision not in forms.dialects or (precision, device) == ("fp16", "cpu"):
+        way = Parameter("device", "cuda") if "cuda" in its.devices else Parameter("runtime", "onnxruntime")
         raise InputError(
-            "--precision fp16 is for GPUs, and onnxruntime would run it in fp32 on a CPU; add --device cuda, or "
-            "give --precision int8."
+            "{} is for GPUs, and {} would run it in fp32 on a CPU; add {}, or give {}.",
+            *(Parameter("precision", precision), runtime, way, Parameter("precision", "int8")),
         )
-    if "tensorrt" in (device, runtime):
-        target = "tensorrt"  # which does not know onnxruntime's fused operators
-    ranges = scheme_of(target) if precision == "int8" else None
-    return Form(dialect_of(target, precision), precision, ranges, bfloat16=ranges == "static")
+    ranges = forms.int8 if precision == "int8" else None
+    return Form(forms.dialects[precision], precision, ranges, bfloat16=ranges == "static")
 
 
 def form_of(metadata: "Metadata", profiles: "tuple[Profile, ...]" = ()) -> Form:
@@ -80,12 +83,3 @@ def write_graph(
     said = {INT8: {"ranges": form.ranges}, KEPT_IN_FP32: []} if form.precision == "int8" else {}
     stamp(graph, Metadata(encoder, shape, shape, form.dialect, form.precision, path.stem, said))
     write_onnx(graph, path)
-
-
-def build_engine_of(file: Path, encoder: Encoder, form: Form, engine: Path) -> Path:
-    """`engine`, TensorRT's of the graph in `file`, now built. Raises InputError where that cannot be."""
-    from export.runtimes.tensorrt.build import build_engine
-    from export.runtimes.tensorrt.profile import default_profiles
-
-    profiles = form.profiles or default_profiles(encoder)
-    return build_engine(file, profiles, engine).path

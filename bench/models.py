@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 import psutil
 
-from bench.graphs import Form, best_form, build_engine_of, form_of, write_graph
-from bench.named import ENGINES
-from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, Device, EngineSpec, Runtime, Timing
+from bench.graphs import Form, best_form, form_of, write_graph
+from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE
 from export.provenance import cpu_runtime_in
-from export.target import GraphPrecision
+from export.runtimes import RUNTIMES, runtime_of
+from export.runtimes.engine_spec import Device, EngineSpec, Timing
+from export.runtimes.runtime import EngineFiles
+from export.target import GraphPrecision, RuntimeName
 from prune.cost import parameters
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
-from trellis.errors import InputError, InstallationError
+from trellis.errors import InputError, InstallationError, Parameter
 from trellis.files.replace import settle_directory
 
 if TYPE_CHECKING:
@@ -25,9 +27,6 @@ if TYPE_CHECKING:
     from prune.source import Source
 
 Weights = Literal["trained", "random"]
-
-PYTORCH: tuple[Runtime, ...] = ("torch", "torch-compiled")
-"""Runtimes that take model directories as they are."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +66,9 @@ class Model:
         return f"{self.name} ({engine.runtime}, {self.precision}, {engine.threads} threads{clients}{timing})"
 
 
-def own_runtime(names: Iterable[str], device: Device | None = None) -> Runtime:
-    """What the models that the user named were made for; onnxruntime where none of them says it, or it is OpenVINO
-    and `device` is none of OpenVINO's.
+def own_runtime(names: Iterable[str], device: Device | None = None) -> RuntimeName:
+    """What the models that the user named were made for; onnxruntime where none of them says it, or it runs ONNX files
+    and `device` is none of its own.
 
     Engines say it by suffix or by the description beside them, files by their metadata, directories not at all. Raises
     InputError where they differ, or a file is none of ours.
@@ -78,21 +77,24 @@ def own_runtime(names: Iterable[str], device: Device | None = None) -> Runtime:
     if len(wanted) > 1:
         (first, one), (second, other) = list(wanted.items())[:2]
         raise InputError(
-            f"{one} was made for {first}, and {other} for {second}; say which runs them: --runtime {first}, or "
-            "several for a sweep."
+            "{} was made for {}, and {} for {}; say which runs them: {}, or several for a sweep.",
+            *(one, first, other, second, Parameter("runtime", first)),
         )
-    own: Runtime = next(iter(wanted), "onnxruntime")
-    return "onnxruntime" if own == "openvino" and device not in (None, "cpu") else own
+    own: RuntimeName = next(iter(wanted), "onnxruntime")
+    its = runtime_of(own)
+    may_run_there = device is None or device in its.devices or its.engines
+    return own if may_run_there else "onnxruntime"
 
 
-def _runtime_of(path: Path) -> Runtime | None:
+def _runtime_of(path: Path) -> RuntimeName | None:
     from export.metadata import read_metadata
-    from export.runtimes.tensorrt.description import description_path
 
     if not path.is_file():
         return None  # a directory, or what is not there, which opening it will say
-    if path.suffix != ".onnx" and (path.suffix in ENGINES or description_path(path).is_file()):
-        return "tensorrt"
+    if path.suffix != ".onnx":
+        for name, runtime in RUNTIMES.items():
+            if runtime.engines and runtime.engines.is_one(path):
+                return name
     return cpu_runtime_in(read_metadata(path).provenance)
 
 
@@ -100,7 +102,7 @@ def _runtime_of(path: Path) -> Runtime | None:
 class Opener:
     """Turns names into models for one runtime; what must be built on the way goes into `scratch`."""
 
-    runtime: Runtime
+    runtime: RuntimeName
     device: Device
     threads: int
     scratch: Path
@@ -121,8 +123,8 @@ class Opener:
         settle_directory(path)
         if path.is_dir():
             return self._open_directory(name, path, Form(dialect) if dialect else self._best_form)
-        if self.runtime == "tensorrt":
-            return self._open_engine(name, path)
+        if engines := runtime_of(self.runtime).engines:
+            return self._open_engine(name, path, engines)
         if not path.is_file():
             raise InputError(
                 f"There is no file or directory {name}; give an .onnx file that prune-export wrote, "
@@ -157,10 +159,11 @@ class Opener:
 
     def _form(self, precision: GraphPrecision) -> Form | None:
         """How a graph for the runtime is written; None: it runs none. Raises InputError where it gains nothing."""
-        if self.runtime in PYTORCH:
+        if runtime_of(self.runtime).forms is None:
             if precision != "fp32":
                 raise InputError(
-                    f"--precision {precision} is for graphs, and --runtime {self.runtime} runs none."
+                    "{} is for graphs, and {} runs none.",
+                    *(Parameter("precision", precision), Parameter("runtime", self.runtime)),
                 )
             return None
         return best_form(self.runtime, self.device, precision)
@@ -169,23 +172,20 @@ class Opener:
         from export.metadata import read_metadata
 
         metadata = read_metadata(path)
-        if self.runtime in PYTORCH:
+        runtime = runtime_of(self.runtime)
+        if runtime.forms is None:
             raise InputError(
-                f"{path} is an ONNX file, and --runtime {self.runtime} runs model directories; "
-                "give the directory (prune-export --save-model), or another --runtime."
+                "{} is an ONNX file, and {} runs model directories; give the directory (prune-export --save-model), or "
+                "another {}.",
+                *(path, Parameter("runtime", self.runtime), Parameter("runtime")),
             )
-        if self.device == "tensorrt" and metadata.dialect != "portable":
-            raise InputError(
-                f"{path} is in the dialect {metadata.dialect}, whose fused operators TensorRT does not know: "
-                "they would silently run on CUDA; export again with prune-export ... --target portable."
-            )
+        if why := runtime.unfit(metadata.dialect, self.device):
+            raise InputError(f"{path} is in the dialect {metadata.dialect}, {why}")
         return self._of_file(name, path, metadata, form_of(metadata))
 
-    def _open_engine(self, name: str, path: Path) -> Model:
-        from export.runtimes.tensorrt.description import read_engine_description
-
-        described = read_engine_description(path)
-        return self._of_file(name, path, described.metadata, form_of(described.metadata, described.profiles))
+    def _open_engine(self, name: str, path: Path, engines: EngineFiles) -> Model:
+        metadata, profiles = engines.read(path)
+        return self._of_file(name, path, metadata, form_of(metadata, profiles))
 
     def _of_file(self, name: str, path: Path, metadata: "Metadata", form: Form) -> Model:
         file = path.resolve()
@@ -251,10 +251,11 @@ class Opener:
         return self._model(name, encoder, shape, shape, path, form, "random", None)
 
     def _runnable(self, path: Path, encoder: Encoder, form: Form) -> Path:
-        if self.runtime != "tensorrt":
+        engines = runtime_of(self.runtime).engines
+        if engines is None:
             return path
-        engine = path.with_suffix(".engine")
-        return engine if engine.is_file() else build_engine_of(path, encoder, form, engine)
+        engine = path.with_suffix(engines.suffixes[0])
+        return engine if engine.is_file() else engines.build(path, encoder, form.profiles, engine)
 
     def _model(
         self,

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from reprlib import repr as shortened
 from typing import Annotated, get_args
 
-from bench.workload import Device, Runtime, Tested, Timing, Workload, check_whole
-from export.target import GraphPrecision
+from bench.workload import Tested, Workload, check_whole
+from export.runtimes import RUNTIMES, runtime_of
+from export.runtimes.engine_spec import Device, Timing
+from export.target import GraphPrecision, RuntimeName
 from prune.tasks.question_answering.task import TaskName
 from trellis.cores import available_cores
 from trellis.errors import InputError, Parameter
@@ -73,11 +75,11 @@ class Engines:
     """How the models are run."""
 
     runtime: Annotated[
-        tuple[Runtime, ...],
-        Value("NAME,...", parse=parse_words),
+        tuple[RuntimeName, ...],
+        Value(f"{'|'.join(RUNTIMES)},...", parse=parse_words),
         Unset("what MODEL was made for, else onnxruntime"),
     ] = ()
-    """What runs the models: onnxruntime, openvino, tensorrt, torch or torch-compiled. A list sweeps."""
+    """What runs the models. A list sweeps."""
     precision: Annotated[tuple[GraphPrecision, ...], Value("NAME,...", parse=parse_words)] = ("fp32",)
     """What the graphs that bench builds without MODEL compute in: fp32, fp16 or int8. A list sweeps."""
     device: Annotated[Device | None, Unset("cpu, for engines cuda")] = None
@@ -91,18 +93,19 @@ class Engines:
     own clock, with inputs and logits in its memory; cuda-graph is that, replayed as a CUDA graph."""
 
     def __post_init__(self) -> None:
-        _check_words("runtime", self.runtime, get_args(Runtime))
+        _check_words("runtime", self.runtime, tuple(RUNTIMES))
         _check_words("precision", self.precision, get_args(GraphPrecision))
         cores = available_cores()
         for number in self.threads:
             what = f"threads for the {cores} {'core' if cores == 1 else 'cores'} that this process may use"
             check_whole("threads", number, 1, MOST_THREADS * cores, what)
         check_whole("clients", self.clients, 1, MOST_CLIENTS, "how many call the engine at a time")
-        if self.clients > 1 and "tensorrt" in self.runtime:
-            raise InputError(
-                "{} is {}, and an engine of TensorRT's is run for one at a time; leave it out.",
-                *(Parameter("clients"), self.clients),
-            )
+        for runtime in map(runtime_of, self.runtime):
+            if self.clients > 1 and not runtime.is_shareable:
+                raise InputError(
+                    "{} is {}, and a model of {}'s is run for one at a time; leave it out.",
+                    *(Parameter("clients"), self.clients, runtime.title),
+                )
         if self.timing != "call" and self.device == "cpu":
             raise InputError(
                 "{} is by a GPU's clock, and {} has none; give {}, or {}.",

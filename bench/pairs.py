@@ -8,7 +8,8 @@ from bench.accuracy import check_accuracy
 from bench.measure.inputs import check_length
 from bench.models import Model, Opener
 from bench.options import Engines
-from bench.workload import BERT_BASE, Device, Role
+from bench.workload import BERT_BASE, Role
+from export.runtimes.engine_spec import Device
 from prune.families.encoder import Encoder
 
 Models = dict[Role, Model]

@@ -9,7 +9,8 @@ from answer.batching import batches_by_length
 from bench.accuracy import settings_of, tokenizer_of
 from bench.measure.engine_process import EngineProcess, TimeUpError
 from bench.models import Model
-from bench.workload import Effort, EngineSpec, Traffic, Workload
+from bench.workload import Effort, Traffic, Workload
+from export.runtimes.engine_spec import EngineSpec
 from prune.tasks.question_answering.squad.reading import read_squad
 from prune.tasks.question_answering.windows import Windower
 from trellis.errors import InputError, Parameter

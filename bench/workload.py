@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from reprlib import repr as shortened
 from statistics import median
 from typing import Annotated, Any, Literal
@@ -13,11 +12,6 @@ from prune.shape import LayerShape, ModelShape
 from trellis.errors import InputError, Parameter
 from trellis.options import Share, Unset, Value
 
-Runtime = Literal["onnxruntime", "openvino", "tensorrt", "torch", "torch-compiled"]
-Device = Literal["cpu", "cuda", "tensorrt"]
-Timing = Literal["call", "device", "cuda-graph"]
-"""What is timed: a whole call, from arrays on the host to logits on the host; or what a GPU does in it, by its own
-clock, inputs and logits being in its memory; or that, replayed as a CUDA graph."""
 Role = Literal["baseline", "candidate"]
 ROLES: tuple[Role, Role] = ("baseline", "candidate")
 Tested = Literal["estimate", "bound"]
@@ -176,53 +170,6 @@ class Turn:
         """Inverse of `to_dict`, of an engine that so many call; raises InputError where `field` is damaged."""
         seconds = tuple(second.seconds() for second in field["seconds"].items(least=1))
         return cls(seconds, field["wall"].seconds(), clients)
-
-
-@dataclass(frozen=True)
-class EngineSpec:
-    """One model on one runtime: all that a worker needs to load and feed it."""
-
-    runtime: Runtime
-    device: Device
-    threads: int
-    encoder: Encoder
-    shape: ModelShape
-    path: Path | None
-    """ONNX file, engine (tensorrt) or model directory (torch); None: torch, random weights of that shape."""
-    clients: int = 1
-    """How many call it at the same time."""
-    timing: Timing = "call"
-    bfloat16: bool = False
-    """Whether OpenVINO may compute in it what the file does not have in int8."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for the line that a worker reads."""
-        return {
-            "runtime": self.runtime,
-            "device": self.device,
-            "threads": self.threads,
-            "encoder": self.encoder.to_dict(),
-            "shape": self.shape.to_dict(),
-            "path": None if self.path is None else str(self.path),
-            "clients": self.clients,
-            "timing": self.timing,
-            "bfloat16": self.bfloat16,
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> "EngineSpec":
-        """Inverse of `to_dict`."""
-        return cls(
-            runtime=data["runtime"],
-            device=data["device"],
-            threads=data["threads"],
-            encoder=Encoder.from_dict(data["encoder"]),
-            shape=ModelShape.from_dict(data["shape"]),
-            path=None if data["path"] is None else Path(data["path"]),
-            clients=data["clients"],
-            timing=data["timing"],
-            bfloat16=data["bfloat16"],
-        )
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from export.ports import TOKEN_TYPE_IDS, input_names, output_names
-from export.runtimes.onnxruntime import open_gpu_session, open_session, run_session
+from export.runtimes import runtime_of
+from export.runtimes.engine_spec import EngineSpec
 from prune.families.encoder import Encoder
-from prune.families.layers import encoder_and_original
+from prune.families.layers import encoder_and_original, shape_of
 from prune.modes import evaluating
 from prune.tasks.batch import Outputs
+from trellis.cores import available_cores
 from trellis.errors import InputError
 
 TOLERANCE = {"fp32": 1e-4, "fp16": 1e-2}
@@ -51,7 +53,7 @@ class Parity:
     tolerance: float
     cases: tuple[str, ...]
     devices: tuple[str, ...]
-    """What ran the graph: "CPU" and, where it is for GPUs and onnxruntime has one to run on, "GPU"."""
+    """What ran the graph: "CPU" and, where it is for GPUs and the runtime has one to run on, "GPU"."""
 
     def to_dict(self) -> dict[str, Any]:
         """For the metadata; two digits, since the last ones depend on the machine."""
@@ -59,8 +61,10 @@ class Parity:
         return values | {key: float(f"{values[key]:.1e}") for key in ("max_absolute", "max_relative")}
 
 
-def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") -> Parity:
-    """Compare every output of the graph in `file` with `model`, in onnxruntime.
+def check_parity(
+    model: PreTrainedModel, file: Path, precision: str = "fp32", *, runtime: str = "onnxruntime"
+) -> Parity:
+    """Compare every output of the graph in `file` with `model`, in `runtime`.
 
     On the CPU, and a graph in fp16 also on a GPU where onnxruntime has one: its kernels are others there. Raises
     ParityError, naming device, output, input and distance, where a difference is above the TOLERANCE of the
@@ -68,9 +72,8 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
     """
     tolerance = TOLERANCE[precision]
     encoder, _ = encoder_and_original(model)
-    sessions = {"CPU": open_session(file)}
-    if precision == "fp16" and (on_gpu := open_gpu_session(file)):
-        sessions["GPU"] = on_gpu
+    spec = EngineSpec(runtime, "cpu", available_cores(), encoder, shape_of(model), file)
+    judges = runtime_of(runtime).judges(spec, precision)
     largest_absolute = largest_relative = 0.0
     names = []
     for case in cases(encoder):
@@ -80,8 +83,8 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
                 f"The model itself computes logits that are not finite, on input '{case.name}': its weights pass "
                 "what float32 holds. Nothing was written; give a model whose weights are sound."
             )
-        for device, session in sessions.items():
-            for output, found in run_session(session, case.inputs, output_names(encoder)).items():
+        for device, infer in judges.items():
+            for output, found in infer(case.inputs).items():
                 absolute = float(np.abs(found - expected[output]).max())
                 relative = absolute / max(1.0, float(np.abs(expected[output]).max()))
                 if not relative <= tolerance:  # so that NaN fails too
@@ -93,7 +96,7 @@ def check_parity(model: PreTrainedModel, file: Path, precision: str = "fp32") ->
                 largest_absolute = max(largest_absolute, absolute)
                 largest_relative = max(largest_relative, relative)
         names.append(case.name)
-    return Parity(largest_absolute, largest_relative, tolerance, tuple(names), tuple(sessions))
+    return Parity(largest_absolute, largest_relative, tolerance, tuple(names), tuple(judges))
 
 
 def cases(encoder: Encoder) -> Iterator[Case]:

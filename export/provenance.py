@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
-from export.target import CpuRuntime, Scheme, Target
+from export.runtimes import answering
+from export.target import TARGETS, CpuRuntime, Scheme, Target
 
 TARGET = "target"
 """What the file was written for."""
@@ -16,13 +17,13 @@ INT8 = "int8"
 def target_in(provenance: Mapping[str, Any]) -> Target | None:
     """What the file was written for; None where it says nothing known, as older ones do not."""
     said = provenance.get(TARGET)
-    return cast(Target, said) if said in get_args(Target) else None
+    return said if isinstance(said, str) and said in TARGETS else None
 
 
 def cpu_runtime_in(provenance: Mapping[str, Any]) -> CpuRuntime | None:
     """The runtime for CPUs that the file was written for; None where it was for none, or does not say."""
     target = target_in(provenance)
-    return cast(CpuRuntime, target) if target in get_args(CpuRuntime) else None
+    return target if target in answering() else None
 
 
 def ranges_in(provenance: Mapping[str, Any]) -> Scheme | None:

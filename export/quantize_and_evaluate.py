@@ -9,8 +9,9 @@ import onnx
 
 from export.graph.precision.quantizer import Quantized, Quantizer, quantize_within
 from export.options import Output
-from export.ports import graph_inputs
-from export.runtimes.onnxruntime import graph_runner, open_gpu_session, open_session
+from export.ports import graph_inputs, output_names
+from export.runtimes.batches import batch_runner
+from export.runtimes.onnxruntime import exact
 from export.target import scheme_of
 from prune.families.layers import encoder_and_original
 from prune.pruned import Pruned
@@ -87,9 +88,11 @@ class Served:
 
     def _runner(self, graph: Path | bytes) -> Run:
         # only a GPU computes in fp16 what says fp16: on the CPU onnxruntime takes fp32 for it
-        session = open_gpu_session(graph) if self.output.precision == "fp16" else None
-        self.device = "GPU" if session else "CPU"
-        return graph_runner(session or open_session(graph), encoder_and_original(self.pruned.model)[0])
+        encoder, _ = encoder_and_original(self.pruned.model)
+        outputs = output_names(encoder)
+        on_gpu = exact.on_gpu(graph, outputs) if self.output.precision == "fp16" else None
+        self.device = "GPU" if on_gpu else "CPU"
+        return batch_runner(on_gpu or exact.on_cpu(graph, outputs), encoder)
 
     def _calibration(self) -> list[dict[str, Any]]:
         """Inputs that int8 takes its ranges from: windows of the training data, or of the built-in questions."""

@@ -8,7 +8,6 @@ On a GPU kernels have no operator: they go by their own names, except attention 
 Of every kernel the fastest of several calls counts, so that what disturbs a call does not; profiling itself costs time.
 """
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,23 +18,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.measure.calls import bind
 from bench.measure.inputs import random_inputs
-from bench.measure.runners import bind, runner
-from bench.workload import EngineSpec, Workload
+from bench.workload import Workload
 from export.provenance import allows_bfloat16
-from export.runtimes.onnxruntime import import_onnxruntime, load_session
-from export.runtimes.openvino import compile_graph
+from export.runtimes import runtime_of
+from export.runtimes.engine_spec import EngineSpec
+from export.runtimes.runtime import Reading
 from studies.pairs import main
 from trellis.cores import available_cores
 from trellis.errors import InputError, InstallationError
-from trellis.files.scratch import scratch
 from trellis.html.format import milliseconds
 
 WARM_UP = 5
 """Calls to a GPU that do not count: memory is taken and kernels are chosen in the first ones."""
-
-Kernel = tuple[str, str]
-"""Operator, as the runtime calls it, and the name of the node."""
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -58,20 +54,21 @@ def kernels(
 ) -> None:
     from export.metadata import read_metadata
 
-    if device == "cuda" and runtime == "openvino":
-        raise InputError("--device cuda is onnxruntime's; give --runtime onnxruntime.")
-    runner(runtime).check(device)
+    adapter = runtime_of(runtime)
+    adapter.check(device)
     metadata = read_metadata(file)
     inputs = random_inputs(metadata.encoder, Workload(batch, seq))
-    if device == "cuda":
-        threads = available_cores()
-        engine = EngineSpec(runtime, device, threads, metadata.encoder, metadata.shape, file, timing="device")
-        readings = _on_gpu(engine, inputs, calls)
-    elif runtime == "openvino":
-        bfloat16 = allows_bfloat16(metadata.precision, metadata.provenance) and not float32
-        readings = _openvino(file, inputs, calls, bfloat16)
-    else:
-        readings = _onnxruntime(file, inputs, calls)
+    engine = EngineSpec(
+        runtime,
+        device,
+        available_cores(),
+        metadata.encoder,
+        metadata.shape,
+        file,
+        timing="call" if device == "cpu" else "device",
+        bfloat16=allows_bfloat16(metadata.precision, metadata.provenance) and not float32,
+    )
+    readings = adapter.kernels(engine, inputs, calls) if device == "cpu" else _on_gpu(engine, inputs, calls)
     found = by_operator(readings)
     total = sum(seconds for _, seconds in found.values())
     rows = Table(
@@ -84,9 +81,9 @@ def kernels(
     Console().print(rows)
 
 
-def by_operator(readings: Iterator[tuple[Kernel, float]]) -> dict[str, tuple[int, float]]:
+def by_operator(readings: Iterator[Reading]) -> dict[str, tuple[int, float]]:
     """Operator → how many kernels, and their seconds together, the fastest reading of each; the slowest first."""
-    fastest: dict[Kernel, float] = {}
+    fastest: dict[tuple[str, str], float] = {}
     for kernel, seconds in readings:
         fastest[kernel] = min(seconds, fastest.get(kernel, seconds))
     found: dict[str, list[float]] = defaultdict(list)
@@ -96,35 +93,7 @@ def by_operator(readings: Iterator[tuple[Kernel, float]]) -> dict[str, tuple[int
     return {operator: (len(seconds), sum(seconds)) for operator, seconds in ordered}
 
 
-def _onnxruntime(file: Path, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
-    onnxruntime = import_onnxruntime()
-    with scratch() as folder:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = available_cores()
-        options.enable_profiling = True
-        options.profile_file_prefix = str(folder / "profile")
-        session = load_session(file, options)
-        for _ in range(calls):
-            session.run(None, dict(inputs))
-        events = json.loads(Path(session.end_profiling()).read_bytes())
-    for event in events:
-        if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
-            yield (event["args"]["op_name"], event["name"]), event["dur"] / 1e6
-
-
-def _openvino(
-    file: Path, inputs: Mapping[str, Any], calls: int, bfloat16: bool
-) -> Iterator[tuple[Kernel, float]]:
-    compiled = compile_graph(file, available_cores(), bfloat16=bfloat16, profile=True)
-    request = compiled.create_infer_request()
-    for _ in range(calls):
-        request.infer(dict(inputs))
-        for node in request.profiling_info:
-            if seconds := node.real_time.total_seconds():
-                yield (f"{node.node_type} {node.exec_type}", node.node_name), seconds
-
-
-def _on_gpu(engine: EngineSpec, inputs: Mapping[str, Any], calls: int) -> Iterator[tuple[Kernel, float]]:
+def _on_gpu(engine: EngineSpec, inputs: Mapping[str, Any], calls: int) -> Iterator[Reading]:
     try:
         from torch.profiler import ProfilerActivity, profile
     except ImportError as error:
@@ -143,7 +112,7 @@ def _on_gpu(engine: EngineSpec, inputs: Mapping[str, Any], calls: int) -> Iterat
     return in_equal_calls([(kernel_name(event.name), event.device_time / 1e6) for event in on_gpu], calls)
 
 
-def in_equal_calls(kernels: Sequence[tuple[str, float]], calls: int) -> Iterator[tuple[Kernel, float]]:
+def in_equal_calls(kernels: Sequence[tuple[str, float]], calls: int) -> Iterator[Reading]:
     """Name and seconds of kernels in the order of their start; each call starts the same ones in the same order.
 
     Raises InputError where they do not come out even: some were lost, or are another's.

@@ -11,7 +11,8 @@ from bench.measure.engine_process import WORKER, WorkerDiedError
 from bench.measure.environment import environment
 from bench.measure.statistics import speedup
 from bench.measure.turns import Block, measure
-from bench.workload import ROLES, Effort, EngineSpec, Load, Role, Workload
+from bench.workload import ROLES, Effort, Load, Role, Workload
+from export.runtimes.engine_spec import EngineSpec
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 from trellis.errors import InputError

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.workload import EngineSpec
 from export.graph.build import build_graph, random_weights
 from export.graph.write import write_onnx
 from export.metadata import Metadata, stamp
+from export.runtimes.engine_spec import EngineSpec
 from prune.families.encoder import Encoder
 from prune.shape import LayerShape, ModelShape
 

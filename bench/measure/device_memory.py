@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from export.runtimes.tensorrt.cuda import Device
+from export.runtimes.cuda import Device
 
 OUT_OF_DEVICE_MEMORY = (
     "The GPU has too little free memory for this operating point; give a lower --batch or --seq, a smaller "

@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import psutil
 
-from bench.workload import EngineSpec, Load, Role, Turn
+from bench.workload import Load, Role, Turn
+from export.runtimes.engine_spec import EngineSpec
 from trellis.command import wants_traceback
 from trellis.errors import InputError
 

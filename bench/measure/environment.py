@@ -9,28 +9,20 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from bench.json_field import Field
+from export.runtimes import RUNTIMES
 from trellis.control_groups import kernel_text, throttled
 from trellis.cores import available_cores
 from trellis.version import VERSION
 
-_PACKAGES = (
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "openvino",
-    "torch",
-    "transformers",
-    "onnx",
-    "numpy",
-    "nncf",
-    "tensorrt",
-    "tensorrt-rtx-cu13-bindings",
-)
+_PACKAGES = ("onnx", "numpy", "nncf")
+"""What matters beside the runtimes' own."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +180,7 @@ def _overheated() -> int:
 def environment(*, gpu: bool) -> Environment:
     """Describe this machine; `gpu` says whether to ask for its GPU."""
     packages = {"espalier": VERSION}
-    for name in _PACKAGES:
+    for name in (*chain.from_iterable(each.packages for each in RUNTIMES.values()), *_PACKAGES):
         try:
             packages[name] = version(name)
         except PackageNotFoundError:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export.runtimes.onnxruntime import import_onnxruntime
+from export.runtimes.onnxruntime.session import import_onnxruntime
 from trellis.errors import InstallationError
 
 SIZES = ((384, 768, 3072), (1024, 1024, 1024), (2048, 2048, 2048))

@@ -26,12 +26,12 @@ from bench.workload import (
     MIN_LAUNCHES,
     ROLES,
     Effort,
-    EngineSpec,
     Load,
     Role,
     Turn,
     where_of,
 )
+from export.runtimes.engine_spec import EngineSpec
 from trellis.errors import InputError, Parameter
 
 ORDERS: tuple[tuple[Role, ...], tuple[Role, ...]] = (

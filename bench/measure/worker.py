@@ -26,11 +26,13 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 from bench.json_field import Field
+from bench.measure.calls import bind
 from bench.measure.device_memory import OUT_OF_DEVICE_MEMORY, DeviceMemory, is_out_of_device_memory
 from bench.measure.inputs import Inputs, inputs_of
-from bench.measure.runners import Bind, Call, bind
-from bench.workload import EngineSpec, Load, Turn, Workload, load_from_field
+from bench.workload import Load, Turn, Workload, load_from_field
 from export.ports import output_shape
+from export.runtimes.engine_spec import EngineSpec
+from export.runtimes.runtime import Bind, Call
 from prune.families.encoder import Encoder
 from prune.tasks.batch import Outputs
 from trellis.errors import InputError, first_line
@@ -130,7 +132,7 @@ class _Session:
             call = self.bind(inputs)
             call.run()
             seconds.append(time.perf_counter() - start)
-            _check(call.logits(), self.engine.encoder, size)
+            _check(call.outputs(), self.engine.encoder, size)
             self.calls.append(call)
         seconds = [sum(seconds)]
         self.one_row = self._bound_row(batches[0])

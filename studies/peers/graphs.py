@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.graphs import Form, best_form
-from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE, EngineSpec, Runtime
+from bench.workload import BERT_BASE, BERT_BASE_SHAPE, PAPER_SHAPE
+from export.runtimes.engine_spec import EngineSpec
 from prune.shape import ModelShape
 from studies.pairs import graph_file
 from trellis.cores import available_cores
@@ -20,7 +21,7 @@ _OURS = {
     "openvino-int8": best_form("openvino", "cpu", "int8"),
     "openvino-int8-float32": replace(best_form("openvino", "cpu", "int8"), bfloat16=False),
 }
-_TORCH: dict[str, Runtime] = {"torch": "torch", "torch-compiled": "torch-compiled"}
+_TORCH = ("torch", "torch-compiled")
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Contestant:
         Raises InputError where it is another's graph and is not there.
         """
         path = None
-        runtime: Runtime = "openvino" if self.way.startswith("openvino") else "onnxruntime"
+        runtime = "openvino" if self.way.startswith("openvino") else "onnxruntime"
         if self.way in _TORCH:
-            runtime = _TORCH[self.way]
+            runtime = self.way
         else:
             path = work / f"{self.cut}-{self.way}.onnx"
             if self.way in _OURS:

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.graphs import Form
-from bench.workload import BERT_BASE, Effort, EngineSpec, Workload
+from bench.workload import BERT_BASE, Effort, Workload
+from export.runtimes.engine_spec import EngineSpec
 from prune.shape import ModelShape
 from studies.pairs import graph_file, main, measured_with, timed
 from studies.store import is_stored, prepare_store, read_store, write_cell

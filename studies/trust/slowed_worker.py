@@ -4,9 +4,10 @@ import re
 import sys
 import time
 
-from bench.measure.runners import Bind, Call, bind
+from bench.measure.calls import bind
 from bench.measure.worker import main
-from bench.workload import EngineSpec
+from export.runtimes.engine_spec import EngineSpec
+from export.runtimes.runtime import Bind, Call
 from prune.tasks.batch import Outputs
 
 
@@ -24,9 +25,9 @@ class SlowedCall:
             pass
         return seconds + more
 
-    def logits(self) -> Outputs:
+    def outputs(self) -> Outputs:
         """Of the last pass."""
-        return self._call.logits()
+        return self._call.outputs()
 
 
 def load_slowed(engine: EngineSpec) -> Bind:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.graphs import best_form
-from bench.workload import BERT_BASE, Effort, EngineSpec, Runtime, Workload
-from export.target import GraphPrecision
+from bench.workload import BERT_BASE, Effort, Workload
+from export.runtimes.engine_spec import EngineSpec
+from export.target import GraphPrecision, RuntimeName
 from prune.cost import multiply_adds
 from prune.shape import ModelShape
 from studies.pairs import graph_file, main, measured_with, timed
@@ -23,7 +24,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__d
 ENCODER = replace(BERT_BASE, vocab_size=1000)
 WORKLOAD = Workload(1, 384)
 LAYERS = 4
-KINDS: tuple[tuple[Runtime, GraphPrecision], ...] = (
+KINDS: tuple[tuple[RuntimeName, GraphPrecision], ...] = (
     ("onnxruntime", "fp32"),
     ("onnxruntime", "int8"),
     ("openvino", "fp32"),
@@ -62,7 +63,7 @@ def _sizes() -> list[tuple[int, int]]:
 
 
 def _found(
-    runtime: Runtime, precision: GraphPrecision, heads: int, width: int, scratch: Path, effort: Effort
+    runtime: RuntimeName, precision: GraphPrecision, heads: int, width: int, scratch: Path, effort: Effort
 ) -> dict[str, Any]:
     cut = _engine(runtime, precision, heads, width, scratch)
     whole = _engine(runtime, precision, HEADS, WIDTH, scratch)
@@ -70,7 +71,9 @@ def _found(
     return timed(cut, whole, WORKLOAD, effort) | {"multiply_add_ratio": all_ / less}
 
 
-def _engine(runtime: Runtime, precision: GraphPrecision, heads: int, width: int, scratch: Path) -> EngineSpec:
+def _engine(
+    runtime: RuntimeName, precision: GraphPrecision, heads: int, width: int, scratch: Path
+) -> EngineSpec:
     shape = ModelShape.uniform(LAYERS, heads, width)
     path = scratch / f"{runtime}-{precision}-{heads}-{width}.onnx"
     form = best_form(runtime, "cpu", precision)

@@ -11,7 +11,7 @@ from support.folders import export_folder
 from support.graphs import graph_of
 
 from answer import Engine, open_answerer
-from answer.engine import open_onnxruntime
+from answer.engine import open_engine
 from export.metadata import Metadata, properties_message, read_metadata
 from prune.tasks.batch import Batch
 from prune.tasks.question_answering import START
@@ -86,7 +86,7 @@ def test_token_types_are_given_as_the_graph_takes_them(folder: Path, tmp_path: P
 
     def logits(where: Path, token_types: np.ndarray | None) -> np.ndarray:
         path = where / "model.onnx"
-        run = open_onnxruntime(path, read_metadata(path), 1)
+        run = open_engine("onnxruntime", path, read_metadata(path), 1)
         return run(Batch(ids, np.ones_like(ids), token_types))[START]
 
     zeros = np.zeros_like(ids)
@@ -97,7 +97,7 @@ def test_token_types_are_given_as_the_graph_takes_them(folder: Path, tmp_path: P
 
 def test_a_runtime_that_nobody_knows() -> None:
     with pytest.raises(InputError, match="runtime is 'tensorrt'; expected onnxruntime or openvino"):
-        Engine("tensorrt")  # type: ignore[arg-type]
+        Engine("tensorrt")
 
 
 def test_a_runtime_of_ones_own(folder: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_runtime_of_ones_own(folder: Path) -> None:
 
     def mine(path: Path, metadata: Metadata, threads: int) -> Run:
         opened.append((path.name, metadata.encoder.model_type, threads))
-        return open_onnxruntime(path, metadata, threads)
+        return open_engine("onnxruntime", path, metadata, threads)
 
     found = open_answerer(folder, engine=Engine(threads=2), open_engine=mine).answer(*asked)
     assert found == open_answerer(folder, engine=Engine(threads=2)).answer(*asked)

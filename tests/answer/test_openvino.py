@@ -17,7 +17,7 @@ from support.folders import SENTENCE, TOKENIZERS, export_folder
 from support.graphs import graph_of, inputs_of
 
 from answer import Answer, Engine, InputError, Refusal, open_answerer
-from answer.engine import open_openvino
+from answer.engine import open_engine
 from export.metadata import properties_message, read_metadata, stamp
 from prune.tasks.batch import Batch
 
@@ -116,7 +116,7 @@ def test_what_is_wrong_with_a_file_is_one_sentence(tmp_path: Path) -> None:
 
 def test_longer_windows_than_the_model_takes_never_reach_it(tmp_path: Path) -> None:
     export_folder(tmp_path)
-    run = open_openvino(tmp_path / "model.onnx", read_metadata(tmp_path / "model.onnx"), 1)
+    run = open_engine("openvino", tmp_path / "model.onnx", read_metadata(tmp_path / "model.onnx"), 1)
     ids = np.ones((2, 65), np.int64)
     with pytest.raises(
         InputError, match=r"windows have 65 tokens, and the model in .*model\.onnx takes 64 at most"

@@ -230,7 +230,7 @@ def test_a_runtime_that_fails_while_asked_is_one_sentence(
         raise RuntimeError(told)
 
     model = opener.open(str(directory))
-    monkeypatch.setattr("bench.accuracy.runner", lambda _: SimpleNamespace(load=lambda _: run))
+    monkeypatch.setattr("bench.accuracy.runtime_of", lambda _: SimpleNamespace(load=lambda _: run))
     with pytest.raises(InputError, match=said):
         ask(model, EXAM)
 

@@ -7,21 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.measure.calls import bind
 from bench.measure.device_memory import DeviceMemory
 from bench.measure.engine_process import EngineProcess
 from bench.measure.inputs import random_inputs
-from bench.measure.runners import bind, runner
 from bench.models import Opener
-from bench.workload import Runtime, Timing, Workload
+from bench.workload import Workload
+from export.runtimes import runtime_of
+from export.runtimes.engine_spec import Timing
 from trellis.errors import InputError
 
-RUNTIMES: tuple[Runtime, ...] = ("onnxruntime", "torch", "tensorrt")
+RUNTIMES = ("onnxruntime", "torch", "tensorrt")
 
 
-def _engine_on_gpu(runtime: Runtime, scratch: Path):
+def _engine_on_gpu(runtime: str, scratch: Path):
     """An unpruned BERT of random weights, or a skip where there is no GPU or no such runtime for it."""
     try:
-        runner(runtime).check("cuda")
+        runtime_of(runtime).check("cuda")
         DeviceMemory()
     except InputError as error:
         pytest.skip(str(error))
@@ -40,11 +42,11 @@ def test_where_there_is_no_gpu_that_is_said() -> None:
 @pytest.mark.parametrize("timing", ["device", "cuda-graph"])
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_calls_on_the_device_give_the_logits_of_whole_calls(
-    runtime: Runtime, timing: Timing, tmp_path: Path
+    runtime: str, timing: Timing, tmp_path: Path
 ) -> None:
     engine = replace(_engine_on_gpu(runtime, tmp_path), timing=timing)
     bound = bind(engine)
-    expected = runner(runtime).load(replace(engine, timing="call"))
+    expected = runtime_of(runtime).load(replace(engine, timing="call"))
     calls = []
     for workload in (Workload(1, 384), Workload(4, 128)):
         inputs = random_inputs(engine.encoder, workload)
@@ -52,14 +54,14 @@ def test_calls_on_the_device_give_the_logits_of_whole_calls(
     for _ in range(2):  # in turns, as each must keep its own inputs
         for call, inputs in calls:
             assert 0 < call.run() < 1
-            found = call.logits()
+            found = call.outputs()
             for name, wanted in expected(inputs).items():
                 np.testing.assert_allclose(found[name], wanted, rtol=0, atol=1e-3 * np.abs(wanted).max())
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_memory_of_a_worker_holds_at_least_its_weights(runtime: Runtime, tmp_path: Path) -> None:
+def test_the_memory_of_a_worker_holds_at_least_its_weights(runtime: str, tmp_path: Path) -> None:
     engine = _engine_on_gpu(runtime, tmp_path)
     with EngineProcess(engine, "candidate") as worker:
         worker.prepare(Workload(1, 128))

@@ -12,7 +12,8 @@ from support.simulated import SimulatedClock
 from bench.measure.statistics import speedup
 from bench.measure.turns import Measured, measure
 from bench.traffic import FEWEST, questions_within
-from bench.workload import BERT_BASE, BERT_BASE_SHAPE, Effort, EngineSpec, Load, Role, Workload
+from bench.workload import BERT_BASE, BERT_BASE_SHAPE, Effort, Load, Role, Workload
+from export.runtimes.engine_spec import EngineSpec
 from trellis.errors import InputError
 
 BENCH = Path(sys.executable).with_name("bench")

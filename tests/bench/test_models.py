@@ -8,10 +8,10 @@ import pytest
 
 from bench.graphs import Form, best_form
 from bench.measure.inputs import random_inputs
-from bench.measure.runners import runner
 from bench.models import Opener, own_runtime
 from bench.workload import BERT_BASE_SHAPE, Workload
 from export.graph.build import random_weights
+from export.runtimes import runtime_of
 from prune.checkpoint import random_model, save
 from prune.shape import ModelShape
 from prune.tasks.question_answering import END, START
@@ -140,7 +140,7 @@ def test_the_twin_of_half_precision_is_in_half_precision(opener: Opener, make_fi
 
 def test_half_precision_is_built_for_gpus_alone() -> None:
     assert best_form("onnxruntime", "cuda", "fp16") == Form("onnxruntime-fp16", "fp16")
-    with pytest.raises(InputError, match="onnxruntime would run it in fp32 on a CPU; add --device cuda"):
+    with pytest.raises(InputError, match="onnxruntime would run it in fp32 on a CPU; add device='cuda'"):
         best_form("onnxruntime", "cpu", "fp16")
 
 
@@ -159,7 +159,7 @@ def test_a_directory_gives_the_same_logits_on_both_runtimes(opener: Opener, enco
         model = replace(opener, runtime=runtime).open(str(tmp_path / "model"))
         assert (model.name, model.weights, model.engine.shape) == (str(tmp_path / "model"), "trained", cut)
         assert model.folder == tmp_path / "model"
-        logits.append(runner(runtime).load(model.engine)(inputs))
+        logits.append(runtime_of(runtime).load(model.engine)(inputs))
     onnx_side, torch_side = logits
     assert list(onnx_side) == list(torch_side) == [START, END]
     for name in onnx_side:
@@ -213,7 +213,7 @@ def test_torch_pairs_need_no_file(opener: Opener) -> None:
 
 
 def test_torch_runs_no_onnx_file(opener: Opener, make_file) -> None:
-    with pytest.raises(InputError, match="--runtime torch runs model directories"):
+    with pytest.raises(InputError, match="runtime='torch' runs model directories"):
         replace(opener, runtime="torch").open(str(make_file()))
 
 
@@ -224,16 +224,18 @@ def test_a_missing_provider_is_one_sentence_with_the_way_out(device) -> None:
     if len(onnxruntime.get_available_providers()) > 2:
         pytest.skip("the GPU build is installed")
     with pytest.raises(
-        InputError, match=rf"--device {device} needs .*pip install onnxruntime-gpu.*--device cpu"
+        InputError, match=rf"device='{device}' needs .*pip install onnxruntime-gpu.*device='cpu'"
     ):
-        runner("onnxruntime").check(device)
+        runtime_of("onnxruntime").check(device)
 
 
 def test_torch_names_the_device_that_it_lacks() -> None:
-    with pytest.raises(InputError, match="--device tensorrt is a provider of onnxruntime"):
-        runner("torch").check("tensorrt")
+    with pytest.raises(
+        InputError, match="device is tensorrt, and torch runs on cpu or cuda here; give device='cpu'"
+    ):
+        runtime_of("torch").check("tensorrt")
     import torch
 
     if not torch.cuda.is_available():
-        with pytest.raises(InputError, match=r"sees no GPU.*install a CUDA build of torch.*--device cpu"):
-            runner("torch").check("cuda")
+        with pytest.raises(InputError, match=r"sees no GPU.*install a CUDA build of torch.*device='cpu'"):
+            runtime_of("torch").check("cuda")

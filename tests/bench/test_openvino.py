@@ -1,4 +1,4 @@
-"""The OpenVINO runner, on real OpenVINO."""
+"""bench on real OpenVINO."""
 
 import json
 import sys
@@ -10,10 +10,10 @@ import pytest
 from support.commands import invoke
 
 from bench.measure.inputs import random_inputs
-from bench.measure.runners import runner
 from bench.models import Opener
-from bench.workload import EngineSpec, Workload
-from export.runtimes.openvino import compile_graph, settings
+from bench.workload import Workload
+from export.runtimes import runtime_of
+from export.runtimes.engine_spec import EngineSpec
 from prune.checkpoint import random_model, save
 from prune.tasks.question_answering import END, START
 from trellis.cli.bench.command import COMMAND
@@ -36,7 +36,7 @@ def test_a_directory_gives_the_same_logits_as_onnxruntime(opener: Opener, encode
     logits = []
     for runtime in ("openvino", "onnxruntime"):
         model = replace(opener, runtime=runtime).open(str(tmp_path / "model"))
-        run = runner(runtime).load(model.engine)
+        run = runtime_of(runtime).load(model.engine)
         run(random_inputs(encoder, Workload(1, 7)))  # no shape is the only one
         logits.append(run(inputs))
     ours, theirs = logits
@@ -54,42 +54,23 @@ def test_a_file_of_either_dialect_and_its_twin_run(
     twin = opener.unpruned_twin(model)
     assert (twin.dialect, twin.engine.shape) == (dialect, whole)
     for one in (model, twin):
-        found = runner("openvino").load(one.engine)(random_inputs(encoder, Workload(1, 16)))
+        found = runtime_of("openvino").load(one.engine)(random_inputs(encoder, Workload(1, 16)))
         assert found[START].shape == found[END].shape == (1, 16)
         assert np.isfinite(found[START]).all()
 
 
 def test_what_cannot_be_served_is_one_sentence(opener: Opener, make_file, monkeypatch) -> None:
-    with pytest.raises(InputError, match="with --runtime openvino give --device cpu"):
-        runner("openvino").check("cuda")
+    with pytest.raises(InputError, match=r"device is cuda, and openvino runs on cpu here; give device='cpu'"):
+        runtime_of("openvino").check("cuda")
     broken = make_file("broken.onnx")
     model = opener.open(str(broken))
     broken.write_bytes(b"no graph")
     with pytest.raises(InputError, match=r"OpenVINO does not load .*broken\.onnx") as refused:
-        runner("openvino").load(model.engine)
+        runtime_of("openvino").load(model.engine)
     assert "\n" not in str(refused.value)
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(InputError, match="pip install openvino"):
-        runner("openvino").check("cpu")
-
-
-def test_what_a_file_is_compiled_with() -> None:
-    alone = {"INFERENCE_NUM_THREADS": 3, "PERFORMANCE_HINT": "LATENCY", "PERF_COUNT": False}
-    assert settings(3, bfloat16=True, clients=1, profile=False) == alone
-    assert settings(3, bfloat16=False, clients=1, profile=False) == alone | {
-        "INFERENCE_PRECISION_HINT": "f32"
-    }
-    assert settings(3, bfloat16=True, clients=2, profile=False)["PERFORMANCE_HINT"] == "THROUGHPUT"
-
-
-def test_openvino_takes_what_it_was_told(make_file) -> None:
-    compiled = compile_graph(make_file(), 2)
-    assert compiled.get_property("INFERENCE_PRECISION_HINT") == openvino.Type.f32
-    assert compiled.get_property("INFERENCE_NUM_THREADS") == 2
-    by_itself = (
-        openvino.Core().compile_model(str(make_file()), "CPU").get_property("INFERENCE_PRECISION_HINT")
-    )
-    assert compile_graph(make_file(), 2, bfloat16=True).get_property("INFERENCE_PRECISION_HINT") == by_itself
+        runtime_of("openvino").check("cpu")
 
 
 def test_beside_int8_bfloat16_may_be_taken_and_the_twin_is_as_free(opener: Opener, make_file) -> None:
@@ -115,15 +96,3 @@ def test_bench_measures_on_it(make_file, tmp_path) -> None:
     found = json.loads((tmp_path / "found.json").read_bytes())
     assert found["comparisons"][0]["candidate"]["runtime"] == "openvino"
     assert "openvino" in found["environment"]["packages"]
-
-
-def test_clients_have_requests_of_their_own(opener: Opener, make_file, encoder) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    run = runner("openvino").load(replace(opener, clients=3).open(str(make_file())).engine)
-    inputs = [random_inputs(encoder, Workload(1, 16), seed) for seed in range(24)]
-    alone = [run(each)[START].copy() for each in inputs]
-    with ThreadPoolExecutor(3) as pool:
-        together = list(pool.map(lambda each: run(each)[START].copy(), inputs))
-    for one, other in zip(alone, together, strict=True):
-        np.testing.assert_array_equal(one, other)

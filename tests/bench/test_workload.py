@@ -9,7 +9,6 @@ from bench.workload import (
     BERT_BASE_SHAPE,
     PAPER_SHAPE,
     Effort,
-    EngineSpec,
     Traffic,
     Turn,
     Workload,
@@ -43,12 +42,6 @@ def test_bert_base_is_bert_base() -> None:
     assert parameters(BERT_BASE, BERT_BASE_SHAPE) == 108_893_186
     whole = multiply_adds(BERT_BASE, BERT_BASE_SHAPE, batch=1, seq=384)
     assert whole / multiply_adds(BERT_BASE, PAPER_SHAPE, batch=1, seq=384) == pytest.approx(2.52, abs=0.01)
-
-
-def test_engine_survives_its_line_of_json(encoder, cut, tmp_path) -> None:
-    for path in (None, tmp_path / "out.onnx"):
-        engine = EngineSpec("onnxruntime", "cpu", 2, encoder, cut, path)
-        assert EngineSpec.from_dict(engine.to_dict()) == engine
 
 
 @pytest.mark.parametrize(("batch", "seq", "said"), [(0, 384, "batch is 0"), (1, -1, "seq is -1")])

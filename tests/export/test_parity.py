@@ -19,7 +19,7 @@ from export.graph.weights import weights_of
 from export.graph.write import write_onnx
 from export.parity import TOLERANCE, Parity, ParityError, cases, check_parity
 from export.ports import input_names
-from export.runtimes.onnxruntime import open_session
+from export.runtimes.onnxruntime.exact import on_cpu
 from prune.families.layers import encoder_and_original
 from prune.shape import ModelShape
 from prune.tasks.question_answering.settings import DecodingSettings
@@ -176,7 +176,10 @@ def test_a_graph_for_gpus_is_held_to_the_model_on_the_gpu_too(
     weights = weights_of(model)
     write_onnx(build_graph(encoder, UNEQUAL, weights, dialect="onnxruntime-fp16", precision="fp16"), file)
     write_onnx(graph_of(tiny.model("bert", UNEQUAL, seed=1), "portable"), other)
-    monkeypatch.setattr("export.parity.open_gpu_session", lambda _: open_session(file if is_right else other))
+    monkeypatch.setattr(
+        "export.runtimes.onnxruntime.exact.on_gpu",
+        lambda _, outputs: on_cpu(file if is_right else other, outputs),
+    )
     if is_right:
         assert check_parity(model, file, "fp16").devices == ("CPU", "GPU")
     else:

@@ -105,7 +105,7 @@ def test_openvino_has_no_gpu_here(make_file) -> None:
     ]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.splitlines() == ["--device cuda is onnxruntime's; give --runtime onnxruntime."]
+    assert done.stderr.splitlines() == ["device is cuda, and openvino runs on cpu here; give device='cpu'."]
 
 
 def test_what_is_no_file_is_one_sentence() -> None:

@@ -16,7 +16,8 @@ from bench.result.model import MeasuredModel
 from bench.result.notes import with_notes
 from bench.result.result import Result
 from bench.result.summary import summarize
-from bench.workload import Effort, EngineSpec, Role, Tested, Turn, Workload
+from bench.workload import Effort, Role, Tested, Turn, Workload
+from export.runtimes.engine_spec import EngineSpec
 from prune.families.encoder import Encoder
 from prune.shape import ModelShape
 from prune.tasks.question_answering.significance import Interval

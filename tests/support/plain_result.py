@@ -22,12 +22,12 @@ from bench.workload import (
     BERT_BASE_SHAPE,
     PAPER_SHAPE,
     Effort,
-    EngineSpec,
     Load,
     Role,
     Turn,
     Workload,
 )
+from export.runtimes.engine_spec import EngineSpec
 from prune.tasks.question_answering.significance import Interval
 
 CANDIDATE_SECONDS = 0.125

@@ -10,7 +10,8 @@ import numpy as np
 
 from bench.measure.engine_process import TimeUpError
 from bench.measure.statistics import Speedup, launches_needed, speedup
-from bench.workload import EngineSpec, Load, Role, Turn
+from bench.workload import Load, Role, Turn
+from export.runtimes.engine_spec import EngineSpec
 
 ORDERS = ((0, 1, 1, 0), (1, 0, 0, 1))
 

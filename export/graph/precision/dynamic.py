@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import onnx
 
-from export.runtimes.onnxruntime import import_onnxruntime
+from export.runtimes.onnxruntime.session import import_onnxruntime
 from prune.tasks.head import ANSWER
 from trellis.files.scratch import scratch
 

@@ -9,7 +9,7 @@ import onnx
 from export.graph.precision.dynamic import quantize_dynamic
 from export.graph.precision.static import Inputs, parts_of, quantize_static, without_rounding
 from export.graph.write import write_onnx
-from export.runtimes.onnxruntime import open_session
+from export.runtimes.onnxruntime.exact import on_cpu
 from export.target import Scheme
 from trellis.files.scratch import scratch
 
@@ -102,5 +102,5 @@ def _logits(graph: onnx.ModelProto, windows: Sequence[Inputs]) -> list[np.ndarra
         copy = onnx.ModelProto()  # writing empties what it writes
         copy.CopyFrom(graph)
         write_onnx(copy, file)  # a float32 graph may be larger than one message can be
-        session = open_session(file)
-    return [logits for inputs in windows for logits in session.run(None, dict(inputs))]
+        infer = on_cpu(file, [output.name for output in graph.graph.output])
+    return [logits for inputs in windows for logits in infer(inputs).values()]

@@ -3,7 +3,7 @@
     library.py profile.py      which TensorRT is here; which batches and lengths an engine serves
     build.py                   ONNX file → engine file: network.py background.py timing_cache.py
     description.py             what an engine is: the JSON file beside it
-    runner.py cuda.py          running one
+    runner.py adapter.py       running one; for bench
 
 Importing this package loads no TensorRT; the functions that need it do.
 """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.runtimes.tensorrt.cuda import Device
+from export.runtimes.cuda import Device
 from export.runtimes.tensorrt.description import EngineDescription, read_engine_description
 from export.runtimes.tensorrt.library import Library, find_library, shortened
 from export.runtimes.tensorrt.network import Tensor

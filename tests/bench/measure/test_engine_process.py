@@ -18,7 +18,8 @@ import pytest
 
 from bench.measure.engine_process import EngineProcess, TimeUpError, WorkerDiedError
 from bench.measure.worker import serve
-from bench.workload import EngineSpec, Traffic, Workload
+from bench.workload import Traffic, Workload
+from export.runtimes.engine_spec import EngineSpec
 from trellis.errors import InputError
 
 
@@ -134,8 +135,8 @@ class Refusing:
         time.sleep(0.002)
         return 0.002
 
-    def logits(self) -> Any:
-        return np.zeros(self._size), np.zeros(self._size)
+    def outputs(self) -> Any:
+        return dict.fromkeys(("start_logits", "end_logits"), np.zeros(self._size))
 
 
 def _served(
@@ -207,7 +208,7 @@ def test_no_stopped_worker_outlives_its_parent(make_engine, end: signal.Signals)
     program = (
         "import json, sys, time\n"
         "from bench.measure.engine_process import EngineProcess\n"
-        "from bench.workload import EngineSpec\n"
+        "from export.runtimes.engine_spec import EngineSpec\n"
         "worker = EngineProcess(EngineSpec.from_dict(json.loads(sys.argv[1])), 'candidate')\n"
         "print(worker.pid, flush=True)\n"
         "time.sleep(60)\n"

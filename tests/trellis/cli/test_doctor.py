@@ -3,78 +3,65 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from bench.measure.device_memory import is_out_of_device_memory
-from trellis.cli.doctor import Installation, _linked_major, findings, hints, this_installation
+from export.runtimes import RUNTIMES
+from trellis.cli.doctor import findings, hints, installed_versions
+from trellis.errors import InstallationError
 
 BENCH = Path(sys.executable).with_name("bench")
 
-WELL = Installation({"onnxruntime": "1.32.0", "transformers": "5.23.0", "torch": "2.13.0"})
-ON_GPU = Installation(
-    {"onnxruntime-gpu": "1.31.1", "transformers": "5.23.0", "tensorrt": "10.9.0"},
-    wanted_tensorrt=10,
-    has_cuda_provider=True,
-    has_driver=True,
-)
+
+@pytest.fixture
+def _sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All runtimes are well."""
+    for runtime in RUNTIMES.values():
+        monkeypatch.setattr(runtime, "findings", lambda versions: iter(()))
 
 
-@pytest.mark.parametrize("installation", [WELL, ON_GPU])
-def test_nothing_is_said_where_all_is_well(installation: Installation) -> None:
-    assert list(findings(installation)) == []
+@pytest.mark.usefixtures("_sound")
+def test_nothing_is_said_where_all_is_well() -> None:
+    assert list(findings({"transformers": "5.23.0"})) == []
 
 
-def with_versions(installation: Installation, **versions: str) -> Installation:
-    named = {name.replace("_", "-"): version for name, version in versions.items()}
-    return replace(installation, versions={**installation.versions, **named})
-
-
-@pytest.mark.parametrize(
-    ("installation", "said"),
-    [
-        (with_versions(WELL, onnxruntime_gpu="1.31.1"), "both installed"),
-        (replace(WELL, versions={}), "pip install onnxruntime."),
-        (replace(ON_GPU, has_driver=False), "driver does not load"),
-        (
-            with_versions(ON_GPU, tensorrt="11.4.0"),
-            'made for TensorRT 10, and 11.4.0 is installed: pip install "tens',
-        ),
-        (replace(WELL, tensorrt_fault="TensorRT does not load."), "TensorRT does not load."),
-        (
-            with_versions(WELL, optimum_onnx="0.1.0", transformers="4.57.6"),
-            "holds transformers back, at 4.57.6",
-        ),
-    ],
-)
-def test_each_fault_is_one_sentence(installation: Installation, said: str) -> None:
-    (sentence,) = findings(installation)
-    assert said in sentence
+@pytest.mark.usefixtures("_sound")
+def test_what_goes_with_no_runtime_is_one_sentence() -> None:
+    (sentence,) = findings({"optimum-onnx": "0.1.0", "transformers": "4.57.6"})
+    assert "holds transformers back, at 4.57.6" in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
 
 
-def test_versions_are_compared_whole() -> None:
-    (sentence,) = findings(with_versions(replace(ON_GPU, wanted_tensorrt=1), tensorrt="10.9.0"))
-    assert "made for TensorRT 1," in sentence
+@pytest.mark.usefixtures("_sound")
+def test_each_runtime_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    for name, runtime in RUNTIMES.items():
+
+        def said(versions: dict[str, str], name: str = name) -> Iterator[str]:
+            asked.append((name, versions))
+            yield f"{name} does not load."
+
+        monkeypatch.setattr(runtime, "findings", said)
+    assert list(findings({"numpy": "2.0"})) == [f"{name} does not load." for name in RUNTIMES]
+    assert asked == [(name, {"numpy": "2.0"}) for name in RUNTIMES]
 
 
-def test_the_library_that_is_linked_is_read_from_the_file(tmp_path: Path) -> None:
-    library = tmp_path / "libprovider.so"
-    library.write_bytes(b"\x7fELF...libcudart.so.12\0libnvinfer.so.10\0libnvinfer_plugin.so.9\0")
-    assert _linked_major(library, "nvinfer") == 10
-    assert _linked_major(library, "nvonnxparser") is None
-    assert _linked_major(tmp_path / "absent.so", "nvinfer") is None
+def test_a_tensorrt_that_does_not_load_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(name: str) -> None:
+        raise InstallationError(f"{name} does not load.")
+
+    monkeypatch.setattr("export.runtimes.tensorrt.adapter.find_spec", lambda module: object())
+    monkeypatch.setattr("export.runtimes.tensorrt.adapter.find_library", refused)
+    assert list(RUNTIMES["tensorrt"].findings({})) == ["tensorrt does not load."]
 
 
 def test_this_installation_is_seen_as_it_is() -> None:
-    found = this_installation()
-    assert found.versions["onnx"] == version("onnx")
-    assert "onnxruntime" in found.versions or "onnxruntime-gpu" in found.versions
-    assert found.has_cuda_provider == ("onnxruntime-gpu" in found.versions)
+    assert installed_versions()["onnx"] == version("onnx")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +81,7 @@ def test_a_gpu_without_memory_is_known_by_what_it_says(message: str, is_that: bo
 
 def test_the_command_says_it_and_exits_by_it() -> None:
     # in a process of its own: other tests may have left a made-up TensorRT in this one
-    program = "from trellis.cli.doctor import *; print(*findings(this_installation()), sep='\\n')"
+    program = "from trellis.cli.doctor import *; print(*findings(installed_versions()), sep='\\n')"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     faults = found.stdout.strip().splitlines()
     done = subprocess.run([BENCH, "--doctor"], capture_output=True, text=True)
@@ -120,8 +107,8 @@ def test_the_commands_say_it_when_they_meet_it(tmp_path: Path) -> None:
 
 
 def test_hints_leave_out_what_the_error_says_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trellis.cli.doctor.this_installation", lambda: replace(WELL, versions={}))
-    assert hints() == []
+    monkeypatch.setattr("trellis.cli.doctor.installed_versions", dict)
+    assert not any("is not installed" in hint for hint in hints())
     two = {"onnxruntime": "1.32.0", "onnxruntime-gpu": "1.31.1"}
-    monkeypatch.setattr("trellis.cli.doctor.this_installation", lambda: replace(WELL, versions=two))
-    assert ["both installed" in hint for hint in hints()] == [True]
+    monkeypatch.setattr("trellis.cli.doctor.installed_versions", lambda: two)
+    assert any("both installed" in hint for hint in hints())

@@ -16,7 +16,7 @@ from trellis.cli.bench.options import Against, Candidates, Forms, Instead
 from trellis.cli.bench.outputs import Outputs
 from trellis.cli.bench.report import print_report
 from trellis.cli.command import Command
-from trellis.cli.doctor import findings, sentences, this_installation
+from trellis.cli.doctor import findings, installed_versions, sentences
 from trellis.cli.options import Group
 from trellis.command import end_cleanly_when_told_to
 from trellis.command import run as run_command
@@ -122,7 +122,7 @@ def _spare(outputs: Outputs[Result], models: list[str], data: tuple[str | None, 
 
 def _doctor() -> int:
     """One line for each fault; exit code 1 where there is any."""
-    faults = list(findings(this_installation()))
+    faults = list(findings(installed_versions()))
     for fault in faults or ["Nothing is wrong with this installation."]:
         print(fault)
     return 1 if faults else 0

@@ -9,8 +9,9 @@ from export.graph.blocks import bounds_of
 from export.graph.build import HALF_DIALECTS, build_graph, kept_in_single
 from export.graph.precision.quantizer import Quantizer
 from export.graph.weights import weights_of
-from export.ports import graph_inputs
-from export.runtimes.onnxruntime import graph_runner, open_session
+from export.ports import graph_inputs, output_names
+from export.runtimes.batches import batch_runner
+from export.runtimes.onnxruntime.exact import on_cpu
 from export.target import Scheme
 from prune.families.layers import encoder_and_original, shape_of
 from prune.loaded_model import LoadedModel, open_model
@@ -31,7 +32,8 @@ def subject() -> LoadedModel:
 def f1_of(subject: LoadedModel, graph: bytes) -> float:
     """F1 in percent at the best threshold."""
     questions = read_squad(str(REAL_DATA / "squad" / "dev.json"))[::7][:QUESTIONS]
-    runner = graph_runner(open_session(graph), subject.source.encoder)
+    encoder = subject.source.encoder
+    runner = batch_runner(on_cpu(graph, output_names(encoder)), encoder)
     answers = answer(questions, subject.tokenizer, runner, settings=subject.settings)
     score = score_predictions(questions, answers, null_threshold=0.0)
     assert score.best_f1 is not None

@@ -43,7 +43,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 import sys
 import export.runtimes.tensorrt
 import export.runtimes.tensorrt.background, export.runtimes.tensorrt.build
-import export.runtimes.tensorrt.cuda, export.runtimes.tensorrt.description
+import export.runtimes.tensorrt.adapter, export.runtimes.tensorrt.description
 import export.runtimes.tensorrt.library, export.runtimes.tensorrt.network
 import export.runtimes.tensorrt.profile, export.runtimes.tensorrt.runner
 import export.runtimes.tensorrt.timing_cache

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from support import tiny
 from support.graphs import OUTPUTS, inputs_of, onnx_logits
 
+from export.runtimes.cuda import Device
 from export.runtimes.tensorrt.build import BuiltEngine, build_engine
-from export.runtimes.tensorrt.cuda import Device
 from export.runtimes.tensorrt.network import Tensor
 from export.runtimes.tensorrt.profile import parse_profiles
 from export.runtimes.tensorrt.runner import EngineRunner, checked_inputs, largest_size, not_loaded

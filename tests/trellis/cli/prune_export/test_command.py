@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from support.commands import invoke
 
 from export.metadata import read_metadata
 from export.provenance import target_in
-from export.runtimes.onnxruntime import open_session
+from export.runtimes.onnxruntime.exact import on_cpu
 from export.runtimes.tensorrt.description import read_engine_description
 from export.target import Target, scheme_of
 from prune.checkpoint import load, load_tokenizer, save
@@ -617,23 +618,23 @@ def test_half_precision_is_asked_on_a_gpu_where_there_is_one(
 ) -> None:
     opened = []
 
-    def on_gpu(file: Path) -> Any:  # a CPU plays it
+    def on_gpu(file: Path, outputs: Sequence[str]) -> Any:  # a CPU plays it
         opened.append(file)
-        return open_session(file)
+        return on_cpu(file, outputs)
 
-    monkeypatch.setattr("export.quantize_and_evaluate.open_gpu_session", lambda _: None)
+    monkeypatch.setattr("export.runtimes.onnxruntime.exact.on_gpu", lambda *_: None)
     asked = ("--no-prune", "--precision", "fp16", "--dev", squad_file, "--json", tmp_path / "found.json")
     _, printed = exported(model_dir, *asked)
     assert "What fp16 changes on the CPU:\nAs served, threshold" in printed
     assert json.loads((tmp_path / "found.json").read_bytes())["precision_device"] == "CPU"
-    monkeypatch.setattr("export.quantize_and_evaluate.open_gpu_session", on_gpu)
+    monkeypatch.setattr("export.runtimes.onnxruntime.exact.on_gpu", on_gpu)
     _, printed = exported(model_dir, *asked)
     assert "What fp16 changes on a GPU:\nAs served, threshold" in printed
     assert json.loads((tmp_path / "found.json").read_bytes())["precision_device"] == "GPU"
-    assert len(opened) == 1
+    assert len(opened) == 2  # for parity as well
     _, printed = exported(model_dir, "--no-prune", "--precision", "fp16")
     assert "Agreement of fp16 on a GPU with fp32 on built-in English questions" in printed
-    assert len(opened) == 2
+    assert len(opened) == 4
 
 
 def test_norms_that_half_precision_could_not_hold_are_said(model_dir: Path) -> None:

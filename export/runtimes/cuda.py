@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from trellis.errors import InputError
 
+_DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 _NON_BLOCKING = 1
 """A stream that does not wait for the default one."""
 _CAPTURE_OF_THIS_THREAD = 1
@@ -142,6 +143,15 @@ class Device:
         return free.value
 
 
+def has_driver() -> bool:
+    """Whether NVIDIA's driver loads."""
+    try:
+        ctypes.CDLL(_DRIVER)
+    except OSError:
+        return False
+    return True
+
+
 def has_gpu() -> bool:
     """Whether there is a GPU for this process: a driver can be there without one, or be told to show none."""
     number = c_int()
@@ -168,9 +178,8 @@ def _call(function: str, *arguments: Any) -> None:
 
 @cache
 def _driver() -> Any:
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
-        driver = ctypes.CDLL(name)
+        driver = ctypes.CDLL(_DRIVER)
         for function, arguments in _ARGUMENTS.items():
             getattr(driver, function).argtypes = arguments
     except (OSError, AttributeError) as error:
