@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Protocol, cast
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 from prune.tasks.task import Task
 
@@ -28,6 +28,11 @@ class Learning(Protocol):
         temperature: float,
     ) -> Tensor:
         """How far the outputs are from a teacher's: [batch]. The labels play no part."""
+
+    def drawn_labels(
+        self, outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor], generator: Generator
+    ) -> dict[str, Tensor]:
+        """Labels, under their names in `batch`, as likely as the outputs themselves say they are."""
 
     def are_right(self, outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
         """Whether what a row's outputs say is what its labels say: [batch], bool."""

@@ -81,6 +81,13 @@ def teacher_losses(
     return temperature**2 * ((theirs - ours) * theirs.exp()).sum(dim=-1)
 
 
+def drawn_labels(
+    outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor], generator: torch.Generator
+) -> dict[str, Tensor]:
+    likely = functional.softmax(outputs["logits"].detach(), dim=-1)
+    return {"labels": torch.multinomial(likely, 1, generator=generator)[:, 0]}
+
+
 def are_right(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
     return outputs["logits"].argmax(dim=-1) == batch["labels"]
 

@@ -11,6 +11,7 @@ from prune.methods.reconstruction.inputs import Division, Inputs, batches_of, di
 from prune.methods.reconstruction.moments import Moments
 from prune.methods.reconstruction.obs import Removal, removal_order
 from prune.methods.reconstruction.pricing import Floats, levels_of, measured_prices, prices_of
+from prune.methods.reconstruction.sensitivity import output_metrics, weighed
 from prune.methods.reconstruction.settings import ReconstructionSettings
 from prune.methods.reconstruction.sublayers import sublayers_of
 from prune.tasks.question_answering.stored import StoredWindows
@@ -69,9 +70,23 @@ def calibrate(
             model, found.batches(division.calibrate), told(progress, "reading the calibration text")
         )
     )
-    for done, (sublayer, moments) in enumerate(zip(sublayers, found.moments, strict=True), 1):
+    felt = division.calibrate.select(range(min(settings.sensitivity_windows, len(division.calibrate))))
+    metrics = output_metrics(
+        model,
+        found.batches(felt),
+        seed=settings.seed,
+        progress=told(progress, "finding out what the answers depend on"),
+    )
+    for done, (sublayer, moments, metric) in enumerate(
+        zip(sublayers, found.moments, metrics, strict=True), 1
+    ):
         found.removals.append(
-            removal_order(sublayer.reader.weight, moments.scatter, sublayer.width, damping=settings.damping)
+            removal_order(
+                weighed(sublayer.reader.weight, metric),
+                moments.scatter,
+                sublayer.width,
+                damping=settings.damping,
+            )
         )
         found.levels.append(levels_of(sublayer, settings.multiple_of))
         if progress:

@@ -29,7 +29,7 @@ class Removal:
     order: tuple[int, ...]
     """All units, the first to go first."""
     errors: NDArray[np.float64]
-    """[units + 1]: squared error of the reader's output, summed over the tokens, after so many are gone."""
+    """[units + 1]: squared error of what the weights give, summed over the tokens, after so many are gone."""
 
     def kept(self, count: int) -> tuple[int, ...]:
         """The `count` units that go last, ascending."""
@@ -51,9 +51,9 @@ def removal_order(
 ) -> Removal:
     """Remove all units one after another, each time the one whose removal costs least.
 
-    Args: weight [out, units * width], of the reader; scatter [units * width, units * width], of its inputs; width,
-    columns of a unit; damping, see DAMPING; batch and candidates, see BATCH: with `candidates` no fewer than the units
-    every removal is the cheapest there is.
+    Args: weight [out, units * width], of the reader, perhaps in other coordinates of its output, see `weighed`;
+    scatter [units * width, units * width], of its inputs; width, columns of a unit; damping, see DAMPING; batch and
+    candidates, see BATCH: with `candidates` no fewer than the units every removal is the cheapest there is.
     """
     rest = torch.arange(scatter.shape[0] // width)
     order: list[int] = []

@@ -11,6 +11,8 @@ class ReconstructionSettings:
 
     calibration_windows: int = 512
     """Windows that weights are fitted to."""
+    sensitivity_windows: int = 256
+    """Windows among these that say which changes the answers feel."""
     pricing_windows: int = 24
     """Windows that say what each level costs."""
     judging_windows: int = 48
@@ -26,6 +28,7 @@ class ReconstructionSettings:
     def __post_init__(self) -> None:
         for name in (
             "calibration_windows",
+            "sensitivity_windows",
             "pricing_windows",
             "judging_windows",
             "multiple_of",

@@ -48,6 +48,18 @@ def teacher_losses(
     return temperature**2 * (divergences[0] + divergences[1]) / 2
 
 
+def drawn_labels(
+    outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor], generator: torch.Generator
+) -> dict[str, Tensor]:
+    """A start and an end token for each row, drawn independently of each other: [batch] each."""
+    drawn = {}
+    for name, positions in _POSITIONS.items():
+        likely = functional.softmax(_unpadded(outputs[name].detach(), batch["attention_mask"]), dim=-1)
+        tokens = torch.multinomial(likely.cpu(), 1, generator=generator)
+        drawn[positions] = tokens[:, 0].to(likely.device)
+    return drawn
+
+
 def are_right(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:
     """Whether the likeliest start and the likeliest end are both the annotated ones: [batch]."""
     padding = batch["attention_mask"] == 0

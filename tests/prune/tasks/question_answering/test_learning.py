@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from prune.tasks.question_answering.learning import are_right, label_losses, teacher_losses
+from prune.tasks.question_answering.learning import are_right, drawn_labels, label_losses, teacher_losses
 
 
 def distillation_losses(
@@ -117,3 +117,16 @@ def test_right_is_where_both_ends_are_and_padding_is_not_looked_at() -> None:
     }
     outputs = {"start_logits": start, "end_logits": end}
     assert are_right(outputs, batch).tolist() == [True, False, False]
+
+
+def test_labels_are_drawn_as_likely_as_the_logits_say_and_never_in_padding() -> None:
+    odds = torch.tensor([1.0, 3.0, 100.0]).log().repeat(4000, 1)
+    batch = {"attention_mask": torch.tensor([[1, 1, 0]]).repeat(4000, 1)}
+    outputs = {"start_logits": odds, "end_logits": -odds}
+    drawn, again = (drawn_labels(outputs, batch, torch.Generator().manual_seed(seed)) for seed in (0, 0))
+    assert set(drawn) == {"start_positions", "end_positions"}
+    for name, share in (("start_positions", 0.75), ("end_positions", 0.25)):
+        assert drawn[name].max() == 1
+        assert float(drawn[name].double().mean()) == pytest.approx(share, abs=0.03)
+        assert drawn[name].equal(again[name])
+    assert not drawn["start_positions"].equal(drawn["end_positions"])
