@@ -236,10 +236,10 @@ def test_an_engine_is_known_and_wants_a_gpu(bench: Bench, tmp_path: Path) -> Non
     (tmp_path / "out.engine").write_bytes(b"plan")
     done = bench(tmp_path / "out.engine", "--device", "cpu")
     assert done.returncode == 2
-    assert "--runtime tensorrt runs engines on a GPU; add --device cuda." in done.stderr
+    assert "--device is cpu, and tensorrt runs on cuda here; give --device cuda." in done.stderr
     done = bench(tmp_path / "out.engine")
     assert done.returncode == 2
-    assert "add --device cuda" not in done.stderr
+    assert "give --device cuda" not in done.stderr
     assert "ONNX" not in done.stderr
 
 
