@@ -1,7 +1,6 @@
-"""A task whose outputs are of each token, with several labels: which of three kinds it is. In one file, as toy_task."""
+"""A task whose outputs are of each token, with several labels: which of three kinds it is."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +10,6 @@ from support.toy_task import Texts
 from torch import Tensor
 from torch.nn import functional
 
-from prune.stock import teach_when_imported
-from prune.tasks import TASKS
 from prune.tasks.batch import Batch
 from prune.tasks.head import Head, HeadLinear
 from prune.tasks.task import Task
@@ -28,22 +25,6 @@ TAGS = Task(
     head=lambda family: Head("tokens", (HeadLinear("classifier", out="labels"),), ("logits",)),
     learning=__name__,
 )
-
-
-@contextmanager
-def registered() -> Iterator[None]:
-    """The toy is one of the tasks within."""
-    if not _TAUGHT:
-        teach_when_imported(tasks=[TAGS])
-        _TAUGHT.append(TAGS)
-    TASKS[TAGS.name] = TAGS
-    try:
-        yield
-    finally:
-        del TASKS[TAGS.name]
-
-
-_TAUGHT: list[Task] = []
 
 
 def label_losses(outputs: Mapping[str, Tensor], batch: Mapping[str, Tensor]) -> Tensor:

@@ -49,16 +49,16 @@ TOY = Task(
 
 
 @contextmanager
-def registered() -> Iterator[None]:
+def registered(task: Task = TOY) -> Iterator[None]:
     """The toy is one of the tasks within."""
-    if not _TAUGHT:
-        teach_when_imported(tasks=[TOY])
-        _TAUGHT.append(TOY)
-    TASKS[TOY.name] = TOY
+    if task not in _TAUGHT:
+        teach_when_imported(tasks=[task])
+        _TAUGHT.append(task)
+    TASKS[task.name] = task
     try:
         yield
     finally:
-        del TASKS[TOY.name]
+        del TASKS[task.name]
 
 
 _TAUGHT: list[Task] = []

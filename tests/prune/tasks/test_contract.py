@@ -79,7 +79,7 @@ LENGTHS = (9, 4, 1)
 
 @pytest.fixture(scope="module", autouse=True)
 def _toy() -> Iterator[None]:
-    with toy_task.registered(), toy_tags.registered():
+    with toy_task.registered(), toy_task.registered(toy_tags.TAGS):
         yield
 
 
