@@ -3,8 +3,9 @@
 Importing this package is light: what measures is loaded when it is used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trellis.lazy import attributes_of
 
 if TYPE_CHECKING:
     from bench.comparison import compare
@@ -40,8 +41,4 @@ _HOMES = {
     "read_result": "bench.result.result",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'bench' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = attributes_of(__name__, _HOMES)

@@ -3,8 +3,9 @@
 Importing this package is light: neither torch nor onnx is loaded before it is used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trellis.lazy import attributes_of
 
 if TYPE_CHECKING:
     from export.exporting import Exported, export
@@ -20,8 +21,4 @@ _HOMES = {
     "ParityError": "export.parity",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'export' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = attributes_of(__name__, _HOMES)

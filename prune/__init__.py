@@ -4,10 +4,10 @@ Importing this package is light: neither torch nor transformers is loaded before
 both are, transformers' own classes, and so AutoModelForQuestionAnswering, can load pruned models as well.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prune.stock import teach_when_imported
+from trellis.lazy import attributes_of
 
 if TYPE_CHECKING:
     from prune.checkpoint import load, save
@@ -55,11 +55,7 @@ _HOMES = {
     "ModelShape": "prune.shape",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'prune' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = attributes_of(__name__, _HOMES)
 
 
 teach_when_imported()
