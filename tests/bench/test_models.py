@@ -142,7 +142,9 @@ def test_half_precision_is_built_for_gpus_alone() -> None:
     assert best_form("onnxruntime", "cuda", "fp16") == Form("onnxruntime-fp16", "fp16")
     with pytest.raises(InputError, match="onnxruntime would run it in fp32 on a CPU; add device='cuda'"):
         best_form("onnxruntime", "cpu", "fp16")
-    with pytest.raises(InputError, match="openvino would run it in fp32 on a CPU; add runtime='onnxruntime', or"):
+    with pytest.raises(
+        InputError, match="openvino would run it in fp32 on a CPU; add runtime='onnxruntime', or"
+    ):
         best_form("openvino", "cpu", "fp16")
 
 
