@@ -30,7 +30,7 @@ gradient is rounding error, and Adam makes whole steps of it."""
 ATTEMPTS = """
 import json, os, signal, sys, time
 from pathlib import Path
-import trellis.cli.prune_export.pipeline, trellis.cli.prune_export.report
+import export.exporting, trellis.cli.prune_export.pipeline, trellis.cli.prune_export.report
 import prune.methods.l0.training, prune.train.checkpoints, prune.work
 from trellis.cli.prune_export.command import main
 
@@ -52,7 +52,7 @@ WHERE = {
     "gates": (prune.methods.l0.training, "write_state"),
     "training": (prune.train.checkpoints, "finish"),
     "stage": (prune.work, "write_note"),
-    "writing": (trellis.cli.prune_export.pipeline, "write_artifact"),
+    "writing": (export.exporting, "write_artifact"),
 }
 for end in ends:
     log = Path("log.txt")
