@@ -99,6 +99,8 @@ def _exit_code(program: str, app: Program, arguments: list[str], errors: Termina
     except InputError as error:
         return say(errors, program, error.told(app.flags), 2)
     except SystemExit as error:
+        if isinstance(error.code, str):
+            errors.print(error.code, markup=False, highlight=False, soft_wrap=True)
         return error.code if isinstance(error.code, int) else 1
     except KeyboardInterrupt:
         return say(errors, program, "interrupted.", 130)

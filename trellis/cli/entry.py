@@ -30,6 +30,21 @@ def ends_at_once(program: str) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def loading(program: str) -> Iterator[None]:
+    """Have imports within be interrupted as `ends_at_once` does, and end with one sentence where they fail."""
+    try:
+        with ends_at_once(program):
+            yield
+    except Exception as error:  # nothing of ours is there yet to tell it better
+        if os.environ.get("ESPALIER_TRACEBACK") == "1":
+            raise
+        what = ascii(f"{type(error).__name__}: {error}")[1:-1][:500]
+        sys.exit(
+            f"{program}: what it consists of does not load ({what}); install it again, with all it needs."
+        )
+
+
 def prune_export() -> None:
     """Entry point of `prune-export`."""
     _begin("prune-export", "trellis.cli.prune_export.command")
@@ -46,14 +61,6 @@ def answer() -> None:
 
 
 def _begin(program: str, module: str) -> None:
-    try:
-        with ends_at_once(program):
-            main = import_module(module).main
-    except Exception as error:  # nothing of ours is there yet to tell it better
-        if os.environ.get("ESPALIER_TRACEBACK") == "1":
-            raise
-        what = ascii(f"{type(error).__name__}: {error}")[1:-1][:500]
-        sys.exit(
-            f"{program}: what it consists of does not load ({what}); install it again, with all it needs."
-        )
+    with loading(program):
+        main = import_module(module).main
     sys.exit(main())

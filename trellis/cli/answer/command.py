@@ -1,10 +1,9 @@
 """The command `answer`: reads what was asked, has it answered, prints, and ends with an exit code."""
 
-from answer.answerer import open_answerer
 from answer.options import Batching, Engine, Refusal
-from trellis.cli.answer.asking import run
 from trellis.cli.answer.options import Arguments, Printed, Source, check_together
 from trellis.cli.command import Command
+from trellis.cli.entry import loading
 from trellis.cli.options import Group
 from trellis.command import end_cleanly_when_told_to
 from trellis.command import run as run_command
@@ -48,6 +47,9 @@ def answer(
     """Have the questions answered; the exit code."""
     errors = Terminal(stderr=True)
     end_cleanly_when_told_to()
+    with loading(_NAME):  # --help and what is refused at once need none of it
+        from answer.answerer import open_answerer
+        from trellis.cli.answer.asking import run
     try:
         check_together(arguments, source, printed)
         answerer = open_answerer(arguments.model, engine=engine, refusal=refusal, batching=batching)

@@ -1,29 +1,17 @@
 """The command `bench`: reads what was asked, has it measured, prints, and answers with an exit code."""
 
-import shlex
 import sys
 
-from bench.comparison import compare
-from bench.measure.engine_process import WorkerDiedError
-from bench.named import file_of
 from bench.options import Engines, Limits, OperatingPoints, Questions
-from bench.result.notes import oversubscribed
-from bench.result.result import Result
 from bench.workload import Effort
-from export.outputs import parts_of
-from trellis.cli.bench.compare_command import COMMAND as COMPARE
 from trellis.cli.bench.options import Against, Candidates, Forms, Instead
-from trellis.cli.bench.outputs import Outputs
-from trellis.cli.bench.report import print_report
 from trellis.cli.command import Command
 from trellis.cli.doctor import findings, installed_versions, sentences
+from trellis.cli.entry import loading
 from trellis.cli.options import Group
 from trellis.command import end_cleanly_when_told_to
 from trellis.command import run as run_command
-from trellis.cores import available_cores
 from trellis.errors import InputError
-from trellis.files.places import data_files
-from trellis.progress import shown
 from trellis.terminal import Terminal, say
 
 _NAME = "bench"
@@ -74,29 +62,13 @@ def bench(
     errors = Terminal(stderr=True)
     if instead.doctor:
         return _doctor()
+    with loading(_NAME):  # --help and what is refused at once need none of it
+        from bench.measure.engine_process import WorkerDiedError
+        from trellis.cli.bench.measuring import measured
     try:
-        outputs = forms.outputs
-        models = [file_of(name, engines.runtime) for name in candidates.models]
-        baseline = file_of(against.baseline, engines.runtime) if against.baseline else None
-        _spare(outputs, [*models, *([baseline] if baseline else ())], (*questions.dev, points.lengths))
-        cores = available_cores()
-        if (most := max(engines.threads, default=cores)) > cores:
-            say(errors, _NAME, oversubscribed(most, cores), 0)
-        with shown(errors) as progress:
-            result = compare(
-                models,
-                baseline=baseline,
-                points=points,
-                engines=engines,
-                effort=effort,
-                questions=questions,
-                limits=limits,
-                progress=progress,
-                command=shlex.join(["bench", *sys.argv[1:]]),
-            )
-        print_report(result, Terminal(stderr=outputs.take_stdout))
-        outputs.write(result)
-        return 0 if all(limit.met for limit in result.limits) else 1
+        return measured(
+            candidates.models, against.baseline, points, engines, effort, questions, limits, forms, errors
+        )
     except InputError as error:
         return max(say(errors, _NAME, sentence, 2) for sentence in sentences(error, COMMAND.flags))
     except WorkerDiedError as error:
@@ -112,12 +84,6 @@ def bench(
         )
     except KeyboardInterrupt:
         return say(errors, _NAME, "interrupted; nothing was kept.", 130)
-
-
-def _spare(outputs: Outputs[Result], models: list[str], data: tuple[str | None, ...]) -> None:
-    """Raise InputError where something would be written over what is read."""
-    outputs.spare(part for name in models for part in parts_of(name))
-    outputs.spare(file for source in data if source for file in data_files(source))
 
 
 def _doctor() -> int:
@@ -155,5 +121,7 @@ COMMAND = Command(
 def main() -> None:
     """Entry point of the command; what is called compare is no model but the other thing it does."""
     if sys.argv[1:2] == ["compare"]:
+        with loading(_NAME):
+            from trellis.cli.bench.compare_command import COMMAND as COMPARE
         run_command(COMPARE.name, COMPARE, sys.argv[2:])
     run_command(_NAME, COMMAND)

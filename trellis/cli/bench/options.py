@@ -3,12 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from bench.result.result import Result
-from trellis.cli.bench.csv_table import csv_text
-from trellis.cli.bench.json_form import result_json
-from trellis.cli.bench.markdown import markdown_text
-from trellis.cli.bench.outputs import Outputs
-from trellis.cli.bench.page import result_page
 from trellis.options import Value
 
 Place = Annotated[str | None, Value("FILE")]
@@ -43,16 +37,6 @@ class Forms:
     """Write a row for each operating point and model; - is standard output."""
     html: Place = None
     """Write a page with charts, in one file; - is standard output."""
-
-    @property
-    def outputs(self) -> Outputs[Result]:
-        """All that were asked for. Raises InputError where one cannot be written."""
-        return Outputs.of(
-            ("--json", self.json, result_json),
-            ("--markdown", self.markdown, markdown_text),
-            ("--csv", self.csv, csv_text),
-            ("--html", self.html, result_page),
-        )
 
 
 @dataclass(frozen=True)
