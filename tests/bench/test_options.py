@@ -21,7 +21,7 @@ SEQ, PRECISION = Parameter("seq"), Parameter("precision")
         (
             Engines,
             {"clients": 2, "runtime": ("onnxruntime", "tensorrt"), "device": "cuda"},
-            "clients is 2, and an engine of TensorRT's is run for one at a time",
+            "clients is 2, and a model of TensorRT's is run for one at a time",
         ),
         (
             Engines,
