@@ -16,10 +16,10 @@ from prune.tasks.question_answering import QUESTION_ANSWERING
 from prune.tasks.question_answering.figures import F1, HAS_ANSWER_F1, Figure, figure_name, warnings
 from prune.tasks.question_answering.fitted_on import shares_any
 from prune.tasks.question_answering.reader import AnyTokenizer
+from prune.tasks.question_answering.reading import Exam, ReadingName
 from prune.tasks.question_answering.readings import reading_of
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
 from prune.tasks.question_answering.significance import Interval
-from prune.tasks.question_answering.task import Exam, TaskName
 from prune.tasks.question_answering.tokenizer_file import TOKENIZER_FILE, load_reader
 from prune.tasks.question_answering.windows import BATCH_SIZE
 from trellis.errors import InputError, first_line
@@ -123,7 +123,7 @@ class Accuracy:
         )
 
 
-def read_exam(task: TaskName, dev: Sequence[str]) -> Exam[Any]:
+def read_exam(task: ReadingName, dev: Sequence[str]) -> Exam[Any]:
     """The questions in all of `dev`. Raises InputError where they cannot be read."""
     return reading_of(task).read_exam(dev)
 
@@ -169,7 +169,9 @@ def ask(model: Model, exam: Exam[Any], progress: Callable[[int, int], None] | No
     return exam.ask(run_batch, tokenizer, settings, progress)  # type: ignore[arg-type]
 
 
-def score(task: TaskName, exam: Exam[Any], models: dict[Role, Model], answers: dict[Role, Any]) -> Accuracy:
+def score(
+    task: ReadingName, exam: Exam[Any], models: dict[Role, Model], answers: dict[Role, Any]
+) -> Accuracy:
     """Figures of the models in `answers`, one or both: as served, at their best thresholds, and with none refused."""
     roles: list[Role] = [role for role in ROLES if role in answers]
     settings = {role: settings_of(models[role]) for role in roles}

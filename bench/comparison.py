@@ -24,7 +24,7 @@ from bench.result.summary import summarize
 from bench.workload import ROLES, Effort, Load, Role
 from export.runtimes import runtime_of, usual_device
 from export.runtimes.engine_spec import Device
-from prune.tasks.question_answering.task import Exam, TaskName
+from prune.tasks.question_answering.reading import Exam, ReadingName
 from trellis.cores import available_cores
 from trellis.errors import InputError, Parameter
 from trellis.files.scratch import scratch
@@ -226,7 +226,7 @@ def _peak(model: Model) -> float | None:
     return matmul_peak(model.precision, engine.threads) if engine.device == "cpu" else None
 
 
-def _accuracies(task: TaskName, exam: Exam[Any], progress: Report) -> Callable[[Models], Accuracy | None]:
+def _accuracies(task: ReadingName, exam: Exam[Any], progress: Report) -> Callable[[Models], Accuracy | None]:
     """Gives the accuracy of a pair of models; each trained one is asked once. For when all timing is over."""
 
     @cache

@@ -13,7 +13,7 @@ from bench.workload import Tested, Workload, check_whole
 from export.runtimes import RUNTIMES, runtime_of
 from export.runtimes.engine_spec import Device, Timing
 from export.target import GraphPrecision, RuntimeName
-from prune.tasks.question_answering.task import TaskName
+from prune.tasks.question_answering.reading import ReadingName
 from trellis.cores import available_cores
 from trellis.errors import InputError, Parameter
 from trellis.options import Unset, Value
@@ -125,7 +125,7 @@ class Questions:
 
     dev: Annotated[tuple[str, ...], Value("FILE")] = ()
     """Measure F1 as well, on the questions in this SQuAD JSON, or see `task`. May be given several times."""
-    task: TaskName = "squad"
+    task: ReadingName = "squad"
     """What `dev` holds: squad, or nq (Natural Questions)."""
 
 

@@ -11,8 +11,8 @@ from prune.methods.method import Method
 from prune.methods.target import Fractions, Sizes
 from prune.options import Amount
 from prune.plan import Plan
-from prune.search import amount as search
 from prune.search.by_agreement import MULTIPLE_OF, ByAgreement
+from prune.search.extent import Extent
 from prune.search.given import Given, Unchanged, Units
 from prune.shape import ModelShape
 from prune.source import Source
@@ -31,9 +31,7 @@ def stays_as_it_is(amount: Amount, method: Method, source: Source) -> bool:
     return amount.no_prune or (not is_given(amount, method) and source.shape != source.original_shape)
 
 
-def amount_of(
-    wanted: Amount, method: Method, subject: LoadedModel, data: LoadedData, seed: int
-) -> search.Amount:
+def extent_of(wanted: Amount, method: Method, subject: LoadedModel, data: LoadedData, seed: int) -> Extent:
     """How much is to go. Raises InputError where a plan or a shape says what the model has not."""
     given = "removed what was asked for"
     if wanted.no_prune:

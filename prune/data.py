@@ -6,9 +6,9 @@ from typing import Any
 
 from prune.options import Data
 from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.reading import Drawing, Exam, TrainingData
 from prune.tasks.question_answering.readings import reading_of
 from prune.tasks.question_answering.squad.reading import read_squad
-from prune.tasks.question_answering.task import Drawing, Exam, TrainingData
 
 
 @dataclass(frozen=True)

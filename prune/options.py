@@ -6,7 +6,7 @@ The text under a field is what `prune-export --help` says of it.
 from dataclasses import dataclass
 from typing import Annotated
 
-from prune.tasks.question_answering.task import TaskName
+from prune.tasks.question_answering.reading import ReadingName
 from trellis.bounds import MOST_EPOCHS, check_number, check_whole
 from trellis.errors import InputError, Parameter
 from trellis.options import Epochs, File, Share, Unset, Value
@@ -98,7 +98,7 @@ class Data:
     Raises InputError where a number is out of range.
     """
 
-    task: TaskName = "squad"
+    task: ReadingName = "squad"
     """Read `train` and `dev` in this form: SQuAD JSON, or Natural Questions (nq)."""
     train: Annotated[str | None, Value("FILE|ID")] = None
     """Score units by these annotated questions, and train on them."""

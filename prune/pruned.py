@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prune.data import LoadedData
-from prune.search.amount import Choice
+from prune.search.extent import Choice
 from prune.source import PROVENANCE_FILE
 from prune.tasks.question_answering.figures import Comparison, warnings
 from prune.tasks.question_answering.fitted_on import sample_of
+from prune.tasks.question_answering.reading import Exam
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSettings
-from prune.tasks.question_answering.task import Exam
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

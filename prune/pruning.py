@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from prune.choosing import amount_of, stays_as_it_is
+from prune.choosing import extent_of, stays_as_it_is
 from prune.contradictions import check_together
 from prune.data import LoadedData, read_data
 from prune.loaded_model import LoadedModel, open_model, open_teacher
@@ -19,7 +19,7 @@ from prune.methods.job import Job
 from prune.methods.method import Method
 from prune.options import Amount, Data, Training
 from prune.pruned import Measured, Pruned
-from prune.search import amount as search
+from prune.search.extent import Choice, Extent
 from prune.search.given import Unchanged
 from prune.stages import TrainingWindows, continued_training, model_answers, stored_windows
 from prune.tasks.question_answering.builtin import builtin_questions
@@ -107,7 +107,7 @@ def prepare(
         subject=subject,
         teacher=teacher,
         data=read,
-        amount=amount_of(amount, way, subject, read, seed),
+        extent=extent_of(amount, way, subject, read, seed),
         method=way,
         job=Job(subject, read.train, text=builtin_questions(), training=settings, reading=reading, seed=seed),
         training=training,
@@ -131,7 +131,7 @@ class Pruning:
     teacher: LoadedModel | None
     """Whom the cut model is to learn from, if anybody."""
     data: LoadedData
-    amount: search.Amount
+    extent: Extent
     method: Method
     job: Job
     training: Training
@@ -141,7 +141,7 @@ class Pruning:
     @property
     def may_change(self) -> bool:
         """Whether the model may come out other than it came."""
-        return self.training.is_wanted or not isinstance(self.amount, Unchanged)
+        return self.training.is_wanted or not isinstance(self.extent, Unchanged)
 
     def run(self, work: Work, progress: Report) -> Pruned:
         """Cut, train, measure; long parts are stages in `work`.
@@ -151,7 +151,7 @@ class Pruning:
         job, subject = self.job, self.subject
         origin = subject.source.provenance()
         windows = self._windows(work, progress)
-        choice = self.amount.settle(self.method, job, work, progress)
+        choice = self.extent.settle(self.method, job, work, progress)
         if choice.search and not choice.cut and self.teacher is subject:
             raise InputError(
                 "Nothing is to be cut, for {}, so that the model would learn from itself; say how much is to go "
@@ -212,7 +212,7 @@ class Pruning:
         habit = exam.habit(before, subject.settings.null_threshold)
         return Measured(exam, after, exam.compare(before, after, habit), habit)
 
-    def _provenance(self, choice: search.Choice) -> dict[str, Any]:
+    def _provenance(self, choice: Choice) -> dict[str, Any]:
         said: dict[str, Any] = {}
         if choice.cut:
             said |= {"method": self.said_by, "seed": self.job.seed, "how": choice.how}

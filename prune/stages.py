@@ -14,9 +14,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from prune.checkpoint import weights_digest
 from prune.loaded_model import LoadedModel
 from prune.modes import placed
+from prune.tasks.question_answering.reading import Exam, TrainingData
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.stored import FILE, StoredWindows, store_windows
-from prune.tasks.question_answering.task import Exam, TrainingData
 from prune.tasks.question_answering.windows import pad_token_id_of
 from prune.tasks.torch_runner import torch_runner
 from prune.train import checkpoints

@@ -16,8 +16,8 @@ from prune.train.order import epoch_order
 if TYPE_CHECKING:
     from prune.loaded_model import LoadedModel
     from prune.tasks.question_answering.questions import Question
+    from prune.tasks.question_answering.reading import TrainingData
     from prune.tasks.question_answering.settings import DecodingSettings
-    from prune.tasks.question_answering.task import TrainingData
 
 Shapes = tuple[ModelShape, ModelShape]
 """The smallest and the largest that a model may come out as."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from prune.cost.passes import Counter, Lot, Shapes, drawn_lot, lot_of
 from prune.shape import ModelShape
 from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.reading import TrainingData
 from prune.tasks.question_answering.settings import DecodingSettings
-from prune.tasks.question_answering.task import TrainingData
 from prune.tasks.question_answering.windows import Window
 from prune.train.settings import TrainingSettings
 

@@ -15,7 +15,7 @@ from prune.methods.method import Method, Ranking
 from prune.methods.target import Fractions, Outlook
 from prune.plan import Plan
 from prune.search.agreement import Agreement
-from prune.search.amount import Amount, Choice
+from prune.search.extent import Choice, Extent
 from prune.tasks.own_answers import OwnAnswers, own_answers_of
 from prune.tasks.question_answering.questions import Question
 from trellis.errors import InputError
@@ -53,7 +53,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class ByAgreement(Amount):
+class ByAgreement(Extent):
     """The largest common fraction of heads and activations that keeps the model's own answers.
 
     A cut passes where the mean token F1 with the uncut model's answers is at least `min_agreement` percent.

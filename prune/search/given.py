@@ -1,4 +1,4 @@
-"""Amounts that are given outright: nothing, the very units, or a target that a method is to come to."""
+"""Extents that are given outright: nothing, the very units, or a target that a method is to come to."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from prune.methods.job import Job
 from prune.methods.method import Cut, Method
 from prune.methods.target import Outlook, Target
 from prune.plan import Plan
-from prune.search.amount import Amount, Choice
+from prune.search.extent import Choice, Extent
 from trellis.progress import Report
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unchanged(Amount):
+class Unchanged(Extent):
     """Nothing goes."""
 
     how: str
@@ -37,7 +37,7 @@ class Unchanged(Amount):
 
 
 @dataclass(frozen=True)
-class Units(Amount):
+class Units(Extent):
     """The units of a plan stay."""
 
     plan: Plan
@@ -58,7 +58,7 @@ class Units(Amount):
 
 
 @dataclass(frozen=True)
-class Given(Amount):
+class Given(Extent):
     """The model is cut to a target by the method."""
 
     target: Target

@@ -10,7 +10,7 @@ from prune.methods.job import Job
 from prune.methods.method import Method, Need, Scored
 from prune.methods.target import Target
 from prune.plan import Scores
-from prune.tasks.question_answering.task import TrainingData
+from prune.tasks.question_answering.reading import TrainingData
 from prune.tasks.question_answering.windows import Window
 from trellis.bounds import check_whole
 from trellis.errors import Parameter

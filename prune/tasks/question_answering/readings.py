@@ -1,8 +1,8 @@
 """The forms in which annotated questions are read: one folder for each, and one line here."""
 
 from prune.tasks.question_answering.natural_questions.task import NATURAL_QUESTIONS
+from prune.tasks.question_answering.reading import Reading
 from prune.tasks.question_answering.squad.task import SQUAD
-from prune.tasks.question_answering.task import Reading
 from trellis.errors import InputError
 
 READINGS: dict[str, Reading] = {reading.name: reading for reading in (SQUAD, NATURAL_QUESTIONS)}

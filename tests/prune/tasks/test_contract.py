@@ -47,8 +47,8 @@ from prune.methods.batches import tensors_of as batch_tensors_of
 from prune.methods.gain.gradients import gain_scores
 from prune.methods.job import Job
 from prune.plan import Plan, keep_all
-from prune.search.amount import Choice
 from prune.search.by_agreement import LARGEST_PERCENT, ByAgreement
+from prune.search.extent import Choice
 from prune.tasks import TASKS, task_of, task_of_class
 from prune.tasks.examples import Examples
 from prune.tasks.learning import learning_of

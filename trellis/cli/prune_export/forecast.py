@@ -44,7 +44,7 @@ def _lines(request: Request, pruning: Pruning) -> Iterator[str | Table]:
     source = pruning.subject.source
     whole = source.original_shape
     yield f"{source.name}: {source.encoder.model_type}, {len(whole.layers)} layers, licence {source.licence()}."
-    outlook = pruning.amount.outlook(pruning.method, pruning.job)
+    outlook = pruning.extent.outlook(pruning.method, pruning.job)
     after = outlook.known
     yield layer_table(source.name, after, whole) if after and outlook.by_layer else outlook.in_words
     if after:

@@ -18,7 +18,7 @@ def workload(pruning: Pruning, output: Output) -> list[Passes]:
 
     Left out are the sets whose questions nobody has counted, what --max-f1-loss may ask again, and engines.
     """
-    after = pruning.amount.outlook(pruning.method, pruning.job).shapes
+    after = pruning.extent.outlook(pruning.method, pruning.job).shapes
     return list(_Counted(pruning, output, after).all())
 
 
@@ -32,7 +32,7 @@ class _Counted:
     def all(self) -> Iterator[Passes]:
         pruning, job = self.pruning, self.pruning.job
         counter, dev = job.counter, pruning.data.dev
-        yield from pruning.amount.passes(pruning.method, job)
+        yield from pruning.extent.passes(pruning.method, job)
         if pruning.training.is_wanted and (train := job.training_lot()):
             yield self._training(train)
         if dev and dev.num_questions:

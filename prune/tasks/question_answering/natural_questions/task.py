@@ -19,9 +19,9 @@ from prune.tasks.question_answering.natural_questions.windows import (
     kept_windows,
     training_windows,
 )
+from prune.tasks.question_answering.reading import Drawing, Reading
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DecodingSettings
-from prune.tasks.question_answering.task import Drawing, Reading
 from prune.tasks.question_answering.windows import Window
 from trellis.errors import InputError, Parameter
 

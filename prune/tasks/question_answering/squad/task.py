@@ -11,12 +11,12 @@ from prune.tasks.batch import Run
 from prune.tasks.question_answering.answer import Progress, answer
 from prune.tasks.question_answering.figures import Comparison
 from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.reading import Drawing, Reading
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.spans import Prediction
 from prune.tasks.question_answering.squad.compare import compare, habit_of
 from prune.tasks.question_answering.squad.reading import read_squad, read_trainable
-from prune.tasks.question_answering.task import Drawing, Reading
 from prune.tasks.question_answering.windows import Window, make_windows
 from trellis.errors import InputError, Parameter
 

@@ -42,7 +42,7 @@ class Choice:
         return self.cut.of(model) if self.cut else model
 
 
-class Amount(Protocol):
+class Extent(Protocol):
     """How much of a model goes."""
 
     def settle(self, method: Method, job: Job, work: "Work", progress: Report) -> Choice:

@@ -14,7 +14,7 @@ from prune.tasks.question_answering.windows import Window
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-TaskName = Literal["squad", "nq"]
+ReadingName = Literal["squad", "nq"]
 
 Answers = TypeVar("Answers")
 
@@ -96,7 +96,7 @@ class Drawing:
 class Reading:
     """One form of annotated questions."""
 
-    name: TaskName
+    name: ReadingName
     """As --task calls it."""
     read_training: Callable[[str, Drawing], TrainingData]
     """What a source holds to train on. Raises InputError where it cannot be read."""
