@@ -185,7 +185,10 @@ def _typed(option: Option) -> Any:
     """What cyclopts is told of it: numbers and paths are texts to it, for it would round 1.5 to a whole number."""
     several: Any = tuple
     kind: Any = str if option.read else option.kind
-    return several[kind, ...] if option.is_list and not option.is_argument else kind
+    if option.is_list and not option.is_argument:
+        kind = several[kind, ...]
+    # where pydantic is loaded, cyclopts has it look at the default as well, which is None
+    return kind if option.is_required or _is_rest(option) else kind | None
 
 
 def _value(option: Option, typed: Any) -> Any:

@@ -1,5 +1,6 @@
 """A command made from groups: what is typed reaches the fields, what is not its to take is one sentence."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -87,6 +88,14 @@ COMMAND = Command(
     examples=(("a pear", "pear --share 50%"),),
     exit_codes="0 trained.",
 )
+
+
+@pytest.fixture(params=[False, True], ids=["", "pydantic is loaded"], autouse=True)
+def _cyclopts_looks_for_it(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param:
+        pytest.importorskip("pydantic")
+    else:
+        monkeypatch.delitem(sys.modules, "pydantic", raising=False)
 
 
 TAKEN: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prune.tasks.batch import INPUTS
 from prune.tasks.question_answering.stored import StoredWindows, store_windows
 from prune.tasks.question_answering.windows import Window, collate
 from trellis.errors import InputError
@@ -39,8 +40,10 @@ def test_what_is_stored_comes_back(tmp_path: Path, count: int, token_types: bool
         picked = np.random.default_rng(1).integers(0, count, 7)
         ours = reopened.batch(picked, pad_token_id=5)
         expected = collate([grouped[index][1] for index in picked], 5)
-        for name, array in vars(expected).items():
-            np.testing.assert_array_equal(getattr(ours, name), array, strict=array is not None)
+        assert list(ours.labels) == ["start_positions", "end_positions"] == list(expected.labels)
+        assert list(ours.inputs()) == list(expected.inputs()) == list(INPUTS[: 2 + token_types])
+        for name, array in {**expected.inputs(), **expected.labels}.items():
+            np.testing.assert_array_equal({**ours.inputs(), **ours.labels}[name], array, strict=True)
 
 
 def test_selections_of_selections() -> None:
@@ -103,6 +106,7 @@ _PROGRAM = """
 import resource, sys
 from pathlib import Path
 import numpy as np
+from prune.tasks.batch import INPUTS
 from prune.tasks.question_answering.stored import store_windows
 from prune.tasks.question_answering.windows import Window
 
