@@ -14,6 +14,7 @@ from export.runtimes import RUNTIMES, runtime_of
 from export.runtimes.engine_spec import Device, Timing
 from export.target import GraphPrecision, RuntimeName
 from prune.tasks.question_answering.reading import ReadingName
+from trellis.bounds import check_choices
 from trellis.cores import available_cores
 from trellis.errors import InputError, Parameter
 from trellis.options import Unset, Value
@@ -93,6 +94,7 @@ class Engines:
     own clock, with inputs and logits in its memory; cuda-graph is that, replayed as a CUDA graph."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         _check_words("runtime", self.runtime, tuple(RUNTIMES))
         _check_words("precision", self.precision, get_args(GraphPrecision))
         cores = available_cores()
@@ -128,6 +130,9 @@ class Questions:
     task: ReadingName = "squad"
     """What `dev` holds: squad, or nq (Natural Questions)."""
 
+    def __post_init__(self) -> None:
+        check_choices(self)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -143,6 +148,7 @@ class Limits:
     """Hold limits against the estimate, or against the end of its 95 % interval that is worse."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for name, limit in (("min_speedup", self.min_speedup), *self.losses.items()):
             if limit is not None and not math.isfinite(limit):
                 raise InputError("{} is {:g}; give a number.", Parameter(name), limit)

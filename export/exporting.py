@@ -63,7 +63,7 @@ def export(
     check_machine(output)
     profiles = profiles_of(output, pruned.subject.source.encoder)
     settings = pruned.settings
-    if output.precision != "fp32" and not pruned.measured:
+    if output.precision != "fp32" and settings.fitted_on == pruned.subject.settings.fitted_on:
         settings = replace(settings, fitted_on=None)  # that was another model
     progress("writing and checking the graph", 0, 1)
     served = Served(pruned, output, settings, progress)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from export.target import GraphPrecision, Target, dialect_of
-from trellis.bounds import check_whole
+from trellis.bounds import check_choices, check_whole
 from trellis.errors import InputError, Parameter
 from trellis.options import File, Unset, Value
 
@@ -41,6 +41,7 @@ class Output:
     """Read from this file what TensorRT timed before, and write there what it times."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         dialect_of(self.target, self.precision)
         check_whole(Parameter("int8_windows"), self.int8_windows, 1)
         if self.engine and self.target != "tensorrt":

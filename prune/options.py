@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from prune.tasks.question_answering.reading import ReadingName
-from trellis.bounds import MOST_EPOCHS, check_number, check_whole
+from trellis.bounds import MOST_EPOCHS, check_choices, check_number, check_whole
 from trellis.errors import InputError, Parameter
 from trellis.options import Epochs, File, Share, Unset, Value
 
@@ -113,6 +113,7 @@ class Data:
     """Where no amount is given, ask the model these questions (SQuAD JSON) in place of the built-in ones."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         if self.train_length is not None:
             check_whole(Parameter("train_length"), self.train_length, _SHORTEST)
         if not 0 <= self.null_share <= 1:

@@ -102,7 +102,8 @@ def prepare(
     read = read_data(data, seed)
     subject = open_model(str(model), revision=revision)
     teacher = _teacher(amount, way, training, subject)
-    reading = _reading(data, subject) if data.train else None
+    trains = training.is_wanted or way.trains
+    reading = _reading(data, subject) if data.train and trains else None
     return Pruning(
         subject=subject,
         teacher=teacher,

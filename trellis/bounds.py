@@ -4,8 +4,10 @@ The bounds are wide. They are no advice, but keep numbers within what 32 bits, f
 """
 
 import math
+from collections.abc import Iterator
 from reprlib import repr as shortened
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from trellis.errors import InputError, Parameter
 
@@ -44,3 +46,26 @@ def check_number(name: str | Parameter, value: Any, low: float, high: float, *, 
         raise InputError("{} is {}; expected a number {}.", name, shortened(value), least)
     if value > high:
         raise InputError("{} is {}; expected at most {:g}.", name, shortened(value), high)
+
+
+def check_choices(options: Any) -> None:
+    """Raise InputError where a field of `options`, a dataclass, has another word than its type's few.
+
+    A command never gets that far; what Python calls may.
+    """
+    for name, words, is_optional in _words_of(type(options)):
+        value = getattr(options, name)
+        if value not in words and not (is_optional and value is None):
+            *most, last = words
+            raise InputError(
+                "{} is {}; expected {} or {}.", Parameter(name), shortened(value), ", ".join(most), last
+            )
+
+
+def _words_of(kind: type) -> Iterator[tuple[str, tuple[str, ...], bool]]:
+    """(field, what it can be, whether it may be None)."""
+    for name, hint in get_type_hints(kind).items():
+        parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        for part in parts:
+            if get_origin(part) is Literal:
+                yield name, get_args(part), type(None) in parts

@@ -36,6 +36,13 @@ def _written(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
+def _part(data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    value = data["value"]
+    return Parameter(data["name"], tuple(value) if isinstance(value, list) else value)
+
+
 class InputError(ValueError):
     """Says in one sentence or two what came, what was expected, and what to do.
 
@@ -54,6 +61,20 @@ class InputError(ValueError):
         return self._sentence.format(
             *(part.told(flags) if isinstance(part, Parameter) else part for part in self._parts)
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for another process to tell."""
+        parts = [
+            {"name": part.name, "value": part.value} if isinstance(part, Parameter) else part
+            for part in self._parts
+        ]
+        plain = [part if isinstance(part, dict | int | float) else str(part) for part in parts]
+        return {"sentence": self._sentence, "parts": plain}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> "InputError":
+        """What another process had to tell."""
+        return InputError(data["sentence"], *map(_part, data["parts"]))
 
 
 class InstallationError(InputError):

@@ -154,7 +154,7 @@ class EngineProcess:
             raise self._died()
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise InputError(answer["error"])
+            raise InputError.from_dict(answer["error"])
         if "fault" in answer:
             raise self._died(answer["fault"])
         return answer

@@ -157,7 +157,8 @@ class Watch:
             now - then for now, then in zip(self._read(), self._start, strict=True)
         )
         others = None if own_seconds is None or not total else max(0.0, busy - own_seconds - here) / total
-        return Disturbance(others, stolen / total if total else 0.0, int(periods), seconds)
+        # counters may go back, as when the process is moved to another control group
+        return Disturbance(others, stolen / total if total else 0.0, max(0, int(periods)), max(0.0, seconds))
 
     @staticmethod
     def _read() -> tuple[float, float, float, float, float, float]:

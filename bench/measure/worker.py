@@ -5,8 +5,8 @@
     {"do": "turns", "turns": 2, "calls": 3, "full_wake": true}   → {"turns": [{"seconds": [...], "wall": 0.1}, ...]}
 
 `prepare` tells the seconds of the warm-up's calls, and what the engine has taken of a GPU's memory so far.
-An error that the user can mend comes back as {"error": sentence}; any other as {"fault": what it is}, its traceback
-on stderr, and ends the process. The end of the input ends the process.
+An error that the user can mend comes back as {"error": what InputError makes of itself}; any other as {"fault": what it
+is}, its traceback on stderr, and ends the process. The end of the input ends the process.
 """
 
 import ctypes
@@ -72,11 +72,11 @@ def serve(requests: IO[str], answers: IO[str], load: Callable[[EngineSpec], Bind
         try:
             answer = session.answer(json.loads(line))
         except InputError as error:
-            answer = {"error": str(error)}
+            answer = {"error": error.to_dict()}
         except Exception as error:
             if not is_out_of_device_memory(str(error)):
                 raise
-            answer = {"error": OUT_OF_DEVICE_MEMORY}
+            answer = {"error": InputError(OUT_OF_DEVICE_MEMORY).to_dict()}
         answers.write(json.dumps(answer) + "\n")
 
 

@@ -11,6 +11,7 @@ from trellis.bounds import (
     MOST_SEED,
     MOST_STEP,
     MOST_WEIGHT,
+    check_choices,
     check_number,
     check_whole,
 )
@@ -91,12 +92,7 @@ class TrainingSettings:
             value = getattr(self, name)
             if not (value is None and name in _OPTIONAL):
                 check_whole(Parameter(name), value, least, most)
-        if self.mixed_precision not in ("auto", "no", "bf16", "fp16"):
-            raise InputError(
-                "{} is {!r}; expected auto, no, bf16 or fp16.",
-                Parameter("mixed_precision"),
-                self.mixed_precision,
-            )
+        check_choices(self)
         if self.patience is not None and not self.held_out:
             raise InputError(
                 "{} needs windows to look at; set {} above 0, or leave it out.",

@@ -18,7 +18,7 @@ from prune.train.rows import StoredRows, TrainingRows
 from prune.train.settings import TrainingSettings
 from prune.train.stepping import KeepCheckpoints, Progress, TaskTrainer, is_out_of_patience
 from prune.train.trainer_context import borrowed, quiet
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 from trellis.ranks import ranks, uses_cpu, wait
 
 _LOGS_PER_EPOCH = 100
@@ -77,8 +77,8 @@ def train(
                 trainer.train(resume_from_checkpoint=resume)
             except torch.OutOfMemoryError as error:
                 raise InputError(
-                    f"Memory does not do for {arguments.per_device_train_batch_size} windows at once on "
-                    f"{here.device}; set a lower micro_batch_size."
+                    "Memory does not do for {} windows at once on {}; set a lower {}.",
+                    *(arguments.per_device_train_batch_size, here.device, Parameter("micro_batch_size")),
                 ) from error
             state = vars(trainer.state)
     outcome = outcome_of(state, steps_per_epoch)
@@ -116,9 +116,9 @@ def _check(
         ours = len(shape.layers), encoder.hidden_size
         if ours != (len(their_shape.layers), theirs.hidden_size):
             raise InputError(
-                f"The teacher has {len(their_shape.layers)} layers of hidden size {theirs.hidden_size} and the "
-                f"model {ours[0]} of {ours[1]}: their hidden states do not match one to one; set hidden_weight "
-                "to 0."
+                "The teacher has {} layers of hidden size {} and the model {} of {}: their hidden states do not match "
+                "one to one; set {} to 0.",
+                *(len(their_shape.layers), theirs.hidden_size, *ours, Parameter("hidden_weight")),
             )
 
 

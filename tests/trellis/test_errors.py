@@ -1,6 +1,8 @@
 """An error names parameters; who tells it says what they are called."""
 
+import json
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +44,17 @@ def test_an_error_of_another_process_reads_alike() -> None:
     )
     assert isinstance(error, InstallationError)
     assert str(error) == "distill is '{}'; see 3."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InputError("All of {} is said."),
+        InputError("{} is {:g}, in {}.", Parameter("distill"), 2.5, Path("a {} folder")),
+        InputError("{} or {}.", Parameter("precision", ("fp32", "int8")), Parameter("elsewhere", None)),
+    ],
+)
+def test_an_error_goes_through_json(error: InputError) -> None:
+    again = InputError.from_dict(json.loads(json.dumps(error.to_dict())))
+    assert str(again) == str(error)
+    assert again.told(FLAGS) == error.told(FLAGS)

@@ -12,7 +12,7 @@ from prune.methods.method import Method, Need, Ranking, lacks_labels
 from prune.methods.target import Budget, Fractions, Outlook, Target, units_of
 from prune.plan import KINDS, Kind, Plan, Scores, plan_above
 from prune.shape import ModelShape
-from trellis.bounds import MOST_EPOCHS, MOST_RATE, MOST_WEIGHT, check_number
+from trellis.bounds import MOST_EPOCHS, MOST_RATE, MOST_WEIGHT, check_choices, check_number
 from trellis.errors import InputError, Parameter
 from trellis.options import Share, Value
 from trellis.progress import Report
@@ -63,6 +63,7 @@ class L0(Method):
     """Train log α, which says how far a gate is open, at this rate at its peak."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         for name in ("lambda_heads", "lambda_ffn"):
             if getattr(self, name) is not None:
                 check_number(Parameter(name), getattr(self, name), 0, MOST_WEIGHT)

@@ -160,7 +160,7 @@ def test_an_engine_that_serves_no_single_row_is_woken_with_whole_calls(make_engi
     assert len(seen) == before + 1 + 3
     assert {batch for _, batch in seen} == {2}
     answers, _ = _served(make_engine(), {"do": "prepare", "load": Workload(1, 8).to_dict()})
-    assert answers[1] == {"error": "A batch of 1 came"}
+    assert str(InputError.from_dict(answers[1]["error"])) == "A batch of 1 came"
 
 
 def test_clients_are_the_same_threads_in_warm_up_and_in_every_turn(make_engine) -> None:

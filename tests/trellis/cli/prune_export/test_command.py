@@ -415,6 +415,19 @@ def test_questions_that_all_have_answers_leave_the_null_threshold_alone(
     assert DecodingSettings.read(out.parent / DECODING_FILE).null_threshold == 1.5
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
+def test_another_graph_was_fitted_on_nothing(model_dir: Path, tmp_path: Path, precision: str) -> None:
+    DecodingSettings(
+        max_length=64, stride=16, max_question_length=16, null_threshold=1.5, fitted_on="0123456789abcdef"
+    ).write(model_dir / DECODING_FILE)
+    file = tmp_path / "answerable.json"
+    write_squad([question for question in questions() if question.answers], file)
+    out, _ = exported(model_dir, "--no-prune", "--dev", file, "--precision", precision)
+    settings = DecodingSettings.read(out.parent / DECODING_FILE)
+    assert settings.null_threshold == 1.5
+    assert settings.fitted_on == ("0123456789abcdef" if precision == "fp32" else None)
+
+
 def test_a_shape_larger_than_the_model_is_refused(model_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text(json.dumps({"num_heads": [5, 1], "intermediate_size": [1, 1]}))
     refused(tmp_path, model_dir, tmp_path / "o.onnx", "--shape", tmp_path / "s.json", says="layer 0")
