@@ -87,8 +87,8 @@ def bullets(items: Iterable[str], class_: str | None = None) -> Markup:
 
 
 def warnings(items: Iterable[str]) -> Markup:
-    """What a figure must not be read without; nothing where there is nothing."""
-    told = [f"⚠ {item}" for item in items]
+    """What a figure must not be read without, each once; nothing where there is nothing."""
+    told = [f"⚠ {item}" for item in dict.fromkeys(items)]
     return bullets(told, "warnings") if told else Markup()
 
 

@@ -369,7 +369,21 @@ def test_warnings_stand_at_the_figures_that_they_void() -> None:
     ]
     for place in (page.one("header"), page.by_id("speed")):
         assert [item.text for item in place.one("ul", "warnings").all("li")] == said
+    assert not page.by_id("accuracy").all("ul", "warnings")
     marked = [row for row in _table(page, "speed") if any(cell.startswith("⚠") for cell in row)]
     assert [row[:2] for row in marked] == [["batch 1, seq 384", "⚠ 2.09×"]]
     assert page.by_id("latency").one("ul", "warnings").text == "⚠ Other processes took 23% of the time."
     assert not _page(realistic()).all("ul", "warnings")
+
+
+def test_warnings_of_accuracy_stand_there_each_once() -> None:
+    data = realistic()
+    sentences = ["As served minilm-squad2 is no better.", "As served half/model.onnx is no better."]
+    for each in data["comparisons"]:
+        each["accuracy"]["warnings"] = sentences
+        each["warnings"] = [*sentences, "The two graphs are in different dialects."]
+    page = _page(data)
+    said = [f"⚠ {each}" for each in sentences]
+    assert [item.text for item in page.by_id("accuracy").one("ul", "warnings").all("li")] == said
+    assert [item.text for item in page.one("header").one("ul", "warnings").all("li")][:2] == said
+    assert not any(item.text in said for item in page.by_id("speed").one("ul", "warnings").all("li"))

@@ -6,9 +6,9 @@ from bench.accuracy import Metric
 from bench.result.comparison import Comparison
 from bench.workload import ROLES
 from trellis.cli.bench.page.names import Compared, baseline_of
-from trellis.html.blocks import Section, beside, grouped_table
+from trellis.html.blocks import Section, beside, grouped_table, warnings
 from trellis.html.changes import change_of, changes_figure
-from trellis.html.markup import Markup, element
+from trellis.html.markup import Markup, element, join
 
 _HEADINGS = ("measure", "baseline", "candidate", "change", "95 % interval", "questions")
 
@@ -21,7 +21,8 @@ def accuracy_section(compared: Sequence[Compared]) -> Section:
         return Section("accuracy", "Accuracy", element("p", words))
     rows = [(each.title, [_row(each, metric) for metric in _metrics(each.found)]) for each in measured]
     found = grouped_table("Measures in percent, changes in points", _HEADINGS, rows)
-    return Section("accuracy", "Accuracy", beside(_changes(measured), found))
+    told = warnings(warning for each in measured for warning in each.warnings_of_accuracy)
+    return Section("accuracy", "Accuracy", join([told, beside(_changes(measured), found)]))
 
 
 def accuracy_headings(compared: Sequence[Compared]) -> tuple[str, str]:

@@ -31,7 +31,7 @@ def lead(result: Result, compared: Sequence[Compared]) -> list[Markup]:
     """One sentence for each comparison, the limits, and where and when."""
     place, limits = result.environment, result.limits
     where = " · ".join(part for part in (place.gpu, place.cpu, f"{place.cores} cores", place.date) if part)
-    told = [warning for each in compared for warning in each.warnings]
+    told = [warning for each in compared for warning in (*each.warnings_of_accuracy, *each.warnings_of_speed)]
     met = sum(limit.met for limit in limits)
     said = verdict(met == len(limits), f"{met} of {len(limits)} limits") if limits else None
     return [

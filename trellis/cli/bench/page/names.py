@@ -31,10 +31,20 @@ class Compared:
         return self.found.points
 
     @property
-    def warnings(self) -> list[str]:
+    def warnings_of_speed(self) -> list[str]:
         """What its speed-ups must not be read without, a sentence each."""
+        apart = [each for each in self.found.warnings if each not in self._of_accuracy]
         of_points = [f"{point.where}: {warning}" for point in self.points for warning in point.warnings]
-        return [f"{self.names['candidate']}: {each}" for each in (*self.found.warnings, *of_points)]
+        return [f"{self.names['candidate']}: {each}" for each in (*apart, *of_points)]
+
+    @property
+    def warnings_of_accuracy(self) -> list[str]:
+        """What its measures of accuracy must not be read without; each sentence says of which model it is."""
+        return [each for each in self.found.warnings if each in self._of_accuracy]
+
+    @property
+    def _of_accuracy(self) -> Sequence[str]:
+        return self.found.accuracy.warnings if self.found.accuracy else ()
 
     def by_role(self) -> Iterator[tuple[Role, str, MeasuredModel]]:
         """(role, name, what is known) of its two models."""

@@ -35,7 +35,7 @@ def speed_section(compared: Sequence[Compared]) -> Section:
         "blocks",
         "multiply-adds",
     )
-    told = warnings(warning for each in compared for warning in each.warnings)
+    told = warnings(warning for each in compared for warning in each.warnings_of_speed)
     rows = [(each.title, [_row(point) for point in each.points]) for each in compared]
     return Section(
         "speed",
