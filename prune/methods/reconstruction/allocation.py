@@ -34,8 +34,10 @@ def allocated(prices: Sequence[Floats], costs: Sequence[Floats], budget: float) 
     """For each sublayer the level to take: the least sum of prices among those whose costs are within `budget`.
 
     Exact where costs are whole numbers whose greatest common divisor is in the budget at most MOST_CELLS times; else
-    costs are rounded up to a MOST_CELLS-th of it. Raises InputError where even the cheapest levels cost more.
+    costs are rounded up to a MOST_CELLS-th of it. What is measured to cost less than nothing counts as nothing, so that
+    noise earns no budget. Raises InputError where even the cheapest levels cost more.
     """
+    costs = [np.maximum(each, 0.0) for each in costs]
     least = sum(float(each.min()) for each in costs)
     unit, cells = _grid(costs, max(0.0, budget))
     whole = [np.ceil(each / unit).astype(np.int64) for each in costs]

@@ -13,7 +13,7 @@ from prune.train.trainer import train
 BATCH_SIZE = 8
 HELD_OUT = 0.02
 LOOKS = 12
-"""So often the held-out windows are looked at; the weights that were best there are kept."""
+"""So often the held-out windows are looked at, and a checkpoint is written; the weights that were best are kept."""
 
 
 def finishing_settings(
@@ -35,6 +35,7 @@ def finishing_settings(
         hidden_weight=hidden_weight,
         held_out=HELD_OUT,
         evaluate_every=epochs / LOOKS,
+        save_every=None,
         dropout=0.0,
         seed=seed,
     )

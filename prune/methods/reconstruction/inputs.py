@@ -17,13 +17,15 @@ Inputs = Mapping[str, Tensor]
 """What a model reads, [batch, longest] each, attention_mask among them."""
 
 BATCH_SIZE = 8
+RUNS, HELD_OUT_RUNS = 12, 2
+"""Into so many runs of neighbours the texts are divided; so many of them serve to price, and others to judge by."""
 MOST_HELD_OUT = 4
-"""Of the texts, one in so many at most serves to price, and another to judge by."""
+"""Of the runs, where there are fewer, one in so many at most."""
 
 
 @dataclass(frozen=True, eq=False)
 class Division:
-    """Windows of three sets of texts, which share none."""
+    """Windows of three sets of texts, see `divided`; a text is a context or a document, and stands in one of them."""
 
     calibrate: StoredWindows
     price: StoredWindows
@@ -33,23 +35,31 @@ class Division:
 def divided(windows: StoredWindows, *, calibrate: int, price: int, judge: int, seed: int) -> Division:
     """Draw so many windows for each use, of as many texts as can be: a text's second window comes after all firsts.
 
-    Fewer where there are not so many. Raises InputError for fewer than four texts.
+    Neighbours, by their numbers, go together: SQuAD's files have the contexts of an article one after another, so what
+    is held out is mostly of other articles than what is calibrated on. It is of the same files, and the articles at the
+    ends of a run are divided: text of another source is further away, and its divergence larger.
+
+    Fewer windows where there are not so many. Raises InputError for fewer than four texts.
     """
     generator = np.random.default_rng(seed)
-    names = generator.permutation(np.unique(windows.groups))
+    names = np.unique(windows.groups)
     if len(names) < MOST_HELD_OUT:
         raise InputError(
             f"There are {len(names)} texts to calibrate on; at least {MOST_HELD_OUT} are needed, so that what prices "
             "and judges a cut is not what it was fitted to."
         )
-    most = len(names) // MOST_HELD_OUT
-    ends = np.cumsum([min(judge, most), min(price, most)])
+    runs = np.array_split(names, min(RUNS, len(names)))
+    held_out = min(HELD_OUT_RUNS, len(runs) // MOST_HELD_OUT)
+    places = np.split(generator.permutation(len(runs)), [held_out, 2 * held_out])
     shuffled = generator.permutation(len(windows))
-    sets = [
-        windows.select(_in_turn(windows.groups, shuffled, chosen)[:count])
-        for chosen, count in zip(np.split(names, ends), (judge, price, calibrate), strict=True)
-    ]
-    return Division(judge=sets[0], price=sets[1], calibrate=sets[2])
+
+    def drawn(chosen: np.ndarray, count: int) -> StoredWindows:
+        texts = generator.permutation(np.concatenate([runs[place] for place in chosen]))
+        return windows.select(_in_turn(windows.groups, shuffled, texts)[:count])
+
+    return Division(
+        judge=drawn(places[0], judge), price=drawn(places[1], price), calibrate=drawn(places[2], calibrate)
+    )
 
 
 def batches_of(

@@ -52,16 +52,16 @@ class MomentSums:
         self._cross += y.T @ z
 
     def moments(self) -> Moments:
-        """Of all tokens so far, of which there is one at least."""
+        """Of all tokens so far, of which there is one at least. The sums are spent: they become the moments."""
         assert self._shifts is not None
         count, inputs, targets = self._count, self._inputs, self._targets
-        scatter = self._scatter - torch.outer(inputs, inputs) / count
-        cross = self._cross - torch.outer(targets, inputs) / count
-        means = [
-            shift.double() + total / count
+        mean, target_mean = (
+            (shift.double() + total / count).cpu()
             for shift, total in zip(self._shifts, (inputs, targets), strict=True)
-        ]
-        mean, scatter, target_mean, cross = (each.cpu() for each in (means[0], scatter, means[1], cross))
+        )
+        self._shifts = None
+        scatter = self._scatter.addr_(inputs, inputs, alpha=-1 / count).cpu()
+        cross = self._cross.addr_(targets, inputs, alpha=-1 / count).cpu()
         return Moments(count, mean, scatter, target_mean, cross)
 
 

@@ -25,7 +25,7 @@ class Reconstruction:
     one_shot: float
     """Divergence on the judging windows when each sublayer was repaired by itself."""
     rebuilt: Rebuilt
-    """What fitting all of them anew, from the bottom up, made of that."""
+    """What fitting all of them anew, from the bottom up, made of that; the same windows said what stays."""
 
 
 def reconstruct(

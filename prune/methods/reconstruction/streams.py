@@ -67,7 +67,8 @@ class Stream:
 
     def advance(self) -> None:
         """Go through one layer, as it is now."""
-        self._states = [self._run(batch) for batch in range(len(self._states))]
+        for batch in range(len(self._states)):
+            self._states[batch] = self._run(batch)
         self.index += 1
 
     @property

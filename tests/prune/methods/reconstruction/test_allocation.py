@@ -74,7 +74,17 @@ def test_rounded_costs_keep_the_budget_and_cost_next_to_nothing(
     assert sum(cost[level] for cost, level in zip(costs, chosen, strict=True)) <= budget
     price = sum(each[level] for each, level in zip(prices, chosen, strict=True))
     assert price <= min(easily) + 1e-12
-    assert price >= min(price for price, cost in choices if cost <= budget) - 1e-12
+
+
+@some
+@given(programmes(st.integers(-20, 20).map(float)))
+def test_what_costs_less_than_nothing_earns_no_budget(
+    programme: tuple[list[np.ndarray], list[np.ndarray], float],
+) -> None:
+    prices, costs, budget = programme
+    floored = [np.maximum(each, 0) for each in costs]
+    if sum(each.min() for each in floored) <= budget:
+        assert allocated(prices, costs, budget) == allocated(prices, floored, budget)
 
 
 def test_a_budget_below_nothing_is_refused() -> None:

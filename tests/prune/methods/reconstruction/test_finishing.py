@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from prune.cut import shrink
 from prune.methods.reconstruction.divergence import Reference
-from prune.methods.reconstruction.finishing import HELD_OUT, finish, finishing_settings
+from prune.methods.reconstruction.finishing import HELD_OUT, LOOKS, finish, finishing_settings
 from prune.methods.reconstruction.inputs import batches_of
 from prune.tasks.question_answering.stored import StoredWindows
 from prune.tasks.question_answering.windows import Window
@@ -41,6 +41,27 @@ def test_it_brings_the_cut_model_nearer_and_asks_no_labels(tmp_path: Path) -> No
     reference = Reference.of(model, batches_of(model, training.windows(20, seed=9), 0))
     assert reference.divergence(cut) < 0.9 * reference.divergence(shrink(model, tiny.UNEVEN))
     assert tiny.same_weights(cut, finished(relabelled(windows), tmp_path / "second"))
+
+
+def test_checkpoints_are_written_only_where_the_held_out_windows_are_looked_at(tmp_path: Path) -> None:
+    model, windows = tiny.model(), training.windows(60)
+    seen: set[str] = set()
+
+    def note(step: int, total: int, said: str) -> None:
+        seen.update(path.name for path in tmp_path.glob("checkpoint-*"))
+
+    finish(
+        shrink(model, tiny.UNEVEN),
+        model,
+        windows,
+        finishing_settings(windows, 120),
+        pad_token_id=0,
+        directory=tmp_path,
+        progress=note,
+    )
+    steps = sorted(int(name.removeprefix("checkpoint-")) for name in seen)
+    assert set(steps) <= {10 * look for look in range(1, LOOKS + 1)}
+    assert len(steps) >= LOOKS - 1
 
 
 @pytest.mark.parametrize(("count", "steps"), [(60, 1), (60, 200), (5, 7), (400, 30)])

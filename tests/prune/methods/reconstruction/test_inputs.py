@@ -25,11 +25,38 @@ def test_no_text_serves_twice_and_no_set_is_empty_or_too_large(
 
 def test_as_many_texts_as_can_be_and_the_same_ones_for_the_same_seed() -> None:
     windows = training.windows(80)  # two to a text
-    first, second, other = (divided(windows, calibrate=30, price=5, judge=5, seed=seed) for seed in (1, 1, 2))
-    assert len(np.unique(first.calibrate.groups)) == 30
+    first, second, other = (divided(windows, calibrate=24, price=5, judge=5, seed=seed) for seed in (1, 1, 2))
+    assert len(np.unique(first.calibrate.groups)) == 24
     assert np.unique(first.judge.groups, return_counts=True)[1].tolist() == [1] * 5
     assert first.calibrate.groups.tolist() == second.calibrate.groups.tolist()
     assert first.calibrate.groups.tolist() != other.calibrate.groups.tolist()
+
+
+def test_what_is_held_out_is_mostly_of_other_articles() -> None:
+    """Articles of seven texts each; a run holds twenty, so that some article always stands on both sides."""
+    windows = training.windows(480)
+    shared, articles = [], []
+    for seed in range(20):
+        division = divided(windows, calibrate=500, price=500, judge=500, seed=seed)
+        calibrated = set((division.calibrate.groups // 7).tolist())
+        for held_out in (division.price, division.judge):
+            texts = np.unique(held_out.groups)
+            assert len(texts) == 40
+            assert (np.diff(texts) > 1).sum() <= 1  # two runs at most
+            shared.append(np.mean([text // 7 in calibrated for text in texts]))
+            articles.append(len(np.unique(texts // 7)))
+    assert np.mean(shared) < 0.35
+    assert max(shared) < 0.7
+    assert min(articles) >= 6
+
+
+def test_small_sets_of_texts_leave_most_to_calibrate_on() -> None:
+    for count in range(4, 20):
+        division = divided(training.windows(2 * count), calibrate=99, price=99, judge=99, seed=count)
+        sizes = [len(np.unique(each.groups)) for each in (division.calibrate, division.price, division.judge)]
+        assert sum(sizes) == count
+        assert sizes[0] >= count / 2
+        assert max(sizes[1:]) <= max(1, count / 3)
 
 
 def test_three_texts_are_too_few() -> None:

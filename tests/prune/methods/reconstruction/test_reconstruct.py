@@ -1,6 +1,6 @@
 """The whole road on models of which it is known what can go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 import torch
@@ -13,8 +13,10 @@ from prune.families.layers import encoder_and_original, layers_of, shape_of
 from prune.methods.reconstruction.budget import fewer_multiply_adds
 from prune.methods.reconstruction.calibrated import Calibrated, calibrate
 from prune.methods.reconstruction.choice import one_shot
+from prune.methods.reconstruction.divergence import Reference
+from prune.methods.reconstruction.inputs import batches_of
 from prune.methods.reconstruction.reconstruct import cut_to, reconstruct
-from prune.methods.reconstruction.settings import ReconstructionSettings
+from prune.methods.reconstruction.settings import LEAST_DAMPING, ReconstructionSettings
 from prune.methods.reconstruction.sublayers import plan_of, sublayers_of
 from prune.methods.target import Budget
 from prune.plan import Plan
@@ -51,7 +53,7 @@ def without_first(found: Calibrated, sublayer: int, gone: int) -> Plan:
 
 def same_logits(first: PreTrainedModel, second: PreTrainedModel) -> None:
     batch = tiny.batch_for(first, (12, 7, 3), seed=5)
-    torch.testing.assert_close(tiny.logits(first, batch), tiny.logits(second, batch), rtol=0, atol=1e-5)
+    torch.testing.assert_close(tiny.logits(first, batch), tiny.logits(second, batch), rtol=0, atol=1e-4)
 
 
 @every_family
@@ -61,10 +63,10 @@ def test_a_duplicated_head_goes_exactly_once_and_the_logits_stay(model_type: str
         linear = layers_of(model)[1].linears[name]
         for weights in (linear.weight, linear.bias):
             weights.data[3 * HEAD : 4 * HEAD] = weights.data[HEAD : 2 * HEAD]
-    found = calibrated(model, damping=1e-9)
+    found = calibrated(model, damping=LEAST_DAMPING)
     removal = found.removals[2]
     assert removal.order[0] in (1, 3)
-    assert removal.errors[1] < 1e-6 * removal.errors[2]
+    assert removal.errors[1] < 1e-3 * removal.errors[2]
     same_logits(model, one_shot(found, without_first(found, 2, 1)))
 
 
@@ -80,9 +82,9 @@ def test_a_head_that_follows_from_another_goes_and_the_logits_stay(model_type: s
     value = linears["attention/value"]
     value.weight.data[:HEAD] = mixing @ value.weight.data[HEAD : 2 * HEAD]
     value.bias.data[:HEAD] = mixing @ value.bias.data[HEAD : 2 * HEAD] + 3
-    found = calibrated(model, damping=1e-9)
+    found = calibrated(model, damping=LEAST_DAMPING)
     assert found.removals[0].order[0] in (0, 1)
-    assert found.removals[0].errors[1] < 1e-6 * found.removals[0].errors[2]
+    assert found.removals[0].errors[1] < 1e-3 * found.removals[0].errors[2]
     same_logits(model, one_shot(found, without_first(found, 0, 1)))
 
 
@@ -97,28 +99,80 @@ def test_activations_that_follow_from_others_go_and_the_logits_stay(model_type: 
     weight[[4, 5]] *= 0.1
     bias[[4, 5]] = 40
     weight[9], bias[9] = weight[4] - 2 * weight[5], 50
-    found = calibrated(model, damping=1e-10)
+    found = calibrated(model, damping=LEAST_DAMPING)
     removal = found.removals[1]
     assert set(removal.order[:3]) <= {2, 7, 8, 4, 5, 9}
     assert 8 in removal.order[:3]
     assert len({2, 7} & set(removal.order[:3])) == 1
-    assert removal.errors[3] < 1e-5 * removal.errors[4]
+    assert removal.errors[3] < 0.1 * removal.errors[4]
     same_logits(model, one_shot(found, without_first(found, 1, 3)))
 
 
 @every_family
-def test_the_budget_holds_and_every_step_brings_the_model_nearer(model_type: str) -> None:
+def test_the_budget_holds_and_every_step_brings_the_model_nearer_on_other_windows(model_type: str) -> None:
     model = tiny.model(model_type)
     budget = fewer_multiply_adds(model, 2, seq=16)
-    result = cut_to(calibrated(model), budget)
+    settings = ReconstructionSettings(
+        calibration_windows=200, pricing_windows=20, judging_windows=40, multiple_of=1
+    )
+    found = calibrate(model, training.windows(300), settings, pad_token_id=1)
+    result = cut_to(found, budget)
     encoder, _ = encoder_and_original(model)
     whole, cut = (
         multiply_adds(encoder, shape, batch=1, seq=16) for shape in (tiny.WHOLE, shape_of(result.model))
     )
     assert whole / cut >= 2
     assert shape_of(result.model) == result.plan.shape
-    assert 0 < result.rebuilt.after <= result.rebuilt.before == result.one_shot
-    assert result.predicted > 0
+    repaired = one_shot(found, result.plan)
+    deciding = Reference.of(model, found.batches(found.division.judge))
+    assert result.one_shot == pytest.approx(deciding.divergence(repaired), rel=1e-6)
+    assert result.rebuilt.after == pytest.approx(deciding.divergence(result.model), rel=1e-6)
+    other = Reference.of(model, batches_of(model, training.windows(80, seed=9), 1))
+    began, once, rebuilt = map(other.divergence, (shrink(model, result.plan), repaired, result.model))
+    assert 0 < rebuilt <= once < 0.6 * began
+    assert (rebuilt < once) == any(result.rebuilt.accepted)
+    assert result.predicted == pytest.approx(once, rel=0.5)
+
+
+def test_every_stage_reads_the_windows_that_are_its_own() -> None:
+    """What goes into the model is noted under the stage that next says how far it is."""
+    model = tiny.model()
+    read: set[tuple[int, ...]] = set()
+    by_stage: dict[str, set[tuple[int, ...]]] = {}
+
+    def note(module: PreTrainedModel, _: tuple[object, ...], batch: dict[str, torch.Tensor]) -> None:
+        read.update(_rows(batch))
+
+    def say(what: str, done: int, total: int) -> None:
+        by_stage.setdefault(what, set()).update(read)
+        read.clear()
+
+    hook = model.register_forward_pre_hook(note, with_kwargs=True)
+    settings = ReconstructionSettings(
+        calibration_windows=40, sensitivity_windows=10, pricing_windows=6, judging_windows=8, multiple_of=1
+    )
+    found = calibrate(model, training.windows(100), settings, pad_token_id=1, progress=say)
+    cut_to(found, fewer_multiply_adds(model, 2), progress=say)
+    hook.remove()
+    calibrating, pricing, judging = (
+        {row for batch in found.batches(windows) for row in _rows(batch)}
+        for windows in (found.division.calibrate, found.division.price, found.division.judge)
+    )
+    assert (len(calibrating), len(pricing), len(judging)) == (40, 6, 8)
+    assert by_stage.pop("reading the calibration text") == calibrating
+    felt = by_stage.pop("finding out what the answers depend on")
+    assert (len(felt), felt - calibrating) == (10, set())
+    assert by_stage == {
+        "ordering heads and activations": set(),
+        "pricing levels": pricing,
+        "rebuilding layers": calibrating | judging,
+    }
+
+
+def _rows(batch: Mapping[str, torch.Tensor]) -> Iterator[tuple[int, ...]]:
+    """The tokens of each window of a batch, without padding."""
+    for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
+        yield tuple(ids[mask == 1].tolist())
 
 
 def test_more_budget_is_a_lower_price() -> None:
@@ -215,7 +269,14 @@ def test_a_model_with_nothing_left_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("calibration_windows", 0), ("damping", 0.0), ("multiple_of", 0), ("seed", -1), ("batch_size", 0)],
+    [
+        ("calibration_windows", 0),
+        ("damping", 1e-6),
+        ("damping", 0.0),
+        ("multiple_of", 0),
+        ("seed", -1),
+        ("batch_size", 0),
+    ],
 )
 def test_settings_that_make_no_sense_are_named(setting: str, value: float) -> None:
     with pytest.raises(InputError, match=f"Reconstruction's {setting}"):
