@@ -3,8 +3,9 @@
 Needs neither torch nor transformers. Importing this package is light; the runtime is loaded when a folder is opened.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from trellis.lazy import attributes_of
 
 if TYPE_CHECKING:
     from answer.answerer import Answerer, open_answerer
@@ -38,7 +39,4 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'answer' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = attributes_of(__name__, _HOMES)

@@ -4,12 +4,12 @@ The text under a field is what `answer --help` says of it.
 """
 
 from dataclasses import dataclass
-from typing import Annotated, get_args
+from typing import Annotated
 
 from answer.batching import MAX_BATCH_TOKENS, MAX_PADDING
 from export.target import CpuRuntime
 from prune.tasks.question_answering.settings import ALWAYS_ANSWER
-from trellis.bounds import MOST_LOGIT, MOST_THREADS, check_number, check_whole
+from trellis.bounds import MOST_LOGIT, MOST_THREADS, check_choices, check_number, check_whole
 from trellis.errors import InputError, Parameter
 from trellis.options import Unset, Value
 
@@ -46,10 +46,7 @@ class Engine:
     """Compute with this many threads."""
 
     def __post_init__(self) -> None:
-        if self.runtime is not None and self.runtime not in (known := get_args(CpuRuntime)):
-            raise InputError(
-                "{} is {!r}; expected {}.", Parameter("runtime"), self.runtime, " or ".join(known)
-            )
+        check_choices(self)
         if self.threads is not None:
             check_whole(Parameter("threads"), self.threads, 1, MOST_THREADS)
 

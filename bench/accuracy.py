@@ -22,7 +22,7 @@ from prune.tasks.question_answering.settings import DECODING_FILE, DecodingSetti
 from prune.tasks.question_answering.significance import Interval
 from prune.tasks.question_answering.tokenizer_file import TOKENIZER_FILE, load_reader
 from prune.tasks.question_answering.windows import BATCH_SIZE
-from trellis.errors import InputError, first_line
+from trellis.errors import InputError
 
 _SHORT = 32
 """Tokens of a window as short as they come: a question and a sentence."""
@@ -154,16 +154,17 @@ def ask(model: Model, exam: Exam[Any], progress: Callable[[int, int], None] | No
     from export.runtimes.batches import batch_runner
 
     tokenizer, (settings, _) = tokenizer_of(model), settings_of(model)
-    run = batch_runner(runtime_of(model.engine.runtime).load(model.engine), model.engine.encoder)
+    runtime = runtime_of(model.engine.runtime)
+    run = batch_runner(runtime.load(model.engine), model.engine.encoder)
 
     def run_batch(batch: Batch) -> Outputs:
         try:
             return run(batch)
-        except InputError:
+        except (InputError, MemoryError):
             raise
         except Exception as error:  # the runtimes' own classes share no public base
             rows, length = batch.input_ids.shape
-            why = OUT_OF_DEVICE_MEMORY if is_out_of_device_memory(str(error)) else first_line(error)
+            why = OUT_OF_DEVICE_MEMORY if is_out_of_device_memory(str(error)) else runtime.told(error)
             raise InputError(f"{model.name} fails on {rows} windows of {length} tokens: {why}") from error
 
     return exam.ask(run_batch, tokenizer, settings, progress)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import Any
 from bench.accuracy import Accuracy, ask, read_exam, score
 from bench.measure.environment import Disturbance, Watch, environment
 from bench.measure.peak import matmul_peak
-from bench.measure.turns import measure
+from bench.measure.turns import measure, total_seconds
 from bench.models import Model, own_runtime
 from bench.named import file_of
 from bench.options import Engines, Limits, OperatingPoints, Questions
@@ -206,8 +206,7 @@ def _timed(
         own_seconds.append(measured.cpu_seconds)
         samples = zip(loads, measured.samples, strict=True)
         found.append([summarize(load, each, models, peaks) for load, each in samples])
-    known = [seconds for seconds in own_seconds if seconds is not None]
-    return found, watch.disturbance(sum(known) if len(known) == len(own_seconds) else None)
+    return found, watch.disturbance(total_seconds(own_seconds))
 
 
 def _stage(candidate: Model, points: int, effort: Effort, which: str) -> str:

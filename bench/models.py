@@ -57,14 +57,6 @@ class Model:
         """What the graph's products are computed in."""
         return self.form.precision if self.form else "fp32"
 
-    @property
-    def label(self) -> str:
-        """Name, and how it is run."""
-        engine = self.engine
-        clients = f", {engine.clients} clients" if engine.clients > 1 else ""
-        timing = "" if engine.timing == "call" else f", {engine.timing}"
-        return f"{self.name} ({engine.runtime}, {self.precision}, {engine.threads} threads{clients}{timing})"
-
 
 def own_runtime(names: Iterable[str], device: Device | None = None) -> RuntimeName:
     """What the models that the user named were made for; onnxruntime where none of them says it, or it runs ONNX files

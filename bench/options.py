@@ -97,7 +97,7 @@ class Engines:
         check_choices(self)
         _check_words("runtime", self.runtime, tuple(RUNTIMES))
         _check_words("precision", self.precision, get_args(GraphPrecision))
-        cores = available_cores()
+        cores = available_cores() if self.threads else 0
         for number in self.threads:
             what = f"threads for the {cores} {'core' if cores == 1 else 'cores'} that this process may use"
             check_whole("threads", number, 1, MOST_THREADS * cores, what)

@@ -58,9 +58,9 @@ def export(
         export.parity.ParityError: The graph is not the model; then nothing is written.
     """
     out, output = Path(out), output or Output()
-    pruned = model if isinstance(model, Pruned) else prune(model, Amount(no_prune=True))
-    output.check_with(pruned.data.dev is not None)
     check_machine(output)
+    output.check_with(isinstance(model, Pruned) and model.data.dev is not None)
+    pruned = model if isinstance(model, Pruned) else prune(model, Amount(no_prune=True))
     profiles = profiles_of(output, pruned.subject.source.encoder)
     settings = pruned.settings
     if output.precision != "fp32" and settings.fitted_on == pruned.subject.settings.fitted_on:

@@ -3,23 +3,22 @@
 Run by the only function that writes an exported model, on the very file that is about to take its place.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
-from export.ports import TOKEN_TYPE_IDS, input_names, output_names
+from export.ports import TOKEN_TYPE_IDS
 from export.runtimes import runtime_of
 from export.runtimes.engine_spec import EngineSpec
 from prune.families.encoder import Encoder
 from prune.families.layers import encoder_and_original, shape_of
-from prune.modes import evaluating
-from prune.tasks.batch import Outputs
+from prune.tasks.batch import Batch
+from prune.tasks.torch_runner import torch_runner
 from trellis.cores import available_cores
 from trellis.errors import InputError
 
@@ -77,7 +76,7 @@ def check_parity(
     largest_absolute = largest_relative = 0.0
     names = []
     for case in cases(encoder):
-        expected = _torch_outputs(model, case, output_names(encoder))
+        expected = torch_runner(model)(_batch_of(case))
         if not all(np.isfinite(logits).all() for logits in expected.values()):
             raise InputError(
                 f"The model itself computes logits that are not finite, on input '{case.name}': its weights pass "
@@ -120,19 +119,13 @@ def _case(encoder: Encoder, lengths: list[int], longest: int, name: str, *, toke
     ids[ids == encoder.pad_token_id] = (encoder.pad_token_id + 1) % encoder.vocab_size
     mask = (np.arange(longest) < np.array(lengths)[:, None]).astype(np.int64)
     inputs = {"input_ids": np.where(mask == 1, ids, encoder.pad_token_id), "attention_mask": mask}
-    if TOKEN_TYPE_IDS in input_names(encoder):
+    if encoder.takes_token_types:
         types = generator.integers(0, encoder.type_vocab_size, shape) if token_types else np.zeros(shape)
         inputs[TOKEN_TYPE_IDS] = types.astype(np.int64)
     return Case(name, inputs, token_types)
 
 
-def _torch_outputs(model: PreTrainedModel, case: Case, names: Sequence[str]) -> Outputs:
-    inputs = {
-        name: torch.from_numpy(values).to(model.device)
-        for name, values in case.inputs.items()
-        if case.with_token_types or name != TOKEN_TYPE_IDS
-    }
-    # a model left in training mode would drop out units and fake a difference
-    with evaluating(model), torch.no_grad():
-        outputs = model(**inputs)
-    return {name: getattr(outputs, name).float().cpu().numpy() for name in names}
+def _batch_of(case: Case) -> Batch:
+    """What torch reads: without token types, where it is to take zeros by itself."""
+    types = case.inputs.get(TOKEN_TYPE_IDS) if case.with_token_types else None
+    return Batch(case.inputs["input_ids"], case.inputs["attention_mask"], types)

@@ -319,8 +319,13 @@ def measure(
                 *(Parameter("max_time", effort.seconds), where_of(at), MIN_LAUNCHES),
             )
         samples.pilot = min(samples.pilot, len(samples.launches))
-    known = [seconds for seconds in cpu_seconds if seconds is not None]
-    return Measured(found, sum(known) if len(known) == len(cpu_seconds) else None)
+    return Measured(found, total_seconds(cpu_seconds))
+
+
+def total_seconds(parts: Sequence[float | None]) -> float | None:
+    """Their sum; None where one is unknown."""
+    known = [seconds for seconds in parts if seconds is not None]
+    return sum(known) if len(known) == len(parts) else None
 
 
 def plan(warm_up: dict[Role, list[float]], loads: dict[Role, Load], overhead: float, effort: Effort) -> Plan:

@@ -61,7 +61,7 @@ def build_graph(
     if precision == "fp16":
         arithmetic = HalfPrecision(graph, kept_in_single(encoder, shape, weights, dialect))
     write = dialects[dialect](graph, encoder, arithmetic)
-    hidden = write.embeddings(INPUT_IDS, TOKEN_TYPE_IDS if TOKEN_TYPE_IDS in input_names(encoder) else None)
+    hidden = write.embeddings(INPUT_IDS, TOKEN_TYPE_IDS if encoder.takes_token_types else None)
     mask = write.mask(ATTENTION_MASK) if shape.num_heads else ""
     for index, layer in enumerate(shape.layers):
         hidden = write.attention(f"layer.{index}/attention", hidden, mask, layer.num_heads)

@@ -1,6 +1,6 @@
 """A model at work on batches of windows."""
 
-from export.ports import TOKEN_TYPE_IDS, graph_inputs, input_names
+from export.ports import graph_inputs
 from export.runtimes.engine_spec import EngineSpec
 from export.runtimes.runtime import Infer, Runtime
 from prune.families.encoder import Encoder
@@ -10,10 +10,9 @@ from trellis.errors import InputError
 
 def batch_runner(infer: Infer, encoder: Encoder) -> Run:
     """An engine that has a model of an encoder of that kind read batches. Raises what `infer` raises."""
-    takes_token_types = TOKEN_TYPE_IDS in input_names(encoder)
 
     def run(batch: Batch) -> Outputs:
-        return infer(graph_inputs(batch, takes_token_types))
+        return infer(graph_inputs(batch, encoder.takes_token_types))
 
     return run
 

@@ -38,11 +38,13 @@ class Torch(Runtime):
         """The model in the directory `spec.path`, or one of random weights."""
         import torch
 
+        from prune.tasks.torch_runner import arrays_of
+
         forward, outputs, device = self._forward(spec), spec.outputs, spec.device
 
         @torch.inference_mode()
         def infer(inputs: Inputs) -> Outputs:
-            return _on_host(forward(**_on_device(inputs, device)), outputs)
+            return arrays_of(forward(**_on_device(inputs, device)), outputs)
 
         return infer
 
@@ -99,7 +101,9 @@ class _DeviceCall:
 
     def outputs(self) -> Outputs:
         """Of the last pass."""
-        return _on_host(self._output, self._names)
+        from prune.tasks.torch_runner import arrays_of
+
+        return arrays_of(self._output, self._names)
 
     def _pass(self) -> None:
         import torch
@@ -127,7 +131,3 @@ def _on_device(inputs: Inputs, device: str) -> "dict[str, Tensor]":
     import torch
 
     return {name: torch.from_numpy(array).to(device) for name, array in inputs.items()}
-
-
-def _on_host(output: Any, names: tuple[str, ...]) -> Outputs:
-    return {name: getattr(output, name).cpu().numpy() for name in names}

@@ -1,13 +1,12 @@
 """What a method has to work with: a model that is to be cut, and what there is to decide by."""
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prune.cost.passes import Counter, Lot, Shapes, drawn_lot, lot_of
 from prune.shape import ModelShape
-from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.questions import Question, drawn
 from prune.tasks.question_answering.reading import TrainingData
 from prune.tasks.question_answering.settings import DecodingSettings
 from prune.tasks.question_answering.windows import Window
@@ -66,20 +65,15 @@ class Job:
         """
         if self.train:
             return self.train.sample(number, self.seed, self.subject.tokenizer, self.subject.settings)
-        return self.subject.windows(self._drawn(number))
+        return self.subject.windows(drawn(self.text, number, self.seed))
 
     def sample_lot(self, number: int = 0) -> Lot | None:
         """The windows that `sample` would give; None where nobody has counted the questions of `train`."""
         if self.train:
             return drawn_lot(self.train, number, self.seed, self.subject, self.subject.settings)
-        return lot_of(self.subject, self._drawn(number))
+        return lot_of(self.subject, drawn(self.text, number, self.seed))
 
     def training_lot(self) -> Lot | None:
         """The windows of `train` to train on; None where nobody has counted its questions."""
         reading = self.reading or self.subject.settings
         return drawn_lot(self.train, 0, self.seed, self.subject, reading) if self.train else None
-
-    def _drawn(self, number: int) -> Sequence[Question]:
-        if not 0 < number < len(self.text):
-            return self.text
-        return random.Random(self.seed).sample(self.text, number)

@@ -1,5 +1,8 @@
 """A model of transformers as an engine. Loads torch."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from transformers import PreTrainedModel
 
@@ -25,6 +28,11 @@ def torch_runner(model: PreTrainedModel) -> Run:
         }
         with evaluating(model), torch.no_grad():
             outputs = model(**inputs)
-        return {name: getattr(outputs, name).float().cpu().numpy() for name in names}
+        return arrays_of(outputs, names)
 
     return run
+
+
+def arrays_of(outputs: Any, names: Sequence[str]) -> Outputs:
+    """Those outputs of a model of transformers, on the host, in float32."""
+    return {name: getattr(outputs, name).float().cpu().numpy() for name in names}

@@ -1,6 +1,5 @@
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from bench.accuracy import Accuracy, ask, check_accuracy, score
 from bench.graphs import Form
 from bench.models import Model, Opener
+from export.runtimes import RUNTIMES
 from export.runtimes.tensorrt.profile import parse_profiles
 from prune.checkpoint import random_model, save
 from prune.tasks.question_answering.fitted_on import sample_of
@@ -230,7 +230,7 @@ def test_a_runtime_that_fails_while_asked_is_one_sentence(
         raise RuntimeError(told)
 
     model = opener.open(str(directory))
-    monkeypatch.setattr("bench.accuracy.runtime_of", lambda _: SimpleNamespace(load=lambda _: run))
+    monkeypatch.setattr(type(RUNTIMES[model.engine.runtime]), "load", lambda _, spec: run)
     with pytest.raises(InputError, match=said):
         ask(model, EXAM)
 

@@ -75,7 +75,8 @@ def test_a_directory_without_torch_is_one_sentence(
     opener: Opener, encoder, whole, tmp_path, monkeypatch
 ) -> None:
     save(random_model(encoder, whole), None, tmp_path / "model")
-    monkeypatch.delitem(sys.modules, "export.parity", raising=False)
+    for loads_torch in ("export.parity", "prune.tasks.torch_runner"):
+        monkeypatch.delitem(sys.modules, loads_torch, raising=False)
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(
         InstallationError, match=r"model is a model directory, .*give an \.onnx file"

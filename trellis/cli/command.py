@@ -72,7 +72,7 @@ class Command:
     def _app(self) -> cyclopts.App:
         titles = dict.fromkeys(each.title for group in self.options for each in group)
         panels = {title: cyclopts.Group(title, sort_key=place) for place, title in enumerate(titles)}
-        first, *_, last = (panels.values()) if len(panels) > 1 else (*panels.values(), *panels.values())
+        shown = list(panels.values())
         app = cyclopts.App(
             name=self.name,
             usage=f"Usage: {' '.join((self.name, '[OPTIONS]', *map(_usage, self._arguments)))}",
@@ -82,18 +82,17 @@ class Command:
             help_flags=["--help"],
             version_flags=[],
             suppress_keyboard_interrupt=False,  # whoever runs it says so
-            group_arguments=first,
-            group_parameters=last,
-            group_commands=last,
+            group_arguments=shown[0],
+            group_parameters=shown[-1],
+            group_commands=shown[-1],
         )
 
         def act(*given: str, **typed: Any) -> int:
             return self._act(*self._built(given, typed))
 
-        act.__signature__ = self._signature(panels)  # type: ignore[attr-defined]
-        act.__annotations__ = {
-            each.name: each.annotation for each in self._signature(panels).parameters.values()
-        }
+        signature = self._signature(panels)
+        act.__signature__ = signature  # type: ignore[attr-defined]
+        act.__annotations__ = {each.name: each.annotation for each in signature.parameters.values()}
         app.default(act)
         return app
 

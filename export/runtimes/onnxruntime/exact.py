@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from export.runtimes.cuda import has_gpu
-from export.runtimes.onnxruntime.session import CPU, CUDA, FATAL, import_onnxruntime, preload_cuda
+from export.runtimes.onnxruntime.session import (
+    CPU,
+    CUDA,
+    FATAL,
+    import_onnxruntime,
+    infer_with,
+    preload_cuda,
+)
 from export.runtimes.runtime import Infer, Inputs
 from prune.tasks.batch import Outputs
 from trellis.cores import available_cores
@@ -24,7 +30,7 @@ def on_cpu(graph: Path | bytes, outputs: Sequence[str]) -> Infer:
     options.log_severity_level = FATAL
     options.add_session_config_entry("session.x64quantprecision", "1")
     session = onnxruntime.InferenceSession(graph, options, providers=[CPU])
-    return _infer_with(session, outputs)
+    return infer_with(session, outputs)
 
 
 def on_gpu(graph: Path | bytes, outputs: Sequence[str]) -> Infer | None:
@@ -45,22 +51,13 @@ def on_gpu(graph: Path | bytes, outputs: Sequence[str]) -> Infer | None:
         raise _refused_by_gpu(error) from error
     if session.get_providers()[0] != CUDA:
         return None
-    run = _infer_with(session, outputs)
+    run = infer_with(session, outputs)
 
     def infer(inputs: Inputs) -> Outputs:
         try:
             return run(inputs)
         except Exception as error:  # as above
             raise _refused_by_gpu(error) from error
-
-    return infer
-
-
-def _infer_with(session: Any, outputs: Sequence[str]) -> Infer:
-    wanted = list(outputs)
-
-    def infer(inputs: Inputs) -> Outputs:
-        return dict(zip(wanted, session.run(wanted, dict(inputs)), strict=True))
 
     return infer
 

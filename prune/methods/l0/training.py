@@ -25,7 +25,7 @@ from prune.methods.l0.step import GateTraining
 from prune.modes import evaluating, frozen, placed
 from prune.plan import Kind, LayerScores
 from prune.tasks.question_answering.stored import StoredWindows
-from trellis.errors import InputError
+from trellis.errors import InputError, Parameter
 from trellis.ranks import ranks, sum_
 
 Progress = Callable[[Record, int], None]
@@ -110,8 +110,9 @@ def train_gates(
                 state, record = training.step(state)
             except torch.OutOfMemoryError as error:
                 raise InputError(
-                    f"Memory does not do for {settings.micro_batch_size or settings.batch_size} windows at once "
-                    f"on {group.device}; set a lower micro_batch_size."
+                    "Memory does not do for {} windows at once on {}; set a lower {}.",
+                    *(settings.micro_batch_size or settings.batch_size, group.device),
+                    Parameter("micro_batch_size"),
                 ) from error
             seconds.append(time.monotonic() - began)
             if progress:

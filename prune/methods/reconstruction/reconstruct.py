@@ -22,10 +22,13 @@ class Reconstruction:
     model: PreTrainedModel
     predicted: float
     """Divergence that the prices of the chosen levels add up to."""
-    one_shot: float
-    """Divergence on the judging windows when each sublayer was repaired by itself."""
     rebuilt: Rebuilt
-    """What fitting all of them anew, from the bottom up, made of that; the same windows said what stays."""
+    """What fitting all sublayers anew, from the bottom up, made of it; the judging windows said what stays."""
+
+    @property
+    def one_shot(self) -> float:
+        """Divergence on the judging windows when each sublayer was repaired by itself."""
+        return self.rebuilt.before
 
 
 def reconstruct(
@@ -60,4 +63,4 @@ def cut_to(calibrated: Calibrated, budget: Budget, *, progress: Progress | None 
         damping=calibrated.settings.damping,
         progress=told(progress, "rebuilding layers"),
     )
-    return Reconstruction(plan, cut, predicted, rebuilt.before, rebuilt)
+    return Reconstruction(plan, cut, predicted, rebuilt)

@@ -1,5 +1,7 @@
 """The form in which every part of the project sees a question."""
 
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 NO_START = -1
@@ -24,3 +26,8 @@ class Question:
     answers: tuple[Answer, ...] = ()
     article: str = field(default="", compare=False, repr=False)
     """What the context is from, where that is known; no part of what makes two questions equal."""
+
+
+def drawn(questions: Sequence[Question], count: int, seed: int) -> Sequence[Question]:
+    """`count` of them at random, all of them where there are no more; 0 is all."""
+    return random.Random(seed).sample(questions, count) if 0 < count < len(questions) else questions

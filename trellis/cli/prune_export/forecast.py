@@ -21,7 +21,6 @@ from trellis.cli.prune_export.workload import workload
 
 def forecast(request: Request, console: Console) -> None:
     """Print what `request` would do. Reads the model and the data sets; writes and trains nothing."""
-    request.check_paths()
     check_before(request)
     if request.is_demo:
         plan = TrainingPlan()

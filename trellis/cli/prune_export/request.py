@@ -38,11 +38,6 @@ class Request:
         self.output.check_with(bool(self.data.dev))
 
     @property
-    def amount_given(self) -> bool:
-        """Whether the user says how much to remove; otherwise the model's own answers decide."""
-        return self.amount.is_given or bool(self.method.amounts)
-
-    @property
     def is_demo(self) -> bool:
         """Whether the word `demo` is meant; an existing directory of that name wins."""
         return self.model == "demo" and not Path(self.model).is_dir()

@@ -2,15 +2,15 @@
 
 import hashlib
 import math
-import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from prune.tasks.batch import Run
 from prune.tasks.question_answering.answer import Progress, answer
 from prune.tasks.question_answering.figures import Comparison
-from prune.tasks.question_answering.questions import Question
+from prune.tasks.question_answering.questions import Question, drawn
 from prune.tasks.question_answering.reading import Drawing, Reading
 from prune.tasks.question_answering.refusal import Habit
 from prune.tasks.question_answering.settings import DecodingSettings
@@ -30,7 +30,7 @@ class SquadQuestions:
 
     questions: Sequence[Question]
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """A digest of the questions, their contexts and their answers."""
         digest = hashlib.sha256()
@@ -64,10 +64,7 @@ class SquadTraining(SquadQuestions):
         self, count: int, seed: int, tokenizer: "PreTrainedTokenizerBase", settings: DecodingSettings
     ) -> list[Window]:
         """The windows of `count` questions drawn at random; 0 is all questions."""
-        questions = self.questions
-        if 0 < count < len(questions):
-            questions = random.Random(seed).sample(questions, count)
-        return _windows(questions, tokenizer, settings)
+        return _windows(drawn(self.questions, count, seed), tokenizer, settings)
 
 
 @dataclass(frozen=True)
